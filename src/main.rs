@@ -1,1 +1,3 @@
-fn main(){}
+//! The `kurir` program.
+
+fn main() {}

@@ -1,0 +1,170 @@
+//! What a producer asks for: one message to one number.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{JobId, JobKey, PhoneNumber, PoolId, Secret, SessionId, TenantId, Timestamp};
+
+/// Which of a sender's two queues a job stands in. Two queues, not priorities: an OTP never waits behind a blast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    /// One-time passwords and whatever else must arrive now or never; a deadline is required.
+    Otp,
+    /// Everything else.
+    Bulk,
+}
+
+impl Lane {
+    /// Both lanes, the urgent one first.
+    pub const ALL: [Self; 2] = [Self::Otp, Self::Bulk];
+
+    /// As it stands in routing keys.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Otp => "otp",
+            Self::Bulk => "bulk",
+        }
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who is to send: one session, or any of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// This session and no other.
+    Session(SessionId),
+    /// Any connected session of the pool with budget left.
+    Pool(PoolId),
+}
+
+impl Target {
+    /// The routing key of this target's lane: `s.{session}.{lane}` or `p.{pool}.{lane}`.
+    pub fn routing_key(&self, lane: Lane) -> String {
+        match self {
+            Self::Session(id) => format!("s.{id}.{lane}"),
+            Self::Pool(id) => format!("p.{id}.{lane}"),
+        }
+    }
+}
+
+/// What the message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The text as it is.
+    Text(Secret<String>),
+    /// A one-time password in a text that has `{code}` where it goes.
+    Otp {
+        /// The password.
+        code: Secret<String>,
+        /// The text around it.
+        text: String,
+    },
+    /// A text with `{name}` placeholders and their values.
+    Template {
+        /// The text with placeholders.
+        text: String,
+        /// Values by placeholder.
+        values: BTreeMap<String, Secret<String>>,
+    },
+}
+
+/// A placeholder of a template that no value was given for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the text has the placeholder {{{0}}}, and no value was given for it")]
+pub struct UnknownPlaceholder(pub String);
+
+impl Content {
+    /// The text to send. Placeholders are `{word}`; braces around anything else stay as they are.
+    pub fn render(&self) -> Result<Secret<String>, UnknownPlaceholder> {
+        match self {
+            Self::Text(text) => Ok(text.clone()),
+            Self::Otp { code, text } => fill(text, |name| (name == "code").then(|| code.expose().as_str())),
+            Self::Template { text, values } => fill(text, |name| values.get(name).map(|value| value.expose().as_str())),
+        }
+    }
+}
+
+fn fill<'a>(text: &str, value_of: impl Fn(&str) -> Option<&'a str>) -> Result<Secret<String>, UnknownPlaceholder> {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some(open) = rest.find('{') {
+        out.push_str(&rest[..open]);
+        let after = &rest[open + 1..];
+        let name = after
+            .find('}')
+            .map(|close| &after[..close])
+            .filter(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+        if let Some(name) = name {
+            out.push_str(value_of(name).ok_or_else(|| UnknownPlaceholder(name.to_owned()))?);
+            rest = &after[name.len() + 1..];
+        } else {
+            out.push('{');
+            rest = after;
+        }
+    }
+    out.push_str(rest);
+    Ok(Secret::new(out))
+}
+
+/// One message to one number, as the producer enqueued it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The producer's id; the same id again is the same job.
+    pub id: JobId,
+    /// Whose job it is.
+    pub tenant: TenantId,
+    /// Who is to send it.
+    pub target: Target,
+    /// The recipient.
+    pub to: PhoneNumber,
+    /// How urgent it is.
+    pub lane: Lane,
+    /// What it says.
+    pub content: Content,
+    /// Past this moment it is never sent. Always there in the otp lane.
+    pub expires_at: Option<Timestamp>,
+    /// When the producer enqueued it, if it said so.
+    pub enqueued_at: Option<Timestamp>,
+    /// The producer's own words, repeated in every event of the job.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Job {
+    /// The job's identity in the ledger.
+    pub fn key(&self) -> JobKey {
+        JobKey::new(self.tenant.clone(), self.id)
+    }
+
+    /// Whether its deadline has passed.
+    pub fn expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|deadline| now >= deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_filled_and_other_braces_kept() {
+        let content = Content::Template {
+            text: "Halo {name}, {} {not a name} {{name}} {".into(),
+            values: BTreeMap::from([("name".into(), Secret::new("{code}".to_owned()))]),
+        };
+        assert_eq!(content.render().unwrap().expose(), "Halo {code}, {} {not a name} {{code}} {");
+    }
+
+    #[test]
+    fn a_missing_value_is_named() {
+        let content = Content::Otp { code: "1".to_owned().into(), text: "{kode}".into() };
+        assert_eq!(content.render(), Err(UnknownPlaceholder("kode".into())));
+    }
+}

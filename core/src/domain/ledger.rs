@@ -1,0 +1,255 @@
+//! The ledger's entry of a job and the states it goes through.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{FailReason, JobKey, Lane, MessageId, SessionId, Timestamp};
+
+/// Where a message stands. WhatsApp's answers come in any order (a receipt may overtake the server's ack), so the
+/// states after `Sending` only ever move forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageState {
+    /// Accepted by the gateway, not seen by a worker yet.
+    Queued,
+    /// Waits for a limit or a retry.
+    Delayed,
+    /// The intent is persisted; it may be on the wire.
+    Sending,
+    /// WhatsApp's server has taken it.
+    Sent,
+    /// The phone has it.
+    Delivered,
+    /// The recipient has seen it.
+    Read,
+    /// It will not be sent; the reason stands beside.
+    Failed,
+    /// Its deadline passed before it was on the wire.
+    Expired,
+    /// It was on the wire, and its deadline passed without an answer.
+    Uncertain,
+}
+
+impl MessageState {
+    /// Every state, for schemas and conformance suites.
+    pub const ALL: [Self; 9] = [
+        Self::Queued,
+        Self::Delayed,
+        Self::Sending,
+        Self::Sent,
+        Self::Delivered,
+        Self::Read,
+        Self::Failed,
+        Self::Expired,
+        Self::Uncertain,
+    ];
+
+    /// As the contract and the stores write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Delayed => "delayed",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Uncertain => "uncertain",
+        }
+    }
+
+    /// Reads what [`MessageState::as_str`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether the message has not been put on the wire by anybody, or may be put there again.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Queued | Self::Delayed | Self::Sending)
+    }
+
+    /// Whether a message in this state may come to stand in `next`.
+    pub const fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Queued | Self::Delayed => !matches!(next, Self::Queued | Self::Uncertain),
+            // Back to `Delayed`: refused by WhatsApp in a way that allows another attempt.
+            Self::Sending => !matches!(next, Self::Queued),
+            Self::Sent => matches!(next, Self::Delivered | Self::Read | Self::Failed),
+            Self::Delivered => matches!(next, Self::Read),
+            // A receipt settles what was unknown.
+            Self::Uncertain => matches!(next, Self::Sent | Self::Delivered | Self::Read),
+            Self::Read | Self::Failed | Self::Expired => false,
+        }
+    }
+
+    /// The states that a message passes on its way from `self` to `next`, `next` last: a read receipt says that it
+    /// was sent and delivered too, and each of these is an event that consumers count on.
+    pub fn steps_to(self, next: Self) -> Vec<Self> {
+        const CHAIN: [MessageState; 3] = [MessageState::Sent, MessageState::Delivered, MessageState::Read];
+        let Some(end) = CHAIN.iter().position(|state| *state == next) else {
+            return vec![next];
+        };
+        let start = CHAIN.iter().position(|state| *state == self).map_or(0, |at| at + 1);
+        CHAIN.get(start..=end).map_or_else(Vec::new, <[_]>::to_vec)
+    }
+}
+
+impl fmt::Display for MessageState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A transition that the state machine does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("job {job}: a message that is {from} can't become {to}")]
+pub struct LedgerError {
+    /// Which job.
+    pub job: super::JobId,
+    /// Where it stands.
+    pub from: MessageState,
+    /// Where it was to go.
+    pub to: MessageState,
+}
+
+/// What the ledger knows of a job. It holds neither the text nor the full number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// Which job.
+    pub key: JobKey,
+    /// Counts the writes; a write names the version it was made from and is refused when another came first. The
+    /// first write makes version 1.
+    pub version: u64,
+    /// The session that sends it; for a pool's job the one it is pinned to, `None` before the first attempt.
+    pub session: Option<SessionId>,
+    /// Its lane.
+    pub lane: Lane,
+    /// The recipient, masked.
+    pub recipient: String,
+    /// Where it stands.
+    pub state: MessageState,
+    /// Why it failed or waits.
+    pub reason: Option<FailReason>,
+    /// WhatsApp's error code that led to the reason.
+    pub code: Option<u16>,
+    /// How often it was put on the wire.
+    pub attempts: u32,
+    /// WhatsApp's id of it.
+    pub message_id: MessageId,
+    /// Its deadline.
+    pub expires_at: Option<Timestamp>,
+    /// When it was enqueued: the producer's word, else when kurir first saw it.
+    pub enqueued_at: Timestamp,
+    /// Not before this moment, while it is delayed.
+    pub not_before: Option<Timestamp>,
+    /// When the first intent was persisted.
+    pub sending_at: Option<Timestamp>,
+    /// When WhatsApp's server took it.
+    pub sent_at: Option<Timestamp>,
+    /// When the phone had it.
+    pub delivered_at: Option<Timestamp>,
+    /// When it was read.
+    pub read_at: Option<Timestamp>,
+    /// When it failed, expired or became uncertain.
+    pub ended_at: Option<Timestamp>,
+    /// The producer's own words.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl LedgerEntry {
+    /// A fresh entry in state `Queued`, version 0: not written yet.
+    pub fn new(job: &super::Job, now: Timestamp) -> Self {
+        let key = job.key();
+        Self {
+            message_id: MessageId::derive(&key),
+            key,
+            version: 0,
+            session: match &job.target {
+                super::Target::Session(id) => Some(id.clone()),
+                super::Target::Pool(_) => None,
+            },
+            lane: job.lane,
+            recipient: job.to.masked(),
+            state: MessageState::Queued,
+            reason: None,
+            code: None,
+            attempts: 0,
+            expires_at: job.expires_at,
+            enqueued_at: job.enqueued_at.unwrap_or(now),
+            not_before: None,
+            sending_at: None,
+            sent_at: None,
+            delivered_at: None,
+            read_at: None,
+            ended_at: None,
+            metadata: job.metadata.clone(),
+        }
+    }
+
+    /// The entry after it came to stand in `next` at `at`; the caller fills in a reason where there is one.
+    pub fn advance(&self, next: MessageState, at: Timestamp) -> Result<Self, LedgerError> {
+        if !self.state.may_become(next) {
+            return Err(LedgerError { job: self.key.job, from: self.state, to: next });
+        }
+        let mut entry = self.clone();
+        entry.state = next;
+        match next {
+            MessageState::Queued | MessageState::Delayed => {}
+            MessageState::Sending => {
+                entry.attempts += 1;
+                entry.sending_at.get_or_insert(at);
+                entry.not_before = None;
+                entry.reason = None;
+            }
+            MessageState::Sent => {
+                entry.sent_at.get_or_insert(at);
+            }
+            MessageState::Delivered => {
+                entry.sent_at.get_or_insert(at);
+                entry.delivered_at.get_or_insert(at);
+            }
+            MessageState::Read => {
+                entry.sent_at.get_or_insert(at);
+                entry.delivered_at.get_or_insert(at);
+                entry.read_at.get_or_insert(at);
+            }
+            MessageState::Failed | MessageState::Expired | MessageState::Uncertain => {
+                entry.ended_at = Some(at);
+            }
+        }
+        if matches!(next, MessageState::Sent | MessageState::Delivered | MessageState::Read) {
+            entry.reason = None;
+            entry.code = None;
+            entry.ended_at = None;
+        }
+        Ok(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MessageState::{Delivered, Failed, Queued, Read, Sending, Sent, Uncertain};
+    use super::*;
+
+    #[test]
+    fn a_receipt_implies_the_states_before_it() {
+        assert_eq!(Sending.steps_to(Read), [Sent, Delivered, Read]);
+        assert_eq!(Sent.steps_to(Delivered), [Delivered]);
+        assert_eq!(Delivered.steps_to(Read), [Read]);
+        assert_eq!(Uncertain.steps_to(Delivered), [Sent, Delivered]);
+        assert_eq!(Sending.steps_to(Failed), [Failed]);
+    }
+
+    #[test]
+    fn states_never_move_back() {
+        for (late, early) in [(Delivered, Sent), (Read, Delivered), (Read, Sent), (Sent, Sending), (Sending, Queued)] {
+            assert!(!late.may_become(early), "{late} -> {early}");
+        }
+        for state in MessageState::ALL {
+            assert_eq!(MessageState::parse(state.as_str()), Some(state));
+        }
+    }
+}

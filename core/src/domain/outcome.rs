@@ -1,0 +1,102 @@
+//! How a job's attempt ended: a vocabulary, not error strings.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// What becomes of a job after one attempt to process it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// WhatsApp's server has taken it (at this moment).
+    Done(Timestamp),
+    /// Not this time; once more after this span. Spends an attempt.
+    RetryAfter(Duration, FailReason),
+    /// A limit says when it may go. Spends no attempt.
+    ParkUntil(Timestamp, FailReason),
+    /// It will never go, for this reason.
+    Fail(FailReason),
+    /// Its deadline has passed before it was on the wire.
+    Expire,
+    /// It was on the wire, no answer came, and its deadline has passed: nobody knows.
+    Uncertain,
+    /// The session was lost to another owner or the worker is stopping: no attempt is spent, nothing is written, the
+    /// job stays in its queue.
+    Abandon,
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
+        /// Why a job failed or waits. The text is part of the contract: it stands in events, dead letters and answers.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum FailReason {
+            $($(#[$doc])* #[serde(rename = $text)] $name),+
+        }
+
+        impl FailReason {
+            /// Every reason, for the schema and the docs.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The reason as the contract writes it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+
+            /// Reads what [`FailReason::as_str`] wrote.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The body is not JSON.
+    BadJson = "bad_json",
+    /// The message's type names a version that this program does not know.
+    UnknownVersion = "unknown_version",
+    /// A field is missing, unknown or has the wrong type.
+    BadField = "bad_field",
+    /// The recipient is no phone number.
+    BadNumber = "bad_number",
+    /// The body is larger than 64 KiB.
+    BodyTooLarge = "body_too_large",
+    /// A job of the otp lane has no `expires_at`.
+    MissingDeadline = "missing_deadline",
+    /// The body's session or pool is not the one of the queue it stood in.
+    WrongTarget = "wrong_target",
+    /// The tenant in the body is not the one the broker vouches for.
+    WrongTenant = "wrong_tenant",
+    /// The number has no WhatsApp account.
+    NotOnWhatsapp = "not_on_whatsapp",
+    /// The recipient got a one-time password too recently.
+    RecipientLimited = "recipient_limited",
+    /// The sender's own pace or cap.
+    SenderLimited = "sender_limited",
+    /// WhatsApp refuses to open new chats for this account (error 463 and the like).
+    SenderRestricted = "sender_restricted",
+    /// WhatsApp told the sender to slow down (429).
+    RateLimited = "rate_limited",
+    /// WhatsApp refused the message for another reason.
+    RefusedByWhatsapp = "refused_by_whatsapp",
+    /// The sender is not connected.
+    SenderDisconnected = "sender_disconnected",
+    /// The sender was logged out on its phone.
+    SenderLoggedOut = "sender_logged_out",
+    /// The sender is banned.
+    SenderBanned = "sender_banned",
+    /// WhatsApp did not answer.
+    NoAnswer = "no_answer",
+    /// It was tried as often as its kind allows.
+    AttemptsExhausted = "attempts_exhausted",
+    /// Cancelled before it was on the wire.
+    Cancelled = "cancelled",
+}
+
+impl fmt::Display for FailReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

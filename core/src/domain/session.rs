@@ -1,0 +1,234 @@
+//! A WhatsApp session: its record, and the states it goes through.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Epoch, FailReason, PhoneNumber, QrCode, SessionId, TenantId, Timestamp, WorkerName};
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// Nobody has connected it yet.
+    Created,
+    /// A QR code waits to be scanned.
+    AwaitingScan,
+    /// All QR codes of a round went by unscanned; asking for the QR again starts the next round.
+    ScanTimedOut,
+    /// The phone has linked it; WhatsApp demands a restart of the connection (515) before it can be used.
+    Paired,
+    /// It can send.
+    Connected,
+    /// It has credentials and no connection; the owner tries again with back-off.
+    Disconnected,
+    /// Logged out on the phone or by us; the credentials are gone. It needs a new scan.
+    LoggedOut,
+    /// Banned by WhatsApp, perhaps for a time.
+    Banned,
+    /// WhatsApp refuses this version of the client.
+    Outdated,
+}
+
+impl SessionState {
+    /// Every state.
+    pub const ALL: [Self; 9] = [
+        Self::Created,
+        Self::AwaitingScan,
+        Self::ScanTimedOut,
+        Self::Paired,
+        Self::Connected,
+        Self::Disconnected,
+        Self::LoggedOut,
+        Self::Banned,
+        Self::Outdated,
+    ];
+
+    /// As the contract and the stores write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::AwaitingScan => "awaiting_scan",
+            Self::ScanTimedOut => "scan_timed_out",
+            Self::Paired => "paired",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+            Self::LoggedOut => "logged_out",
+            Self::Banned => "banned",
+            Self::Outdated => "outdated",
+        }
+    }
+
+    /// Reads what [`SessionState::as_str`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether a session in this state may come to stand in `next`.
+    pub const fn may_become(self, next: Self) -> bool {
+        use SessionState::{
+            AwaitingScan, Banned, Connected, Created, Disconnected, LoggedOut, Outdated, Paired, ScanTimedOut,
+        };
+        match self {
+            Created | ScanTimedOut | LoggedOut => matches!(next, AwaitingScan | Outdated | ScanTimedOut | LoggedOut),
+            // The next code of the same round is `AwaitingScan` again.
+            AwaitingScan => matches!(next, AwaitingScan | ScanTimedOut | Paired | Outdated | LoggedOut),
+            Paired | Connected | Disconnected => !matches!(next, Created | AwaitingScan | ScanTimedOut),
+            Banned | Outdated => matches!(next, Connected | Disconnected | LoggedOut | Banned | AwaitingScan),
+        }
+    }
+
+    /// Whether the account behind it is linked, so that a connection needs no scan.
+    pub const fn is_linked(self) -> bool {
+        matches!(self, Self::Paired | Self::Connected | Self::Disconnected | Self::Banned | Self::Outdated)
+    }
+}
+
+impl fmt::Display for SessionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A transition that the state machine does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("session {session}: {from} can't become {to}")]
+pub struct InvalidTransition {
+    /// Which session.
+    pub session: SessionId,
+    /// Where it stands.
+    pub from: SessionState,
+    /// Where it was to go.
+    pub to: SessionState,
+}
+
+/// What the operator wants of a session; written by the gateway, obeyed by the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// Be connected.
+    Running,
+    /// Be disconnected, keep the credentials.
+    Stopped,
+    /// Log out and remove everything.
+    Deleted,
+}
+
+impl Wanted {
+    /// As the stores write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// Reads what [`Wanted::as_str`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Running, Self::Stopped, Self::Deleted].into_iter().find(|w| w.as_str() == text)
+    }
+}
+
+/// The WhatsApp account a session is linked to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its number.
+    pub number: PhoneNumber,
+    /// The device's number among the account's linked devices.
+    pub device: u16,
+}
+
+/// The state of a sender's pacer (see `policy::pace`), saved with every intent so that a take-over goes on where the
+/// old owner stopped. Nanoseconds since the Unix epoch: the theoretical arrival time of the next message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PaceState(pub u64);
+
+/// The part of a session's record that only its owner writes, always under its epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionStatus {
+    /// Where it stands.
+    pub state: SessionState,
+    /// Since when.
+    pub since: Timestamp,
+    /// The QR code that waits to be scanned; only in state `AwaitingScan`.
+    pub qr: Option<QrCode>,
+    /// The linked account.
+    pub account: Option<Account>,
+    /// Why it is not connected, where there is a reason to tell.
+    pub reason: Option<FailReason>,
+    /// When a ban or a limit ends.
+    pub until: Option<Timestamp>,
+}
+
+impl SessionStatus {
+    /// The status of a session that was just created.
+    pub const fn created(at: Timestamp) -> Self {
+        Self { state: SessionState::Created, since: at, qr: None, account: None, reason: None, until: None }
+    }
+
+    /// The status after a move to `next`. The QR code goes unless `next` is `AwaitingScan`, the account when logged
+    /// out; the caller fills in what `next` brings along.
+    pub fn advance(&self, session: &SessionId, next: SessionState, at: Timestamp) -> Result<Self, InvalidTransition> {
+        if !self.state.may_become(next) {
+            return Err(InvalidTransition { session: session.clone(), from: self.state, to: next });
+        }
+        Ok(Self {
+            state: next,
+            since: if self.state == next { self.since } else { at },
+            qr: None,
+            account: if next == SessionState::LoggedOut { None } else { self.account.clone() },
+            reason: None,
+            until: None,
+        })
+    }
+}
+
+/// All that the store knows of a session, but for its Signal state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What the operator wants of it.
+    pub wanted: Wanted,
+    /// How often it has changed hands.
+    pub epoch: Epoch,
+    /// Who claimed it last; whether that worker still holds it, the lease tells.
+    pub owner: Option<WorkerName>,
+    /// The pacer's state at the last intent.
+    pub pace: PaceState,
+    /// What its owner wrote last.
+    pub status: SessionStatus,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_linked_session_never_goes_back_to_a_scan_without_a_logout() {
+        for state in SessionState::ALL {
+            assert_eq!(SessionState::parse(state.as_str()), Some(state));
+            if matches!(state, SessionState::Paired | SessionState::Connected | SessionState::Disconnected) {
+                assert!(!state.may_become(SessionState::AwaitingScan), "{state}");
+                assert!(state.may_become(SessionState::LoggedOut), "{state}");
+            }
+        }
+    }
+
+    #[test]
+    fn logging_out_forgets_the_account() {
+        let id = SessionId::new("s").unwrap();
+        let mut status = SessionStatus::created(Timestamp::from_millis(0));
+        status.state = SessionState::Connected;
+        status.account = Some(Account { number: PhoneNumber::parse("6281234567890", None).unwrap(), device: 1 });
+        let after = status.advance(&id, SessionState::LoggedOut, Timestamp::from_millis(9)).unwrap();
+        assert_eq!((after.account, after.since), (None, Timestamp::from_millis(9)));
+        assert!(status.advance(&id, SessionState::AwaitingScan, Timestamp::from_millis(9)).is_err());
+    }
+}

@@ -1,0 +1,168 @@
+//! WhatsApp: one connection per session.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use crate::domain::{Account, Fence, MessageId, PhoneNumber, Secret, Timestamp};
+
+/// Opens connections.
+#[async_trait]
+pub trait Messenger: Send + Sync {
+    /// Starts a session's client: it pairs if the session has no credentials, else it logs in, and it reconnects by
+    /// itself after cuts. All of its writes to the store go under `fence`. Returns once it runs; what follows comes
+    /// as events.
+    async fn open(&self, fence: Fence) -> Result<Connection, MessengerError>;
+}
+
+/// A running client.
+pub struct Connection {
+    /// To send with.
+    pub sender: std::sync::Arc<dyn Sender>,
+    /// What happens on it, in order; ends after the client has stopped. Bounded: the client waits for its reader.
+    pub events: mpsc::Receiver<MessengerEvent>,
+}
+
+/// The sending side of a connection.
+#[async_trait]
+pub trait Sender: Send + Sync {
+    /// Asks WhatsApp which of these numbers have an account; the answers are in order.
+    async fn check(&self, numbers: &[PhoneNumber]) -> Result<Vec<NumberStatus>, MessengerError>;
+
+    /// Sends a text under the given id and waits for the answer of WhatsApp's server, at most `patience`.
+    async fn send_text(
+        &self,
+        to: &PhoneNumber,
+        id: &MessageId,
+        text: &Secret<String>,
+        patience: Duration,
+    ) -> Result<SendAnswer, MessengerError>;
+
+    /// Logs the device out at WhatsApp; its credentials are void afterwards.
+    async fn logout(&self) -> Result<(), MessengerError>;
+
+    /// Disconnects, flushing what is not stored yet, within `deadline`. Tells whether all was flushed.
+    async fn close(&self, deadline: Duration) -> bool;
+}
+
+/// Whether a number has a WhatsApp account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberStatus {
+    /// It has.
+    Registered,
+    /// It has not.
+    Unregistered,
+}
+
+/// The answer of WhatsApp's server to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendAnswer {
+    /// Taken.
+    Accepted,
+    /// Refused with an error code (463: may not open new chats, 429: too fast, 479, …).
+    Refused(u16),
+    /// None within the time given, or the connection was cut: it may have been taken.
+    Unknown,
+}
+
+/// Why the messenger could not do what it was asked. In all of these nothing was put on the wire.
+#[derive(Debug, thiserror::Error)]
+pub enum MessengerError {
+    /// The session is not connected.
+    #[error("the session is not connected")]
+    NotConnected,
+    /// WhatsApp did not answer a query.
+    #[error("WhatsApp did not answer {0}")]
+    NoAnswer(&'static str),
+    /// The session's store refused a write because the session has another owner.
+    #[error("the session belongs to another worker by now")]
+    Fenced,
+    /// The client could not be started or could not build the message.
+    #[error("the WhatsApp client failed while {action}")]
+    Client {
+        /// What was being done.
+        action: &'static str,
+        /// The library's error, which must not hold content.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// How far a message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptKind {
+    /// On the phone.
+    Delivered,
+    /// Seen.
+    Read,
+}
+
+/// A receipt for messages of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Which messages.
+    pub ids: Vec<MessageId>,
+    /// How far they have come.
+    pub kind: ReceiptKind,
+    /// When, by WhatsApp's clock.
+    pub at: Timestamp,
+}
+
+/// A message that somebody sent to the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// WhatsApp's id of it.
+    pub id: MessageId,
+    /// Who wrote, if the number is known.
+    pub from: Option<PhoneNumber>,
+    /// What it says, if it is a text.
+    pub text: Option<Secret<String>>,
+    /// When, by WhatsApp's clock.
+    pub at: Timestamp,
+}
+
+/// What happens on a connection.
+#[derive(Debug)]
+pub enum MessengerEvent {
+    /// A QR code to scan, valid for this long.
+    Qr {
+        /// What the code says.
+        text: Secret<String>,
+        /// How long WhatsApp takes it.
+        valid_for: Duration,
+    },
+    /// All codes of the round went by unscanned; the client has stopped.
+    QrExhausted,
+    /// The phone has linked the session; the connection restarts by itself.
+    Paired(Account),
+    /// It can send now.
+    Connected,
+    /// The connection is gone; the client tries again by itself.
+    Disconnected,
+    /// Logged out on the phone or removed by WhatsApp; the client has stopped.
+    LoggedOut,
+    /// Another connection took the session's place: the lease is lost. The client has stopped.
+    Replaced,
+    /// Banned, perhaps for a time; the client has stopped.
+    Banned {
+        /// How long, if WhatsApp said so.
+        for_: Option<Duration>,
+        /// WhatsApp's code.
+        code: u16,
+    },
+    /// WhatsApp refuses this client version; the client has stopped.
+    Outdated,
+    /// The store refused a write: the session has another owner. The client has stopped.
+    Fenced,
+    /// A receipt for messages of ours.
+    Receipt(Receipt),
+    /// Somebody wrote. The message is acknowledged to WhatsApp once `stored` was told that it is durable; dropping
+    /// `stored` leaves it unacknowledged, and WhatsApp delivers it again.
+    Incoming {
+        /// What came, in order.
+        messages: Vec<Incoming>,
+        /// To be told when it is durable.
+        stored: tokio::sync::oneshot::Sender<()>,
+    },
+}

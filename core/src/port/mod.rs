@@ -1,0 +1,31 @@
+//! What kurir needs of the outside. A port exists only where there are two implementations or more; each has one
+//! conformance suite (`contract`) that all of them pass.
+
+mod clock;
+mod entropy;
+mod error;
+mod events;
+mod jobs;
+mod lease;
+mod ledger;
+mod members;
+mod messenger;
+mod recipients;
+mod sessions;
+mod state;
+
+pub use clock::Clock;
+pub use entropy::Entropy;
+pub use error::PortError;
+pub use events::{EventFilter, EventSink, EventSource, EventStream, ReceivedEvent};
+pub use jobs::{DeadLetter, Delivery, Enqueued, JobHeaders, JobQueue, JobStream, PublishJob, Settle, Settled};
+pub use lease::LeaseStore;
+pub use ledger::{Ledger, LedgerWrite, Outbox, Written};
+pub use members::{Beat, Membership};
+pub use messenger::{
+    Connection, Incoming, Messenger, MessengerError, MessengerEvent, NumberStatus, Receipt, ReceiptKind, SendAnswer,
+    Sender,
+};
+pub use recipients::{Charge, RecipientLimits, RecipientRule};
+pub use sessions::{Created, NewSession, SessionStore};
+pub use state::{StateBatch, StateKey, StatePut, StateStore};

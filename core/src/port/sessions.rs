@@ -1,0 +1,65 @@
+//! The register of sessions, and the mint of epochs.
+
+use async_trait::async_trait;
+
+use super::{PortError, Written};
+use crate::domain::{
+    Epoch, Fence, OutboxEvent, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted, WorkerName,
+};
+
+/// A session to create.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// When.
+    pub at: Timestamp,
+    /// The events that tell of it.
+    pub events: Vec<OutboxEvent>,
+}
+
+/// What became of a session to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New(SessionRecord),
+    /// There is one of this id; nothing was changed.
+    Exists(SessionRecord),
+}
+
+/// The sessions.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// Creates a session in state `Created`, wanted running, epoch 0.
+    async fn create(&self, session: NewSession) -> Result<Created, PortError>;
+
+    /// One session.
+    async fn get(&self, id: &SessionId) -> Result<Option<SessionRecord>, PortError>;
+
+    /// Sessions ordered by id, after `after`, at most `limit`; of one tenant or of all.
+    async fn list(
+        &self,
+        tenant: Option<&TenantId>,
+        after: Option<&SessionId>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>, PortError>;
+
+    /// Mints the next epoch of a session and enters its owner. From this moment on all writes under older epochs are
+    /// refused. `None`: there is no such session.
+    async fn claim(&self, id: &SessionId, owner: &WorkerName) -> Result<Option<SessionRecord>, PortError>;
+
+    /// Writes the owner's part of the record, with the events that tell of it.
+    async fn update(&self, fence: &Fence, status: &SessionStatus, events: &[OutboxEvent])
+    -> Result<Written, PortError>;
+
+    /// Says what the operator wants; tells whether there is such a session.
+    async fn want(&self, id: &SessionId, wanted: Wanted) -> Result<bool, PortError>;
+
+    /// Removes a session with its Signal state. `Conflict`: it is not there, or nobody wants it deleted.
+    async fn delete(&self, fence: &Fence) -> Result<Written, PortError>;
+
+    /// The epoch that a session has now, `None` when it is not there.
+    async fn epoch(&self, id: &SessionId) -> Result<Option<Epoch>, PortError>;
+}
