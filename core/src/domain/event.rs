@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{JobKey, MessageState, SessionId, TenantId, Timestamp};
+use super::{JobKey, MessageState, SessionId, TenantId, Timestamp, WorkerName};
 
 /// Namespace of the event ids (UUID version 5). Fixed for ever: a repeated event must be recognisable.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6b75_7269_7200_4e53_8a01_6576_656e_7473);
@@ -111,6 +111,11 @@ impl EventId {
     /// Of a session; `occasion` tells apart what happens more than once (an epoch and a count, a message id).
     pub fn of_session(session: &SessionId, kind: EventKind, occasion: &str) -> Self {
         Self::of(&format!("session/{session}/{kind}/{occasion}"))
+    }
+
+    /// Of a worker process.
+    pub fn of_fleet(worker: &WorkerName, kind: EventKind, instance: u128) -> Self {
+        Self::of(&format!("fleet/{worker}/{kind}/{instance:032x}"))
     }
 
     fn of(name: &str) -> Self {
