@@ -18,7 +18,7 @@ pub use fence::{Epoch, Fence, LeaseToken};
 pub use ident::{IdentError, JobId, JobKey, MessageId, PoolId, SessionId, TenantId, WorkerName};
 pub use job::{Content, Job, Lane, Target, UnknownPlaceholder};
 pub use ledger::{LedgerEntry, LedgerError, MessageState};
-pub use outcome::{FailReason, Outcome};
+pub use outcome::{FailReason, Outcome, SendAnswer};
 pub use phone::{PhoneError, PhoneNumber};
 pub use qr::{QrCode, QrError};
 pub use seal::{Keyring, KeyringError, SealError};

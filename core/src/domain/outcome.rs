@@ -27,6 +27,17 @@ pub enum Outcome {
     Abandon,
 }
 
+/// The answer of WhatsApp's server to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendAnswer {
+    /// Taken.
+    Accepted,
+    /// Refused with an error code (463: may not open new chats, 429: too fast, 479, …).
+    Refused(u16),
+    /// None within the time given, or the connection was cut: it may have been taken.
+    Unknown,
+}
+
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
         /// Why a job failed or waits. The text is part of the contract: it stands in events, dead letters and answers.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use crate::domain::{Account, Fence, MessageId, PhoneNumber, Secret, Timestamp};
+use crate::domain::{Account, Fence, MessageId, PhoneNumber, Secret, SendAnswer, Timestamp};
 
 /// Opens connections.
 #[async_trait]
@@ -53,17 +53,6 @@ pub enum NumberStatus {
     Registered,
     /// It has not.
     Unregistered,
-}
-
-/// The answer of WhatsApp's server to a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendAnswer {
-    /// Taken.
-    Accepted,
-    /// Refused with an error code (463: may not open new chats, 429: too fast, 479, …).
-    Refused(u16),
-    /// None within the time given, or the connection was cut: it may have been taken.
-    Unknown,
 }
 
 /// Why the messenger could not do what it was asked. In all of these nothing was put on the wire.

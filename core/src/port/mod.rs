@@ -23,9 +23,10 @@ pub use lease::LeaseStore;
 pub use ledger::{Ledger, LedgerWrite, Outbox, Written};
 pub use members::{Beat, Membership};
 pub use messenger::{
-    Connection, Incoming, Messenger, MessengerError, MessengerEvent, NumberStatus, Receipt, ReceiptKind, SendAnswer,
-    Sender,
+    Connection, Incoming, Messenger, MessengerError, MessengerEvent, NumberStatus, Receipt, ReceiptKind, Sender,
 };
 pub use recipients::{Charge, RecipientLimits, RecipientRule};
 pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};
+
+pub use crate::domain::SendAnswer;

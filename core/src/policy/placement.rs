@@ -1,0 +1,114 @@
+//! Who should hold which session: weighted rendezvous hashing with bounded load. Every worker computes it by itself
+//! from the same facts and comes to the same answer; when a worker joins or leaves, few sessions move.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::SessionId;
+
+/// A worker that may hold sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its name and instance, as text; the same for all who compute.
+    pub id: String,
+    /// How many sessions it is ready to hold; also its weight.
+    pub capacity: u32,
+}
+
+/// How much more than its fair share a worker may get, in percent. More moves fewer sessions, less is more even.
+const SLACK_PERCENT: u64 = 10;
+
+/// Gives each session a worker: the index into `workers`, or `None` where all are full. The order of the sessions must
+/// be the same for all who compute, so sort them.
+pub fn place(sessions: &[SessionId], workers: &[Candidate]) -> Vec<Option<usize>> {
+    let total: u64 = workers.iter().map(|worker| u64::from(worker.capacity)).sum();
+    let count = sessions.len() as u64;
+    let bounds: Vec<u64> = workers
+        .iter()
+        .map(|worker| {
+            let capacity = u64::from(worker.capacity);
+            let share = (count * capacity * (100 + SLACK_PERCENT)).div_ceil(total.max(1) * 100);
+            share.min(capacity)
+        })
+        .collect();
+    let mut load: HashMap<usize, u64> = HashMap::new();
+    sessions
+        .iter()
+        .map(|session| {
+            let mut ranked: Vec<(f64, usize)> =
+                workers.iter().enumerate().map(|(at, worker)| (score(session, worker), at)).collect();
+            ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            let chosen =
+                ranked.into_iter().map(|(_, at)| at).find(|at| load.get(at).copied().unwrap_or(0) < bounds[*at])?;
+            *load.entry(chosen).or_default() += 1;
+            Some(chosen)
+        })
+        .collect()
+}
+
+/// The weighted rendezvous score: `-weight / ln(u)` with `u` drawn from the hash of both names, evenly in `0..1`.
+fn score(session: &SessionId, worker: &Candidate) -> f64 {
+    let mut hash = Sha256::new();
+    hash.update(session.as_str().as_bytes());
+    hash.update(b"\0");
+    hash.update(worker.id.as_bytes());
+    let bytes = hash.finalize();
+    let draw = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    let even = (f64::from(draw) + 0.5) / (f64::from(u32::MAX) + 1.0);
+    -f64::from(worker.capacity) / even.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sessions(count: usize) -> Vec<SessionId> {
+        (0..count).map(|n| SessionId::new(format!("s{n:05}")).unwrap()).collect()
+    }
+
+    fn workers(capacities: &[u32]) -> Vec<Candidate> {
+        capacities
+            .iter()
+            .enumerate()
+            .map(|(n, capacity)| Candidate { id: format!("w{n}"), capacity: *capacity })
+            .collect()
+    }
+
+    fn loads(placed: &[Option<usize>], workers: usize) -> Vec<usize> {
+        (0..workers).map(|at| placed.iter().filter(|p| **p == Some(at)).count()).collect()
+    }
+
+    #[test]
+    fn the_load_follows_the_capacity_within_its_bound() {
+        let load = loads(&place(&sessions(1000), &workers(&[1000, 1000, 2000])), 3);
+        assert_eq!(load.iter().sum::<usize>(), 1000);
+        assert!(load[0] <= 275 && load[1] <= 275 && load[2] <= 550, "{load:?}");
+        assert!(load[0] >= 200 && load[1] >= 200, "{load:?}");
+    }
+
+    #[test]
+    fn two_sessions_go_to_two_workers() {
+        // Bounded load rounds up, so this is about few sessions: nobody gets more than its share and one.
+        for count in 1..20 {
+            let load = loads(&place(&sessions(count), &workers(&[10, 10])), 2);
+            assert!(load.iter().all(|l| *l <= (count * 11).div_ceil(20)), "{count}: {load:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_worker_moves_about_its_share() {
+        let all = sessions(1000);
+        let before = place(&all, &workers(&[1000; 4]));
+        let after = place(&all, &workers(&[1000; 5]));
+        let moved = before.iter().zip(&after).filter(|(b, a)| b != a).count();
+        assert!((180..330).contains(&moved), "{moved} of 1000 moved, 200 would be the least");
+    }
+
+    #[test]
+    fn nobody_gets_more_than_the_capacity() {
+        let placed = place(&sessions(10), &workers(&[2, 3]));
+        assert_eq!(loads(&placed, 2), [2, 3]);
+        assert_eq!(place(&sessions(2), &[]), [None, None]);
+    }
+}
