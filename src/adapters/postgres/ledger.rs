@@ -20,9 +20,9 @@ const WRITE: &str = "\
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest(
         $1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::bigint[],
-        $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bytea[], $12::bigint[]
+        $7::text[], $8::text[], $9::text[], $10::bytea[], $11::bigint[]
     ) AS w(ord, fence_session, fence_epoch, tenant, job, version,
-           session, message_id, state, touched_at, entry, pace)
+           session, message_id, state, entry, pace)
 ), held AS MATERIALIZED (
     SELECT id, epoch FROM session WHERE id = ANY($2) ORDER BY id FOR SHARE
 ), allowed AS MATERIALIZED (
@@ -37,13 +37,13 @@ WITH asked AS MATERIALIZED (
 ), changed AS (
     UPDATE job j
     SET version = a.version + 1, session = a.session, message_id = a.message_id, state = a.state,
-        touched_at = a.touched_at, entry = a.entry
+        entry = a.entry, written_at = DEFAULT
     FROM allowed a JOIN present p ON p.tenant = a.tenant AND p.job = a.job
     WHERE j.tenant = a.tenant AND j.job = a.job AND j.version = a.version
     RETURNING a.ord
 ), made AS (
-    INSERT INTO job (tenant, job, version, session, message_id, state, touched_at, entry)
-    SELECT a.tenant, a.job, 1, a.session, a.message_id, a.state, a.touched_at, a.entry
+    INSERT INTO job (tenant, job, version, session, message_id, state, entry)
+    SELECT a.tenant, a.job, 1, a.session, a.message_id, a.state, a.entry
     FROM allowed a WHERE a.version = 0
     ORDER BY a.tenant COLLATE \"C\", a.job
     ON CONFLICT (tenant, job) DO NOTHING
@@ -62,7 +62,7 @@ WITH asked AS MATERIALIZED (
 ), told AS (
     INSERT INTO outbox (id, tenant, session, kind, at, body)
     SELECT e.id, e.tenant, e.session, e.kind, e.at, e.body
-    FROM unnest($13::bigint[], $14::uuid[], $15::text[], $16::text[], $17::text[], $18::bigint[], $19::bytea[])
+    FROM unnest($12::bigint[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::bigint[], $18::bytea[])
          WITH ORDINALITY AS e(of, id, tenant, session, kind, at, body, ord)
     JOIN done ON done.ord = e.of
     ORDER BY e.ord
@@ -95,19 +95,11 @@ ORDER BY m.ord";
 const FORGET: &str = "\
 WITH old AS MATERIALIZED (
     SELECT tenant, job FROM job
-    WHERE touched_at < $1 AND state NOT IN ('queued', 'delayed', 'sending')
-    ORDER BY touched_at LIMIT $2
+    WHERE written_at < $1 AND state NOT IN ('queued', 'delayed', 'sending')
+    ORDER BY written_at LIMIT $2
     FOR UPDATE SKIP LOCKED
 )
 DELETE FROM job j USING old WHERE j.tenant = old.tenant AND j.job = old.job";
-
-/// The newest moment that an entry tells of.
-fn touched_at(entry: &LedgerEntry) -> Timestamp {
-    [entry.sending_at, entry.sent_at, entry.delivered_at, entry.read_at, entry.ended_at]
-        .into_iter()
-        .flatten()
-        .fold(entry.enqueued_at, Timestamp::max)
-}
 
 /// Writes, column by column; `ords` are their places in the call.
 #[derive(Default)]
@@ -121,7 +113,6 @@ struct Columns<'a> {
     sessions: Vec<Option<&'a str>>,
     message_ids: Vec<&'a str>,
     states: Vec<&'static str>,
-    touched: Vec<i64>,
     entries: Vec<&'a [u8]>,
     paces: Vec<Option<i64>>,
 }
@@ -138,7 +129,6 @@ impl<'a> Columns<'a> {
         self.sessions.push(entry.session.as_ref().map(SessionId::as_str));
         self.message_ids.push(entry.message_id.as_str());
         self.states.push(entry.state.as_str());
-        self.touched.push(touched_at(entry).as_millis());
         self.entries.push(sealed);
         self.paces.push(write.pace.filter(|_| pace).map(|pace| pace.0.cast_signed()));
     }
@@ -189,7 +179,6 @@ async fn write_round(
         .bind(&columns.sessions)
         .bind(&columns.message_ids)
         .bind(&columns.states)
-        .bind(&columns.touched)
         .bind(&columns.entries)
         .bind(&columns.paces)
         .bind(&events.of)
@@ -334,8 +323,8 @@ impl Ledger for PostgresStore {
             return Ok(Vec::new());
         }
         // Ids in receipts are what others chose. A text of the database can't hold a zero byte, so no entry has such
-        // an id; the empty one stands in, which no entry has either.
-        let ids: Vec<&str> = ids.iter().map(|id| if id.as_str().contains('\0') { "" } else { id.as_str() }).collect();
+        // an id; asking for it would be an error.
+        let ids: Vec<Option<&str>> = ids.iter().map(|id| Some(id.as_str()).filter(|id| !id.contains('\0'))).collect();
         let rows = sqlx::query(BY_MESSAGE)
             .bind(session.as_str())
             .bind(&ids)

@@ -5,6 +5,8 @@
 //! it waits for the writes that were allowed before it, and whoever locks after it sees the new epoch. Because it is
 //! one statement, a worker that freezes can't leave a session locked between two of them.
 //!
+//! How long ago a row was written (for the relay and for forgetting) is told by the server's clock.
+//!
 //! Values are sealed before they leave the process and bound to their place (see `sealing`).
 
 mod connect;

@@ -11,7 +11,7 @@ use super::error::port_error;
 use super::rows::{self, EventColumns};
 
 const PENDING: &str = "\
-SELECT id, tenant, session, kind, at, body FROM outbox WHERE at < $1 ORDER BY seq LIMIT $2";
+SELECT id, tenant, session, kind, at, body FROM outbox WHERE added_at < $1 ORDER BY seq LIMIT $2";
 
 // A worker and the relay may confirm the same events; both take the rows in one order.
 const PUBLISHED: &str = "\

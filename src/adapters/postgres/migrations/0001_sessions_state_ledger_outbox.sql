@@ -1,6 +1,7 @@
 -- The store of the fleet. Names are ASCII and compared bytewise (collation "C"), so that the order of a listing and
 -- the order in which rows are locked is that of the program. Moments are milliseconds since 1970, UTC, and come from
--- the program's clock. Every bytea but state.key is sealed by the program (AES-256-GCM) and bound to its row.
+-- the program's clock, but for those that say when a row was written: they are the server's, the only one that all
+-- writers share. Every bytea but state.key is sealed by the program (AES-256-GCM) and bound to its row.
 
 -- epoch counts the claims; a write under an older one is refused. state repeats what status holds, for operators.
 CREATE TABLE session (
@@ -35,7 +36,7 @@ CREATE TABLE state (
 ) WITH (fillfactor = 80);
 CREATE INDEX state_expiry ON state (session, area, expires_at) WHERE expires_at IS NOT NULL;
 
--- The ledger. touched_at is the newest moment that the entry tells of.
+-- The ledger. version, session, message_id and state repeat what entry holds, to find and to guard it by.
 CREATE TABLE job (
     tenant     text COLLATE "C" NOT NULL,
     job        uuid             NOT NULL,
@@ -43,14 +44,14 @@ CREATE TABLE job (
     session    text COLLATE "C",
     message_id text COLLATE "C" NOT NULL,
     state      text             NOT NULL,
-    touched_at bigint           NOT NULL,
+    written_at bigint           NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000),
     entry      bytea            NOT NULL,
     PRIMARY KEY (tenant, job)
 ) WITH (fillfactor = 80);
 CREATE INDEX job_of_message ON job (session, message_id);
-CREATE INDEX job_to_forget ON job (touched_at) WHERE state NOT IN ('queued', 'delayed', 'sending');
+CREATE INDEX job_to_forget ON job (written_at) WHERE state NOT IN ('queued', 'delayed', 'sending');
 
--- Events that wait for the broker. added_at is the server's clock, for operators.
+-- Events that wait for the broker. at is when it happened, which may be another clock's word (a receipt's).
 CREATE TABLE outbox (
     seq      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id       uuid             NOT NULL UNIQUE,
@@ -59,5 +60,5 @@ CREATE TABLE outbox (
     kind     text             NOT NULL,
     at       bigint           NOT NULL,
     body     bytea            NOT NULL,
-    added_at timestamptz      NOT NULL DEFAULT clock_timestamp()
+    added_at bigint           NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
