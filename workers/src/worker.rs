@@ -185,10 +185,11 @@ impl Fleet {
             .collect();
         let placed = place(&wanted, &candidates);
         let mut moves = options.moves_per_scan;
+        let mut takes = options.takes_per_scan;
         for (session, at) in wanted.into_iter().zip(placed) {
             let mine = at.is_some_and(|at| staying[at].instance == self.instance);
             match (mine, self.held.get(&session)) {
-                (true, None) => self.take(session, now),
+                (true, None) if takes > 0 => takes -= usize::from(self.take(session, now)),
                 (false, Some(stop)) if at.is_some() && moves > 0 && !stop.is_cancelled() => {
                     tracing::info!(%session, "session is handed over");
                     stop.cancel();
@@ -222,15 +223,17 @@ impl Fleet {
         }
     }
 
-    fn take(&mut self, session: SessionId, now: Timestamp) {
+    /// Starts to own a session; tells whether it did, which it does not soon after a failure.
+    fn take(&mut self, session: SessionId, now: Timestamp) -> bool {
         if self.failed.get(&session).is_some_and(|(_, until)| now < *until) {
-            return;
+            return false;
         }
         let stop = CancellationToken::new();
         self.held.insert(session.clone(), stop.clone());
         let span = tracing::info_span!("session", %session, worker = %self.shared.options.name);
         let owning = own(Arc::clone(&self.shared), session.clone(), stop);
         self.tasks.spawn(async move { (session, owning.await) }.instrument(span));
+        true
     }
 
     fn ended(&mut self, ended: Result<(SessionId, Ended), tokio::task::JoinError>) {
