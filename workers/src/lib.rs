@@ -1,1 +1,20 @@
-//! placeholder
+//! The loops of kurir's roles, written against the ports of `kurir-core` only.
+//!
+//! Every loop starts, says when it is ready, stops when told to within a deadline, and reports what it abandoned.
+
+mod group;
+mod job;
+mod lease;
+mod options;
+mod ports;
+mod publisher;
+mod relay;
+mod session;
+mod worker;
+
+pub use group::GroupedState;
+pub use lease::{Lease, Loss};
+pub use options::{RelayOptions, WorkerOptions};
+pub use ports::{RelayPorts, WorkerPorts};
+pub use relay::{Relay, RelayReport};
+pub use worker::{StopReport, Worker};

@@ -98,6 +98,8 @@ reasons! {
     SenderLoggedOut = "sender_logged_out",
     /// The sender is banned.
     SenderBanned = "sender_banned",
+    /// The client could not put it on the wire.
+    SendFailed = "send_failed",
     /// WhatsApp did not answer.
     NoAnswer = "no_answer",
     /// It was tried as often as its kind allows.

@@ -268,7 +268,8 @@ impl MessageDataV1 {
             enqueued_at: None,
             metadata: BTreeMap::new(),
         };
-        let id = EventId::of_job(&JobKey::new(tenant.clone(), job), kind, 0);
+        // A turn of its own: a well-formed job under the same id may still end, and that is another fact.
+        let id = EventId::of_job(&JobKey::new(tenant.clone(), job), kind, 1);
         EventV1::outbox(id, kind, tenant, Some(session), job.to_string(), at, data)
     }
 }

@@ -1,0 +1,251 @@
+//! The published contract against the types: the files in `docs/CONTRACT` say what the code does, and payloads of
+//! every released version stay readable.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jsonschema::Validator;
+use kurir_core::domain::{
+    Account, Epoch, EventId, EventKind, FailReason, Job, JobKey, LedgerEntry, MessageId, MessageState, OutboxEvent,
+    PhoneNumber, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
+};
+use kurir_core::wire::{
+    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, ReceivedDataV1, SessionDataV1, asyncapi, schemas,
+};
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Compares a file with what the types say; with `KURIR_BLESS=1` in the environment it is written instead.
+fn same_as_file(path: &Path, made: &Value) {
+    let made = serde_json::to_string_pretty(made).unwrap() + "\n";
+    if std::env::var_os("KURIR_BLESS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, made).unwrap();
+        return;
+    }
+    let stored = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert!(
+        stored == made,
+        "{} differs from the types. If the contract is meant to change, run the test with KURIR_BLESS=1 and commit.",
+        path.display()
+    );
+}
+
+fn schema(name: &str) -> Validator {
+    let (_, schema) = schemas().into_iter().find(|(n, _)| *n == name).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[test]
+fn the_published_documents_are_those_of_the_types() {
+    let folder = root().join("docs/CONTRACT");
+    for (name, schema) in schemas() {
+        same_as_file(&folder.join(format!("{name}.json")), &schema);
+    }
+    same_as_file(&folder.join("asyncapi.json"), &asyncapi());
+}
+
+#[test]
+fn the_asyncapi_document_refers_only_to_what_is_there() {
+    fn refs<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(map) => map.iter().for_each(|(key, value)| match value.as_str() {
+                Some(text) if key == "$ref" => found.push(text),
+                _ => refs(value, found),
+            }),
+            Value::Array(list) => list.iter().for_each(|value| refs(value, found)),
+            _ => {}
+        }
+    }
+    let document = asyncapi();
+    let mut found = Vec::new();
+    refs(&document, &mut found);
+    assert!(found.len() > EventKind::ALL.len());
+    for target in found {
+        if let Some(pointer) = target.strip_prefix('#') {
+            assert!(document.pointer(pointer).is_some(), "{target}");
+        } else {
+            assert!(root().join("docs/CONTRACT").join(target).is_file(), "{target}");
+        }
+    }
+}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_790_000_000_000 + millis)
+}
+
+fn golden_jobs() -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(root().join("core/tests/golden/jobs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap()))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 4, "the golden jobs are gone");
+    files
+}
+
+fn decode(name: &str, body: &[u8]) -> Job {
+    JobV1::decode(JOB_KIND, body, None).unwrap_or_else(|error| panic!("{name}: {error:?}"))
+}
+
+#[test]
+fn jobs_of_every_release_stay_readable_and_follow_the_schema() {
+    let schema = schema("job.v1");
+    for (name, body) in golden_jobs() {
+        let value: Value = serde_json::from_slice(&body).unwrap();
+        let errors: Vec<String> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+        let job = decode(&name, &body);
+        assert!(!job.content.render().unwrap().expose().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_the_decoder_refuses() {
+    let schema = schema("job.v1");
+    let (_, body) = &golden_jobs()[0];
+    let good: Value = serde_json::from_slice(body).unwrap();
+    for (pointer, bad) in [
+        ("id", Value::from(7)),
+        ("tenant", Value::from("a.b")),
+        ("lane", Value::from("fast")),
+        ("surprise", Value::from(1)),
+    ] {
+        let mut value = good.clone();
+        value[pointer] = bad;
+        assert!(!schema.is_valid(&value), "the schema takes a bad {pointer}");
+        assert!(
+            JobV1::decode(JOB_KIND, value.to_string().as_bytes(), None).is_err(),
+            "the decoder takes a bad {pointer}"
+        );
+    }
+}
+
+/// One event of every kind and shape, made of fixed facts.
+fn events() -> Vec<(String, OutboxEvent)> {
+    let (name, body) = &golden_jobs()[0];
+    let job = decode(name, body);
+    let session = SessionId::new("s1").unwrap();
+    let tenant = TenantId::new("acme").unwrap();
+    let fresh = LedgerEntry::new(&job, at(0));
+    let mut events = Vec::new();
+    let mut message = |label: &str, states: &[MessageState], fill: &dyn Fn(&mut LedgerEntry)| {
+        let mut entry = fresh.clone();
+        let mut before = entry.state;
+        for state in states {
+            before = entry.state;
+            entry = entry.advance(*state, at(1500)).unwrap();
+        }
+        fill(&mut entry);
+        let made = MessageDataV1::events(&entry, before, Some(&session), at(1500)).pop().unwrap();
+        events.push((label.to_owned(), made));
+    };
+    use MessageState::{Delayed, Delivered, Expired, Failed, Read, Sending, Sent, Uncertain};
+    message("message.delayed", &[Delayed], &|entry| {
+        entry.reason = Some(FailReason::RecipientLimited);
+        entry.not_before = Some(at(60_000));
+    });
+    message("message.sent", &[Sending, Sent], &|_| {});
+    message("message.delivered", &[Sending, Sent, Delivered], &|_| {});
+    message("message.read", &[Sending, Sent, Delivered, Read], &|_| {});
+    message("message.failed", &[Sending, Failed], &|entry| {
+        entry.reason = Some(FailReason::SenderRestricted);
+        entry.code = Some(463);
+    });
+    message("message.expired", &[Expired], &|_| {});
+    message("message.uncertain", &[Sending, Uncertain], &|entry| entry.reason = Some(FailReason::NoAnswer));
+    let queued = MessageDataV1::events(&fresh, MessageState::Queued, Some(&session), at(0)).pop().unwrap();
+    events.push(("message.queued".into(), queued));
+    let malformed = MessageDataV1::malformed(&tenant, &session, job.id, FailReason::BadNumber, "to: no number", at(0));
+    events.push(("message.failed.malformed".into(), malformed));
+
+    let number = PhoneNumber::parse("6281234567890", None).unwrap();
+    let mut status = SessionStatus::created(at(0));
+    let mut session_event = |label: &str, kind: EventKind, status: &SessionStatus| {
+        let made = SessionDataV1::event(kind, &tenant, &session, status, (Epoch(3), 1), at(10)).unwrap();
+        events.push((label.to_owned(), made));
+    };
+    session_event("session.created", EventKind::SessionCreated, &status);
+    status.state = SessionState::AwaitingScan;
+    status.qr = Some(QrCode { text: Secret::new("2@golden,AAAA,BBBB,CCCC".into()), expires_at: at(60_000) });
+    session_event("session.qr", EventKind::SessionQr, &status);
+    status.qr = None;
+    status.state = SessionState::Connected;
+    status.account = Some(Account { number: number.clone(), device: 3 });
+    session_event("session.connected", EventKind::SessionConnected, &status);
+    status.state = SessionState::Banned;
+    status.reason = Some(FailReason::SenderBanned);
+    status.until = Some(at(3_600_000));
+    session_event("session.banned", EventKind::SessionBanned, &status);
+
+    let received = ReceivedDataV1::event(
+        &tenant,
+        &session,
+        &MessageId::from_wire("3EB0FF"),
+        Some(&number),
+        Some("Terima kasih"),
+        at(20),
+    );
+    events.push(("message.received".into(), received));
+    let worker = WorkerName::new("worker-1").unwrap();
+    let joined = FleetDataV1::event(EventKind::WorkerJoined, &tenant, (&worker, 7, 100, 0), at(0));
+    events.push(("fleet.worker_joined".into(), joined));
+    events
+}
+
+#[test]
+fn events_are_what_the_golden_files_say_and_follow_their_schema() {
+    for (label, event) in events() {
+        let value: Value = serde_json::from_slice(&event.body).unwrap();
+        same_as_file(&root().join(format!("core/tests/golden/events/{label}.json")), &value);
+        let name = match event.kind {
+            EventKind::MessageReceived => "event.received.v1",
+            kind if kind.as_str().starts_with("message.") => "event.message.v1",
+            kind if kind.as_str().starts_with("session.") => "event.session.v1",
+            _ => "event.fleet.v1",
+        };
+        let errors: Vec<String> = schema(name).iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{label}: {errors:?}");
+        assert_eq!(value["type"], event.kind.as_str());
+        assert_eq!(value["id"], event.id.to_string());
+        assert!(event.routing_key().ends_with(event.kind.as_str()));
+    }
+}
+
+#[test]
+fn golden_events_stay_readable() {
+    let folder = root().join("core/tests/golden/events");
+    let mut seen = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let read = match name {
+            n if n.starts_with("message.received") => {
+                serde_json::from_str::<EventV1<ReceivedDataV1>>(&text).map(|_| ())
+            }
+            n if n.starts_with("message.") => serde_json::from_str::<EventV1<MessageDataV1>>(&text).map(|_| ()),
+            n if n.starts_with("session.") => serde_json::from_str::<EventV1<SessionDataV1>>(&text).map(|_| ()),
+            _ => serde_json::from_str::<EventV1<FleetDataV1>>(&text).map(|_| ()),
+        };
+        read.unwrap_or_else(|error| panic!("{name}: {error}"));
+        seen += 1;
+    }
+    assert!(seen >= 14, "only {seen} golden events are there");
+}
+
+#[test]
+fn a_repeated_fact_has_the_same_id_and_another_fact_another() {
+    let (name, body) = &golden_jobs()[0];
+    let job = decode(name, body);
+    let other = JobKey::new(TenantId::new("other").unwrap(), job.id);
+    let of = |key: &JobKey, kind, turn| EventId::of_job(key, kind, turn);
+    assert_eq!(of(&job.key(), EventKind::MessageSent, 0), of(&job.key(), EventKind::MessageSent, 0));
+    assert_ne!(of(&job.key(), EventKind::MessageSent, 0), of(&other, EventKind::MessageSent, 0));
+    assert_ne!(of(&job.key(), EventKind::MessageSent, 0), of(&job.key(), EventKind::MessageRead, 0));
+    assert_ne!(of(&job.key(), EventKind::MessageDelayed, 1), of(&job.key(), EventKind::MessageDelayed, 2));
+}

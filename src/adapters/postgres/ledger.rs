@@ -1,0 +1,344 @@
+//! The record of every job.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use kurir_core::domain::{JobKey, LedgerEntry, MessageId, SessionId, TenantId, Timestamp};
+use kurir_core::port::{Ledger, LedgerWrite, PortError, Written};
+use sqlx::Row as _;
+use sqlx::postgres::{PgExecutor, PgRow};
+use uuid::Uuid;
+
+use super::error::{corrupt, port_error};
+use super::rows::{self, EventColumns};
+use super::sealing::Place;
+use super::{PostgresStore, outbox};
+
+// `present` locks the entries that are to be changed in the order of their keys, because an UPDATE takes them in any
+// order; new ones are inserted in that order, too. An entry of a version above 0 that is not there is not made anew.
+const WRITE: &str = "\
+WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest(
+        $1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::bigint[],
+        $7::text[], $8::text[], $9::text[], $10::bytea[], $11::bigint[]
+    ) AS w(ord, fence_session, fence_epoch, tenant, job, version,
+           session, message_id, state, entry, pace)
+), held AS MATERIALIZED (
+    SELECT id, epoch FROM session WHERE id = ANY($2) ORDER BY id FOR SHARE
+), allowed AS MATERIALIZED (
+    SELECT asked.* FROM asked
+    LEFT JOIN held ON held.id = asked.fence_session AND held.epoch = asked.fence_epoch
+    WHERE asked.fence_session IS NULL OR held.id IS NOT NULL
+), present AS MATERIALIZED (
+    SELECT j.tenant, j.job FROM job j
+    JOIN allowed a ON j.tenant = a.tenant AND j.job = a.job AND j.version = a.version
+    ORDER BY j.tenant, j.job
+    FOR NO KEY UPDATE OF j
+), changed AS (
+    UPDATE job j
+    SET version = a.version + 1, session = a.session, message_id = a.message_id, state = a.state,
+        entry = a.entry, written_at = DEFAULT
+    FROM allowed a JOIN present p ON p.tenant = a.tenant AND p.job = a.job
+    WHERE j.tenant = a.tenant AND j.job = a.job AND j.version = a.version
+    RETURNING a.ord
+), made AS (
+    INSERT INTO job (tenant, job, version, session, message_id, state, entry)
+    SELECT a.tenant, a.job, 1, a.session, a.message_id, a.state, a.entry
+    FROM allowed a WHERE a.version = 0
+    ORDER BY a.tenant COLLATE \"C\", a.job
+    ON CONFLICT (tenant, job) DO NOTHING
+    RETURNING tenant, job
+), done AS MATERIALIZED (
+    SELECT ord FROM changed
+    UNION ALL
+    SELECT a.ord FROM made JOIN allowed a ON a.tenant = made.tenant AND a.job = made.job
+), paced AS (
+    INSERT INTO session_pace (session, pace)
+    SELECT DISTINCT ON (a.fence_session COLLATE \"C\") a.fence_session, a.pace
+    FROM done JOIN allowed a ON a.ord = done.ord
+    WHERE a.pace IS NOT NULL AND a.fence_session IS NOT NULL
+    ORDER BY a.fence_session COLLATE \"C\", a.ord DESC
+    ON CONFLICT (session) DO UPDATE SET pace = excluded.pace
+), told AS (
+    INSERT INTO outbox (id, tenant, session, kind, at, body)
+    SELECT e.id, e.tenant, e.session, e.kind, e.at, e.body
+    FROM unnest($12::bigint[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::bigint[], $18::bytea[])
+         WITH ORDINALITY AS e(of, id, tenant, session, kind, at, body, ord)
+    JOIN done ON done.ord = e.of
+    ORDER BY e.ord
+    ON CONFLICT (id) DO NOTHING
+)
+SELECT asked.ord, allowed.ord IS NOT NULL AS allowed, done.ord IS NOT NULL AS done
+FROM asked LEFT JOIN allowed ON allowed.ord = asked.ord LEFT JOIN done ON done.ord = asked.ord";
+
+const PACE: &str = "\
+INSERT INTO session_pace (session, pace)
+SELECT p.session, p.pace FROM unnest($1::text[], $2::bigint[]) AS p(session, pace)
+ORDER BY p.session COLLATE \"C\"
+ON CONFLICT (session) DO UPDATE SET pace = excluded.pace";
+
+const GET: &str = "\
+SELECT j.entry
+FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS k(tenant, job, ord)
+LEFT JOIN LATERAL (SELECT entry FROM job WHERE tenant = k.tenant AND job = k.job OFFSET 0) j ON true
+ORDER BY k.ord";
+
+const BY_MESSAGE: &str = "\
+SELECT j.tenant, j.job, j.entry
+FROM unnest($2::text[]) WITH ORDINALITY AS m(id, ord)
+LEFT JOIN LATERAL (
+    SELECT tenant, job, entry FROM job WHERE session = $1 AND message_id = m.id LIMIT 1
+) j ON true
+ORDER BY m.ord";
+
+// An entry that a receipt is just changing is skipped; it is not as old as it looked.
+const FORGET: &str = "\
+WITH old AS MATERIALIZED (
+    SELECT tenant, job FROM job
+    WHERE written_at < $1 AND state NOT IN ('queued', 'delayed', 'sending')
+    ORDER BY written_at LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+DELETE FROM job j USING old WHERE j.tenant = old.tenant AND j.job = old.job";
+
+/// Writes, column by column; `ords` are their places in the call.
+#[derive(Default)]
+struct Columns<'a> {
+    ords: Vec<i64>,
+    fence_sessions: Vec<Option<&'a str>>,
+    fence_epochs: Vec<Option<i64>>,
+    tenants: Vec<&'a str>,
+    jobs: Vec<Uuid>,
+    versions: Vec<i64>,
+    sessions: Vec<Option<&'a str>>,
+    message_ids: Vec<&'a str>,
+    states: Vec<&'static str>,
+    entries: Vec<&'a [u8]>,
+    paces: Vec<Option<i64>>,
+}
+
+impl<'a> Columns<'a> {
+    fn push(&mut self, ord: i64, write: &'a LedgerWrite, sealed: &'a [u8], pace: bool) {
+        let entry = &write.entry;
+        self.ords.push(ord);
+        self.fence_sessions.push(write.fence.as_ref().map(|fence| fence.session.as_str()));
+        self.fence_epochs.push(write.fence.as_ref().map(|fence| rows::epoch(fence.epoch)));
+        self.tenants.push(entry.key.tenant.as_str());
+        self.jobs.push(entry.key.job.as_uuid());
+        self.versions.push(rows::count(entry.version));
+        self.sessions.push(entry.session.as_ref().map(SessionId::as_str));
+        self.message_ids.push(entry.message_id.as_str());
+        self.states.push(entry.state.as_str());
+        self.entries.push(sealed);
+        self.paces.push(write.pace.filter(|_| pace).map(|pace| pace.0.cast_signed()));
+    }
+}
+
+/// The writes of one call, sealed, numbered and spread over rounds: a round names no entry twice.
+struct Plan<'a> {
+    rounds: Vec<Vec<(i64, &'a LedgerWrite, &'a [u8])>>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(writes: &'a [LedgerWrite], sealed: &'a [Vec<u8>]) -> Self {
+        let mut turns: HashMap<&JobKey, usize> = HashMap::new();
+        let mut rounds: Vec<Vec<_>> = Vec::new();
+        for ((ord, write), sealed) in (0..).zip(writes).zip(sealed) {
+            let turn = turns.entry(&write.entry.key).or_default();
+            if rounds.len() == *turn {
+                rounds.push(Vec::new());
+            }
+            rounds[*turn].push((ord, write, sealed.as_slice()));
+            *turn += 1;
+        }
+        Self { rounds }
+    }
+
+    /// The columns of a round.
+    fn columns(&self, round: usize, pace: bool) -> Columns<'a> {
+        let mut columns = Columns::default();
+        for (ord, write, sealed) in &self.rounds[round] {
+            columns.push(*ord, write, sealed, pace);
+        }
+        columns
+    }
+}
+
+async fn write_round(
+    executor: impl PgExecutor<'_>,
+    columns: &Columns<'_>,
+    events: &EventColumns<'_>,
+) -> Result<Vec<(i64, Written)>, sqlx::Error> {
+    let rows = sqlx::query(WRITE)
+        .bind(&columns.ords)
+        .bind(&columns.fence_sessions)
+        .bind(&columns.fence_epochs)
+        .bind(&columns.tenants)
+        .bind(&columns.jobs)
+        .bind(&columns.versions)
+        .bind(&columns.sessions)
+        .bind(&columns.message_ids)
+        .bind(&columns.states)
+        .bind(&columns.entries)
+        .bind(&columns.paces)
+        .bind(&events.of)
+        .bind(&events.ids)
+        .bind(&events.tenants)
+        .bind(&events.sessions)
+        .bind(&events.kinds)
+        .bind(&events.ats)
+        .bind(&events.bodies)
+        .fetch_all(executor)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let written = match (row.try_get("allowed")?, row.try_get("done")?) {
+                (false, _) => Written::Fenced,
+                (true, true) => Written::Done,
+                (true, false) => Written::Conflict,
+            };
+            Ok((row.try_get("ord")?, written))
+        })
+        .collect()
+}
+
+impl PostgresStore {
+    /// No entry is named twice: one statement does it all.
+    async fn write_once(
+        &self,
+        columns: &Columns<'_>,
+        events: &EventColumns<'_>,
+    ) -> Result<HashMap<i64, Written>, sqlx::Error> {
+        Ok(write_round(&self.pool, columns, events).await?.into_iter().collect())
+    }
+
+    /// Entries named more than once: a statement a round, so that a later write sees the earlier one; then the pacer
+    /// and the events of those that were done, in the order of the call.
+    async fn write_rounds(
+        &self,
+        writes: &[LedgerWrite],
+        plan: &Plan<'_>,
+    ) -> Result<HashMap<i64, Written>, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let mut answers = HashMap::new();
+        for round in 0..plan.rounds.len() {
+            let columns = plan.columns(round, false);
+            answers.extend(write_round(&mut *transaction, &columns, &EventColumns::default()).await?);
+        }
+        let mut events = EventColumns::default();
+        let mut paces: HashMap<&str, i64> = HashMap::new();
+        for (ord, write) in (0..).zip(writes) {
+            if answers.get(&ord) == Some(&Written::Done) {
+                events.extend(&self.vault, ord, &write.events);
+                if let (Some(fence), Some(pace)) = (&write.fence, write.pace) {
+                    paces.insert(fence.session.as_str(), pace.0.cast_signed());
+                }
+            }
+        }
+        if !paces.is_empty() {
+            let (sessions, paces): (Vec<&str>, Vec<i64>) = paces.into_iter().unzip();
+            sqlx::query(PACE).bind(sessions).bind(paces).execute(&mut *transaction).await?;
+        }
+        if !events.ids.is_empty() {
+            outbox::add(&mut *transaction, &events).await?;
+        }
+        transaction.commit().await?;
+        Ok(answers)
+    }
+
+    fn entry(&self, key: &JobKey, sealed: &[u8]) -> Result<LedgerEntry, PortError> {
+        self.vault.open_json(&Place::Job(key), sealed)
+    }
+
+    fn entry_with_key(&self, row: &PgRow) -> Result<Option<LedgerEntry>, PortError> {
+        let failed = |e| port_error("reading the ledger by message", e);
+        let Some(tenant) = row.try_get::<Option<&str>, _>("tenant").map_err(failed)? else { return Ok(None) };
+        let tenant = TenantId::new(tenant).map_err(|e| corrupt("the tenant of a job".to_owned(), e))?;
+        let job: Uuid = row.try_get("job").map_err(failed)?;
+        let key = JobKey::new(tenant, kurir_core::domain::JobId::new(job));
+        self.entry(&key, row.try_get("entry").map_err(failed)?).map(Some)
+    }
+}
+
+#[async_trait]
+impl Ledger for PostgresStore {
+    async fn write(&self, writes: Vec<LedgerWrite>) -> Result<Vec<Written>, PortError> {
+        const ACTION: &str = "writing the ledger";
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sealed = writes
+            .iter()
+            .map(|write| {
+                let next = LedgerEntry { version: write.entry.version.saturating_add(1), ..write.entry.clone() };
+                self.vault.seal_json(&Place::Job(&next.key), &next)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let (writes, plan) = (&writes, &Plan::new(&writes, &sealed));
+        let answers = if plan.rounds.len() == 1 {
+            let columns = &plan.columns(0, true);
+            let mut events = EventColumns::default();
+            for (ord, write) in (0..).zip(writes) {
+                events.extend(&self.vault, ord, &write.events);
+            }
+            let events = &events;
+            self.retrying(ACTION, || self.write_once(columns, events)).await?
+        } else {
+            self.retrying(ACTION, || self.write_rounds(writes, plan)).await?
+        };
+        (0..)
+            .zip(writes)
+            .map(|(ord, write)| {
+                answers.get(&ord).copied().ok_or_else(|| {
+                    corrupt(format!("the answer to the write of job {}", write.entry.key.job), "it is missing")
+                })
+            })
+            .collect()
+    }
+
+    async fn get(&self, keys: &[JobKey]) -> Result<Vec<Option<LedgerEntry>>, PortError> {
+        const ACTION: &str = "reading the ledger";
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tenants: Vec<&str> = keys.iter().map(|key| key.tenant.as_str()).collect();
+        let jobs: Vec<Uuid> = keys.iter().map(|key| key.job.as_uuid()).collect();
+        let rows = sqlx::query(GET)
+            .bind(&tenants)
+            .bind(&jobs)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| port_error(ACTION, e))?;
+        keys.iter()
+            .zip(&rows)
+            .map(|(key, row)| {
+                let sealed: Option<&[u8]> = row.try_get(0).map_err(|e| port_error(ACTION, e))?;
+                sealed.map(|sealed| self.entry(key, sealed)).transpose()
+            })
+            .collect()
+    }
+
+    async fn by_message(&self, session: &SessionId, ids: &[MessageId]) -> Result<Vec<Option<LedgerEntry>>, PortError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Ids in receipts are what others chose. A text of the database can't hold a zero byte, so no entry has such
+        // an id; asking for it would be an error.
+        let ids: Vec<Option<&str>> = ids.iter().map(|id| Some(id.as_str()).filter(|id| !id.contains('\0'))).collect();
+        let rows = sqlx::query(BY_MESSAGE)
+            .bind(session.as_str())
+            .bind(&ids)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| port_error("reading the ledger by message", e))?;
+        rows.iter().map(|row| self.entry_with_key(row)).collect()
+    }
+
+    async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        self.retrying("forgetting old jobs", || async move {
+            let done = sqlx::query(FORGET).bind(before.as_millis()).bind(i64::from(limit)).execute(&self.pool).await?;
+            Ok(done.rows_affected())
+        })
+        .await
+    }
+}

@@ -1,0 +1,94 @@
+//! Where sealed values belong. The place is bound to the value, so that a row copied over another one does not open.
+
+use std::fmt;
+use std::sync::Arc;
+
+use kurir_core::domain::{EventId, JobKey, Keyring, SessionId};
+use kurir_core::port::{Entropy, PortError};
+
+use super::error::corrupt;
+
+/// A place; its text is what is bound to the value. No part but the last can hold a `/`.
+pub(super) enum Place<'a> {
+    /// What a session's owner says of it.
+    Status(&'a SessionId),
+    /// A value of a session's Signal state.
+    State { session: &'a SessionId, area: &'a str, key: &'a str },
+    /// A job's entry.
+    Job(&'a JobKey),
+    /// An event's envelope.
+    Event(EventId),
+}
+
+impl Place<'_> {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Status(session) => format!("session/{session}/status"),
+            Self::State { session, area, key } => format!("state/{session}/{area}/{key}"),
+            Self::Job(key) => format!("job/{}/{}", key.tenant, key.job),
+            Self::Event(id) => format!("outbox/{id}"),
+        }
+        .into_bytes()
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    /// For errors: without the key of a state value, which may name somebody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(session) => write!(f, "the status of session {session}"),
+            Self::State { session, area, .. } => write!(f, "a value in area {area} of session {session}"),
+            Self::Job(key) => write!(f, "the entry of job {} of {}", key.job, key.tenant),
+            Self::Event(id) => write!(f, "the body of event {id}"),
+        }
+    }
+}
+
+/// The keys, and where nonces come from.
+#[derive(Clone)]
+pub(super) struct Vault {
+    keyring: Arc<Keyring>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Vault {
+    pub(super) fn new(keyring: Arc<Keyring>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { keyring, entropy }
+    }
+
+    pub(super) fn seal(&self, place: &Place<'_>, plain: &[u8]) -> Vec<u8> {
+        let mut nonce = [0; 12];
+        self.entropy.fill(&mut nonce);
+        self.keyring.seal(&place.bytes(), plain, nonce)
+    }
+
+    pub(super) fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, PortError> {
+        self.keyring.open(&place.bytes(), sealed).map_err(|e| corrupt(place.to_string(), e))
+    }
+
+    /// Seals a value as JSON.
+    pub(super) fn seal_json<T: serde::Serialize>(&self, place: &Place<'_>, value: &T) -> Result<Vec<u8>, PortError> {
+        let plain = serde_json::to_vec(value).map_err(|e| super::error::refused("writing a value as JSON", e))?;
+        Ok(self.seal(place, &plain))
+    }
+
+    /// Opens what [`Vault::seal_json`] made.
+    pub(super) fn open_json<T: serde::de::DeserializeOwned>(
+        &self,
+        place: &Place<'_>,
+        sealed: &[u8],
+    ) -> Result<T, PortError> {
+        serde_json::from_slice(&self.open(place, sealed)?)
+            .map_err(|e| corrupt(place.to_string(), Unreadable(e.classify())))
+    }
+
+    /// A number in `0.0..1.0`.
+    pub(super) fn fraction(&self) -> f64 {
+        self.entropy.fraction()
+    }
+}
+
+/// serde's message may quote the value, which is secret; its category does not.
+#[derive(Debug, thiserror::Error)]
+#[error("it opens, but is not JSON of the expected form ({0:?})")]
+struct Unreadable(serde_json::error::Category);

@@ -1,0 +1,263 @@
+//! The register of sessions, and the mint of epochs.
+
+use async_trait::async_trait;
+use kurir_core::domain::{
+    Epoch, Fence, OutboxEvent, PaceState, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted,
+    WorkerName,
+};
+use kurir_core::port::{Created, NewSession, PortError, SessionStore, Written};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+use super::PostgresStore;
+use super::error::{corrupt, port_error, refused};
+use super::rows::{self, EventColumns, UnknownWord};
+use super::sealing::{Place, Vault};
+
+const CREATE: &str = "\
+WITH new AS (
+    INSERT INTO session (id, tenant, state, status, created_at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+), told AS (
+    INSERT INTO outbox (id, tenant, session, kind, at, body)
+    SELECT e.id, e.tenant, e.session, e.kind, e.at, e.body
+    FROM unnest($6::uuid[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bytea[]) WITH ORDINALITY
+         AS e(id, tenant, session, kind, at, body, ord), new
+    ORDER BY e.ord
+    ON CONFLICT (id) DO NOTHING
+)
+SELECT count(*) > 0 FROM new";
+
+const GET: &str = "\
+SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, p.pace
+FROM session s LEFT JOIN session_pace p ON p.session = s.id
+WHERE s.id = $1";
+
+const LIST: &str = "\
+SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, p.pace
+FROM session s LEFT JOIN session_pace p ON p.session = s.id
+WHERE ($1::text IS NULL OR s.tenant = $1) AND s.id > $2
+ORDER BY s.id LIMIT $3";
+
+const CLAIM: &str = "\
+UPDATE session SET epoch = epoch + 1, owner = $2 WHERE id = $1
+RETURNING id, tenant, wanted, epoch, owner, status, created_at, NULL::bigint AS pace";
+
+const PACE: &str = "SELECT pace FROM session_pace WHERE session = $1";
+
+const UPDATE: &str = "\
+WITH changed AS (
+    UPDATE session SET state = $3, status = $4 WHERE id = $1 AND epoch = $2
+    RETURNING id
+), told AS (
+    INSERT INTO outbox (id, tenant, session, kind, at, body)
+    SELECT e.id, e.tenant, e.session, e.kind, e.at, e.body
+    FROM unnest($5::uuid[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bytea[]) WITH ORDINALITY
+         AS e(id, tenant, session, kind, at, body, ord), changed
+    ORDER BY e.ord
+    ON CONFLICT (id) DO NOTHING
+)
+SELECT count(*) > 0 FROM changed";
+
+const WANT: &str = "UPDATE session SET wanted = $2 WHERE id = $1";
+
+// The state goes by the foreign key's cascade, which sees what was committed while this waited for the lock.
+const DELETE: &str = "\
+WITH held AS MATERIALIZED (
+    SELECT id, epoch, wanted FROM session WHERE id = $1 FOR UPDATE
+), gone AS (
+    DELETE FROM session s USING held
+    WHERE s.id = held.id AND held.epoch = $2 AND held.wanted = 'deleted'
+)
+SELECT epoch = $2 AS mine, wanted = 'deleted' AS unwanted FROM held";
+
+const EPOCH: &str = "SELECT epoch FROM session WHERE id = $1";
+
+/// How often creating a session looks again when it was neither new nor there: somebody creates and deletes it.
+const LOOKS: u32 = 3;
+
+fn record(vault: &Vault, row: &PgRow) -> Result<SessionRecord, PortError> {
+    const ACTION: &str = "reading a session";
+    let failed = |e| port_error(ACTION, e);
+    let id = SessionId::new(row.try_get::<&str, _>("id").map_err(failed)?)
+        .map_err(|e| corrupt("a session's id".to_owned(), e))?;
+    let wanted: String = row.try_get("wanted").map_err(failed)?;
+    let owner: Option<&str> = row.try_get("owner").map_err(failed)?;
+    let pace: Option<i64> = row.try_get("pace").map_err(failed)?;
+    let status = vault.open_json(&Place::Status(&id), row.try_get("status").map_err(failed)?)?;
+    Ok(SessionRecord {
+        tenant: TenantId::new(row.try_get::<&str, _>("tenant").map_err(failed)?)
+            .map_err(|e| corrupt(format!("the tenant of session {id}"), e))?,
+        wanted: Wanted::parse(&wanted)
+            .ok_or_else(|| corrupt(format!("session {id}"), UnknownWord { column: "wanted", found: wanted }))?,
+        epoch: Epoch(rows::to_count(row.try_get("epoch").map_err(failed)?, || format!("the epoch of session {id}"))?),
+        owner: owner.map(WorkerName::new).transpose().map_err(|e| corrupt(format!("the owner of session {id}"), e))?,
+        pace: PaceState(pace.unwrap_or_default().cast_unsigned()),
+        status,
+        created_at: Timestamp::from_millis(row.try_get("created_at").map_err(failed)?),
+        id,
+    })
+}
+
+#[async_trait]
+impl SessionStore for PostgresStore {
+    async fn create(&self, session: NewSession) -> Result<Created, PortError> {
+        const ACTION: &str = "creating a session";
+        let status = SessionStatus::created(session.at);
+        let sealed = &self.vault.seal_json(&Place::Status(&session.id), &status)?;
+        let events = &EventColumns::of_one(&self.vault, &session.events);
+        let (id, tenant, state) = (session.id.as_str(), session.tenant.as_str(), status.state.as_str());
+        for _ in 0..LOOKS {
+            let new: bool = self
+                .retrying(ACTION, || async move {
+                    sqlx::query_scalar(CREATE)
+                        .bind(id)
+                        .bind(tenant)
+                        .bind(state)
+                        .bind(sealed)
+                        .bind(session.at.as_millis())
+                        .bind(&events.ids)
+                        .bind(&events.tenants)
+                        .bind(&events.sessions)
+                        .bind(&events.kinds)
+                        .bind(&events.ats)
+                        .bind(&events.bodies)
+                        .fetch_one(&self.pool)
+                        .await
+                })
+                .await?;
+            if new {
+                return Ok(Created::New(SessionRecord {
+                    id: session.id.clone(),
+                    tenant: session.tenant.clone(),
+                    wanted: Wanted::Running,
+                    epoch: Epoch(0),
+                    owner: None,
+                    pace: PaceState::default(),
+                    status,
+                    created_at: session.at,
+                }));
+            }
+            if let Some(there) = SessionStore::get(self, &session.id).await? {
+                return Ok(Created::Exists(there));
+            }
+        }
+        Err(refused(ACTION, "it is created and deleted by others at the same time"))
+    }
+
+    async fn get(&self, id: &SessionId) -> Result<Option<SessionRecord>, PortError> {
+        let row = sqlx::query(GET)
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|e| port_error("reading a session", e))?;
+        row.map(|row| record(&self.vault, &row)).transpose()
+    }
+
+    async fn list(
+        &self,
+        tenant: Option<&TenantId>,
+        after: Option<&SessionId>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>, PortError> {
+        let rows = sqlx::query(LIST)
+            .bind(tenant.map(TenantId::as_str))
+            // Every id is greater than the empty text.
+            .bind(after.map_or("", SessionId::as_str))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| port_error("listing sessions", e))?;
+        rows.iter().map(|row| record(&self.vault, row)).collect()
+    }
+
+    async fn claim(&self, id: &SessionId, owner: &WorkerName) -> Result<Option<SessionRecord>, PortError> {
+        const ACTION: &str = "claiming a session";
+        let (session, owner) = (id.as_str(), owner.as_str());
+        let row = self
+            .retrying(ACTION, || async move {
+                sqlx::query(CLAIM).bind(session).bind(owner).fetch_optional(&self.pool).await
+            })
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let mut record = record(&self.vault, &row)?;
+        // Read after the claim is committed, not in the same statement: that would show the pacer as it was before
+        // the claim waited for the old owner's last writes. Now nobody else can change it.
+        let pace: Option<i64> = sqlx::query_scalar(PACE)
+            .bind(session)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|e| port_error(ACTION, e))?;
+        record.pace = PaceState(pace.unwrap_or_default().cast_unsigned());
+        Ok(Some(record))
+    }
+
+    async fn update(
+        &self,
+        fence: &Fence,
+        status: &SessionStatus,
+        events: &[OutboxEvent],
+    ) -> Result<Written, PortError> {
+        let sealed = &self.vault.seal_json(&Place::Status(&fence.session), status)?;
+        let events = &EventColumns::of_one(&self.vault, events);
+        let changed: bool = self
+            .retrying("updating a session", || async move {
+                sqlx::query_scalar(UPDATE)
+                    .bind(fence.session.as_str())
+                    .bind(rows::epoch(fence.epoch))
+                    .bind(status.state.as_str())
+                    .bind(sealed)
+                    .bind(&events.ids)
+                    .bind(&events.tenants)
+                    .bind(&events.sessions)
+                    .bind(&events.kinds)
+                    .bind(&events.ats)
+                    .bind(&events.bodies)
+                    .fetch_one(&self.pool)
+                    .await
+            })
+            .await?;
+        Ok(if changed { Written::Done } else { Written::Fenced })
+    }
+
+    async fn want(&self, id: &SessionId, wanted: Wanted) -> Result<bool, PortError> {
+        let id = id.as_str();
+        self.retrying("saying what is wanted of a session", || async move {
+            let done = sqlx::query(WANT).bind(id).bind(wanted.as_str()).execute(&self.pool).await?;
+            Ok(done.rows_affected() > 0)
+        })
+        .await
+    }
+
+    async fn delete(&self, fence: &Fence) -> Result<Written, PortError> {
+        const ACTION: &str = "deleting a session";
+        let row = self
+            .retrying(ACTION, || async move {
+                sqlx::query(DELETE)
+                    .bind(fence.session.as_str())
+                    .bind(rows::epoch(fence.epoch))
+                    .fetch_optional(&self.pool)
+                    .await
+            })
+            .await?;
+        let Some(row) = row else { return Ok(Written::Conflict) };
+        let failed = |e| port_error(ACTION, e);
+        let (mine, unwanted): (bool, bool) =
+            (row.try_get("mine").map_err(failed)?, row.try_get("unwanted").map_err(failed)?);
+        Ok(match (mine, unwanted) {
+            (true, true) => Written::Done,
+            (true, false) => Written::Conflict,
+            (false, _) => Written::Fenced,
+        })
+    }
+
+    async fn epoch(&self, id: &SessionId) -> Result<Option<Epoch>, PortError> {
+        let epoch: Option<i64> = sqlx::query_scalar(EPOCH)
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|e| port_error("reading an epoch", e))?;
+        epoch.map(|number| rows::to_count(number, || format!("the epoch of session {id}")).map(Epoch)).transpose()
+    }
+}

@@ -1,0 +1,19 @@
+//! The suite that every store passes.
+
+use std::sync::Arc;
+
+use kurir_core::contract::{Stores, stores};
+
+use crate::database::with_database;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_keeps_its_promises() {
+    with_database(async |database| {
+        stores(async || {
+            let store = Arc::new(database.store().await.0);
+            Stores { sessions: store.clone(), state: store.clone(), ledger: store.clone(), outbox: store }
+        })
+        .await;
+    })
+    .await;
+}

@@ -1,0 +1,132 @@
+//! Takes a lane's jobs while the session is ours, a bounded number at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kurir_core::domain::Lane;
+use kurir_core::policy::Backoff;
+use kurir_core::port::{Delivery, JobHeaders, JobStream, PortError, Settled};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
+
+use super::path::{self, Settlement};
+use crate::session::Owned;
+
+/// Pauses between tries to subscribe while the broker is away.
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), max: Duration::from_secs(10) };
+
+/// How long a job waits that met a store or a broker that did not answer.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Serves a lane until the session stops or is lost. Tells how many jobs were cut off. `limited` hears of the rests
+/// that WhatsApp demands.
+pub(crate) async fn serve_lane(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sender<Duration>) -> usize {
+    let window = owned.shared.options.window(lane);
+    let slots = Arc::new(Semaphore::new(usize::from(window)));
+    let mut jobs: JoinSet<()> = JoinSet::new();
+    let mut attempt = 0;
+    while !owned.stopping.is_cancelled() && !owned.lost.is_cancelled() {
+        let failed = match owned.shared.ports.jobs.subscribe(owned.id(), lane, window).await {
+            Ok(mut stream) => {
+                attempt = 0;
+                let taken = take(&owned, &mut *stream, &slots, &mut jobs, &limited).await;
+                if let Err(error) = stream.close().await {
+                    tracing::debug!(session = %owned.id(), %lane, error = %error.chain(), "the lane's stream did not close well");
+                }
+                taken
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = failed {
+            attempt += 1;
+            tracing::warn!(session = %owned.id(), %lane, attempt, error = %error.chain(), "the lane's queue can't be read; trying again");
+            let pause = BACKOFF.delay(attempt, owned.shared.ports.entropy.fraction());
+            tokio::select! {
+                () = owned.stopping.cancelled() => {}
+                () = owned.lost.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+    finish(&owned, jobs).await
+}
+
+/// Takes jobs until the session stops (`Ok`) or the stream breaks.
+async fn take(
+    owned: &Arc<Owned>,
+    stream: &mut dyn JobStream,
+    slots: &Arc<Semaphore>,
+    jobs: &mut JoinSet<()>,
+    limited: &mpsc::Sender<Duration>,
+) -> Result<(), PortError> {
+    loop {
+        let next = async {
+            let slot = Arc::clone(slots).acquire_owned().await.map_err(|_| PortError::Closed("the lane"))?;
+            // Nothing new is sent while nobody would hear of it.
+            owned.shared.publisher.healthy().await;
+            Ok(stream.next().await?.map(|delivery| (slot, delivery)))
+        };
+        let taken = tokio::select! {
+            biased;
+            () = owned.lost.cancelled() => return Ok(()),
+            () = owned.stopping.cancelled() => return Ok(()),
+            Some(_) = jobs.join_next(), if !jobs.is_empty() => continue,
+            taken = next => taken?,
+        };
+        let Some((slot, delivery)) = taken else {
+            return Err(PortError::Closed("the lane's stream"));
+        };
+        let (owned, limited) = (Arc::clone(owned), limited.clone());
+        jobs.spawn(async move {
+            let span =
+                tracing::info_span!("job", session = %owned.id(), lane = %delivery.lane, job = tracing::field::Empty);
+            serve(&owned, delivery, &limited).instrument(span).await;
+            drop(slot);
+        });
+    }
+}
+
+/// One job, from delivery to settlement.
+async fn serve(owned: &Owned, delivery: Delivery, limited: &mpsc::Sender<Duration>) {
+    let Delivery { target, lane, body, headers, settle } = delivery;
+    let retry = headers.clone();
+    let settlement = match path::process(owned, &target, lane, &body, headers, limited).await {
+        Ok(settlement) => settlement,
+        Err(error) => {
+            tracing::warn!(error = %error.chain(), "a job met a failure and comes back");
+            if owned.stopping.is_cancelled() {
+                Settlement::Leave
+            } else {
+                Settlement::Park(AFTER_FAILURE, JobHeaders { hop: retry.hop.saturating_add(1), ..retry })
+            }
+        }
+    };
+    let settled = match settlement {
+        Settlement::Ack => settle.ack().await,
+        Settlement::Park(delay, headers) => settle.park(delay, headers).await,
+        Settlement::Dead(letter) => settle.dead(letter).await,
+        Settlement::Release => settle.release().await,
+        Settlement::Leave => return,
+    };
+    match settled {
+        Ok(Settled::Yes) => {}
+        Ok(Settled::Stale) => tracing::debug!("the queue had taken the job back; it is delivered again and recognised"),
+        Err(error) => {
+            tracing::warn!(error = %error.chain(), "the job could not be settled; it is delivered again and recognised");
+        }
+    }
+}
+
+/// Waits for the jobs in work; once the session is lost, cuts off what is left and counts it.
+async fn finish(owned: &Owned, mut jobs: JoinSet<()>) -> usize {
+    loop {
+        tokio::select! {
+            joined = jobs.join_next() => if joined.is_none() { return 0 },
+            () = owned.lost.cancelled() => break,
+        }
+    }
+    let left = jobs.len();
+    jobs.shutdown().await;
+    left
+}

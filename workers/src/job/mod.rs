@@ -1,0 +1,7 @@
+//! Jobs: how they are taken from a lane, and the path of one job from the queue to WhatsApp and back.
+
+mod lane;
+mod path;
+mod step;
+
+pub(crate) use lane::serve_lane;

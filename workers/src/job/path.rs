@@ -1,0 +1,337 @@
+//! The path of one job: recognise it, check the number, keep the limits, persist the intent, send, wait for WhatsApp's
+//! answer, persist the result with its event, publish, settle.
+
+use std::time::Duration;
+
+use kurir_core::domain::{FailReason, Job, Lane, LedgerEntry, MessageState, Outcome, SendAnswer, Target, Timestamp};
+use kurir_core::policy::{Backoff, verdict};
+use kurir_core::port::{Charge, DeadLetter, JobHeaders, MessengerError, NumberStatus, PortError};
+use kurir_core::wire::{JobV1, Malformed, MessageDataV1};
+use tokio::sync::mpsc;
+
+use super::step::{Step, step};
+use crate::session::{Owned, Turn};
+
+/// What to tell the queue.
+pub(crate) enum Settlement {
+    /// Done with.
+    Ack,
+    /// Again after this span.
+    Park(Duration, JobHeaders),
+    /// To the dead letters.
+    Dead(DeadLetter),
+    /// Back at once, for the next owner.
+    Release,
+    /// Nothing: it is delivered again by itself.
+    Leave,
+}
+
+/// How often a job that met another write is decided again in one go.
+const TRIES: usize = 8;
+
+/// Pauses before a job that could not be checked is tried again; it was not on the wire.
+const CHECK_AGAIN: Backoff = Backoff { base: Duration::from_secs(2), max: Duration::from_mins(1) };
+
+/// Processes one delivery.
+pub(crate) async fn process(
+    owned: &Owned,
+    target: &Target,
+    lane: Lane,
+    body: &[u8],
+    headers: JobHeaders,
+    limited: &mpsc::Sender<Duration>,
+) -> Result<Settlement, PortError> {
+    let job = match read(owned, target, lane, body, &headers) {
+        Ok(job) => job,
+        Err(malformed) => return refuse(owned, malformed, &headers).await,
+    };
+    tracing::Span::current().record("job", tracing::field::display(job.id));
+    let now = owned.shared.ports.clock.now();
+    if let Some(until) = headers.not_before.filter(|until| *until > now)
+        && !job.expired(now)
+    {
+        // A long delay is made of several steps; this was not the last one.
+        return Ok(park(until, now, headers));
+    }
+    for _ in 0..TRIES {
+        match attempt(owned, &job, &headers, limited).await? {
+            Some(settlement) => return Ok(settlement),
+            None if owned.lost.is_cancelled() => return Ok(Settlement::Leave),
+            None => {}
+        }
+    }
+    // Others write this entry all the time; let them.
+    Ok(park(now, now, headers))
+}
+
+fn read(owned: &Owned, target: &Target, lane: Lane, body: &[u8], headers: &JobHeaders) -> Result<Job, Malformed> {
+    let country = owned.shared.options.default_country.as_deref();
+    let mut job = JobV1::decode(&headers.kind, body, country)?;
+    let wrong = |reason, detail: &str| Malformed {
+        reason,
+        detail: detail.to_owned(),
+        id: Some(job.id),
+        tenant: Some(owned.tenant.clone()),
+    };
+    if job.target != *target || job.lane != lane {
+        return Err(wrong(FailReason::WrongTarget, "session and lane are not those of the queue"));
+    }
+    if job.tenant != owned.tenant {
+        return Err(wrong(FailReason::WrongTenant, "tenant: the session belongs to another tenant"));
+    }
+    if owned.shared.options.prove_tenant && headers.user.as_deref() != Some(owned.tenant.as_str()) {
+        return Err(wrong(FailReason::WrongTenant, "tenant: not the user that published the job"));
+    }
+    job.enqueued_at = job.enqueued_at.or(headers.enqueued_at);
+    Ok(job)
+}
+
+/// Tells of a job that can't be processed, where its id can be read, and sends it to the dead letters.
+async fn refuse(owned: &Owned, malformed: Malformed, headers: &JobHeaders) -> Result<Settlement, PortError> {
+    let Malformed { reason, detail, id, .. } = malformed;
+    let id = id.or_else(|| headers.message_id.as_deref().and_then(|id| id.parse().ok()));
+    tracing::warn!(%reason, detail, job = id.map(tracing::field::display), "a job can't be processed");
+    if let Some(id) = id {
+        // The session's tenant, not the body's: what a malformed body says must not reach somebody else's events.
+        let now = owned.shared.ports.clock.now();
+        let event = MessageDataV1::malformed(&owned.tenant, owned.id(), id, reason, &detail, now);
+        let events = vec![event];
+        owned.shared.ports.outbox.add(&events).await?;
+        owned.shared.publisher.publish(events).await?;
+    }
+    Ok(Settlement::Dead(DeadLetter { reason, detail }))
+}
+
+fn park(until: Timestamp, now: Timestamp, headers: JobHeaders) -> Settlement {
+    let hop = headers.hop.saturating_add(1);
+    Settlement::Park(until.since(now), JobHeaders { hop, not_before: Some(until), ..headers })
+}
+
+/// One try to bring the job to its end; `None` when another write came first or the session was lost.
+async fn attempt(
+    owned: &Owned,
+    job: &Job,
+    headers: &JobHeaders,
+    limited: &mpsc::Sender<Duration>,
+) -> Result<Option<Settlement>, PortError> {
+    let clock = &owned.shared.ports.clock;
+    let entry = owned.shared.entries.write(job.key()).await?;
+    let entry = entry.unwrap_or_else(|| LedgerEntry::new(job, clock.now()));
+    if !entry.state.is_open() {
+        tracing::debug!(state = %entry.state, "a job that has been brought to its end was delivered again");
+        return Ok(Some(Settlement::Ack));
+    }
+    let outcome = match ready(owned, job, &entry, headers).await? {
+        Ready::Go(pace) => {
+            let sending = match step(owned, &entry, MessageState::Sending, Some(pace), |_| {}).await? {
+                Step::Done(sending) => *sending,
+                Step::Conflict | Step::Fenced => return Ok(None),
+            };
+            let outcome = send(owned, job, &sending, limited).await;
+            return conclude(owned, job, &sending, outcome, headers, Phase::After).await;
+        }
+        Ready::No(outcome) => outcome,
+    };
+    conclude(owned, job, &entry, (outcome, None), headers, Phase::Before).await
+}
+
+/// Whether this attempt's intent was persisted before its outcome.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Before,
+    After,
+}
+
+enum Ready {
+    /// It may go; this state is saved with it.
+    Go(kurir_core::domain::PaceState),
+    /// It may not.
+    No(Outcome),
+}
+
+/// All that must hold before a job goes on the wire.
+async fn ready(owned: &Owned, job: &Job, entry: &LedgerEntry, headers: &JobHeaders) -> Result<Ready, PortError> {
+    let ports = &owned.shared.ports;
+    let options = &owned.shared.options;
+    let late = |now| {
+        let outcome = if entry.state == MessageState::Sending { Outcome::Uncertain } else { Outcome::Expire };
+        job.expired(now).then_some(outcome)
+    };
+    if let Some(outcome) = late(ports.clock.now()) {
+        return Ok(Ready::No(outcome));
+    }
+    if !connected(owned, job.expires_at).await {
+        if owned.stopping.is_cancelled() || owned.lost.is_cancelled() {
+            return Ok(Ready::No(Outcome::Abandon));
+        }
+        let now = ports.clock.now();
+        let pause = CHECK_AGAIN.delay(headers.hop + 1, ports.entropy.fraction());
+        let wait = Outcome::ParkUntil(now.plus(pause), FailReason::SenderDisconnected);
+        return Ok(Ready::No(late(now).unwrap_or(wait)));
+    }
+    // On the wire before: the number was good then, and the limit was charged.
+    if entry.state != MessageState::Sending {
+        let checked = tokio::select! {
+            checked = owned.numbers.check(&job.to) => checked,
+            () = owned.lost.cancelled() => return Ok(Ready::No(Outcome::Abandon)),
+            () = owned.stopping.cancelled() => return Ok(Ready::No(Outcome::Abandon)),
+        };
+        match checked {
+            Some(NumberStatus::Registered) => {}
+            Some(NumberStatus::Unregistered) => return Ok(Ready::No(Outcome::Fail(FailReason::NotOnWhatsapp))),
+            None => {
+                let pause = CHECK_AGAIN.delay(headers.hop + 1, ports.entropy.fraction());
+                let until = ports.clock.now().plus(pause);
+                return Ok(Ready::No(Outcome::ParkUntil(until, FailReason::NoAnswer)));
+            }
+        }
+    }
+    if job.lane == Lane::Otp {
+        match ports.recipients.charge(&job.key(), &job.to, options.recipient, ports.clock.now()).await? {
+            Charge::Allowed => {}
+            Charge::NotBefore(until) => {
+                return Ok(Ready::No(Outcome::ParkUntil(until, FailReason::RecipientLimited)));
+            }
+        }
+    }
+    let turn = tokio::select! {
+        turn = owned.turnstile.turn(job.lane, job.expires_at) => turn,
+        () = owned.lost.cancelled() => Turn::Closed,
+        () = owned.stopping.cancelled() => Turn::Closed,
+    };
+    match turn {
+        Turn::Go(pace) => {
+            // The last look at the clock before the intent: a deadline that passed while waiting still counts.
+            Ok(late(ports.clock.now()).map_or(Ready::Go(pace), Ready::No))
+        }
+        Turn::Park(until) => Ok(Ready::No(Outcome::ParkUntil(until, FailReason::SenderLimited))),
+        Turn::Closed => Ok(Ready::No(Outcome::Abandon)),
+    }
+}
+
+/// Waits until the session can send, at most `max_wait` and not beyond the deadline.
+async fn connected(owned: &Owned, deadline: Option<Timestamp>) -> bool {
+    let options = &owned.shared.options;
+    let mut patience = options.max_wait;
+    if let Some(deadline) = deadline {
+        patience = patience.min(deadline.since(owned.shared.ports.clock.now()));
+    }
+    let mut link = owned.link.clone();
+    tokio::select! {
+        up = tokio::time::timeout(patience, link.wait_for(|up| *up)) => matches!(up, Ok(Ok(_))),
+        () = owned.lost.cancelled() => false,
+        () = owned.stopping.cancelled() => false,
+    }
+}
+
+/// Sends under the persisted intent; gives the outcome and WhatsApp's error code.
+async fn send(
+    owned: &Owned,
+    job: &Job,
+    sending: &LedgerEntry,
+    limited: &mpsc::Sender<Duration>,
+) -> (Outcome, Option<u16>) {
+    let ports = &owned.shared.ports;
+    let options = &owned.shared.options;
+    // Checked when the job was read, so this does not happen.
+    let Ok(text) = job.content.render() else { return (Outcome::Fail(FailReason::BadField), None) };
+    if job.expired(ports.clock.now()) {
+        let first = sending.attempts <= 1;
+        return (if first { Outcome::Expire } else { Outcome::Uncertain }, None);
+    }
+    let rule = options.retry(job.lane);
+    let answered = owned.sender.send_text(&job.to, &sending.message_id, &text, options.ack_patience).await;
+    let now = ports.clock.now();
+    let fraction = ports.entropy.fraction();
+    match answered {
+        Ok(answer) => {
+            let outcome = verdict(answer, sending.attempts, rule, job.expires_at, now, fraction);
+            let code = if let SendAnswer::Refused(code) = answer { Some(code) } else { None };
+            if let Outcome::RetryAfter(rest, FailReason::SenderRestricted | FailReason::RateLimited) = outcome {
+                // The account as a whole is meant: its other jobs rest too.
+                owned.turnstile.rest(now.plus(rest)).await;
+                let _ = limited.try_send(rest);
+            }
+            (outcome, code)
+        }
+        // Nothing was put on the wire, so no attempt is spent.
+        Err(MessengerError::NotConnected) => {
+            (Outcome::ParkUntil(now.plus(Duration::from_secs(1)), FailReason::SenderDisconnected), None)
+        }
+        Err(MessengerError::Fenced) => {
+            owned.lost.cancel();
+            (Outcome::Abandon, None)
+        }
+        Err(error @ (MessengerError::NoAnswer(_) | MessengerError::Client { .. })) => {
+            tracing::warn!(%error, "the message could not be put on the wire");
+            let pause = rule.backoff.delay(sending.attempts, fraction);
+            let outcome = if sending.attempts < rule.attempts {
+                Outcome::RetryAfter(pause, FailReason::SendFailed)
+            } else if sending.attempts > 1 {
+                Outcome::Uncertain
+            } else {
+                Outcome::Fail(FailReason::SendFailed)
+            };
+            (outcome, None)
+        }
+    }
+}
+
+/// Writes the outcome down, tells of it, and says how to settle the delivery; `None` when another write came first.
+async fn conclude(
+    owned: &Owned,
+    job: &Job,
+    entry: &LedgerEntry,
+    (outcome, code): (Outcome, Option<u16>),
+    headers: &JobHeaders,
+    phase: Phase,
+) -> Result<Option<Settlement>, PortError> {
+    let now = owned.shared.ports.clock.now();
+    // An earlier attempt, or this one, may have arrived.
+    let ambiguous = entry.state == MessageState::Sending
+        && match outcome {
+            Outcome::ParkUntil(..) => entry.attempts > 1 || phase == Phase::Before,
+            Outcome::RetryAfter(_, reason) => reason == FailReason::NoAnswer || entry.attempts > 1,
+            _ => false,
+        };
+    let (next, reason, until) = match outcome {
+        Outcome::Done(_) => (MessageState::Sent, None, None),
+        Outcome::Fail(reason) => (MessageState::Failed, Some(reason), None),
+        Outcome::Expire => (MessageState::Expired, None, None),
+        Outcome::Uncertain => (MessageState::Uncertain, Some(FailReason::NoAnswer), None),
+        Outcome::Abandon if owned.lost.is_cancelled() => return Ok(Some(Settlement::Leave)),
+        Outcome::Abandon => return Ok(Some(Settlement::Release)),
+        Outcome::ParkUntil(until, reason) => (MessageState::Delayed, Some(reason), Some(until)),
+        Outcome::RetryAfter(pause, reason) => (MessageState::Delayed, Some(reason), Some(now.plus(pause))),
+    };
+    let again = |until| park(until, now, JobHeaders { attempt: entry.attempts, ..headers.clone() });
+    let too_late = until.is_some_and(|until| job.expires_at.is_some_and(|deadline| until >= deadline));
+    let next = match (ambiguous, too_late, until) {
+        // The entry goes on saying that it may have arrived, and the next attempt is a repetition.
+        (true, false, Some(until)) => return Ok(Some(again(until))),
+        (true, true, _) => MessageState::Uncertain,
+        // It can't go before its deadline: the producer hears of it now, not when it is too late.
+        (false, true, _) => MessageState::Expired,
+        _ => next,
+    };
+    let until = until.filter(|_| next == MessageState::Delayed);
+    let unspent = entry.state == MessageState::Sending && matches!(outcome, Outcome::ParkUntil(..));
+    let done = step(owned, entry, next, None, |entry| {
+        entry.reason = reason;
+        entry.code = code;
+        entry.not_before = until;
+        if unspent {
+            entry.attempts = entry.attempts.saturating_sub(1);
+        }
+    })
+    .await?;
+    let Step::Done(entry) = done else { return Ok(None) };
+    let reason = reason.map(tracing::field::display);
+    tracing::info!(state = %entry.state, reason, attempts = entry.attempts, "job");
+    let never_sent = matches!(next, MessageState::Expired | MessageState::Failed) && entry.attempts == 0;
+    if never_sent && job.lane == Lane::Otp {
+        // It must not keep the recipient's next one waiting.
+        owned.shared.ports.recipients.refund(&job.key(), &job.to).await?;
+    }
+    Ok(Some(until.map_or(Settlement::Ack, again)))
+}

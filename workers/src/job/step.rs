@@ -1,0 +1,49 @@
+//! One step of a job in the ledger: the new state, durable, with its events published.
+
+use kurir_core::domain::{LedgerEntry, MessageState, PaceState};
+use kurir_core::port::{LedgerWrite, PortError, Written};
+use kurir_core::wire::MessageDataV1;
+
+use crate::session::Owned;
+
+/// What became of a step.
+pub(crate) enum Step {
+    /// It is durable and told.
+    Done(Box<LedgerEntry>),
+    /// Another write came first: read again and decide again.
+    Conflict,
+    /// The session has another owner.
+    Fenced,
+}
+
+/// Moves an entry to `next`; `fill` adds what the state machine can't know. Returns once the events are confirmed.
+pub(crate) async fn step(
+    owned: &Owned,
+    before: &LedgerEntry,
+    next: MessageState,
+    pace: Option<PaceState>,
+    fill: impl FnOnce(&mut LedgerEntry),
+) -> Result<Step, PortError> {
+    let now = owned.shared.ports.clock.now();
+    let mut entry = before.advance(next, now).map_err(|error| PortError::Refused {
+        system: "the ledger",
+        action: "a step of a job",
+        source: Box::new(error),
+    })?;
+    entry.session = Some(owned.id().clone());
+    fill(&mut entry);
+    let events = MessageDataV1::events(&entry, before.state, Some(owned.id()), now);
+    let write = LedgerWrite { fence: Some(owned.fence.clone()), entry: entry.clone(), pace, events: events.clone() };
+    match owned.shared.ledger.write(write).await? {
+        Written::Done => {
+            owned.shared.publisher.publish(events).await?;
+            entry.version += 1;
+            Ok(Step::Done(Box::new(entry)))
+        }
+        Written::Conflict => Ok(Step::Conflict),
+        Written::Fenced => {
+            owned.lost.cancel();
+            Ok(Step::Fenced)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The settings of the roles, already checked by whoever read them.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use kurir_core::domain::{Lane, TenantId, WorkerName};
+use kurir_core::policy::{AttemptRule, PaceRule};
+use kurir_core::port::RecipientRule;
+
+/// The settings of a worker.
+#[derive(Clone, Debug)]
+pub struct WorkerOptions {
+    /// Its name in heartbeats, leases and logs.
+    pub name: WorkerName,
+    /// How many sessions it is ready to hold.
+    pub capacity: NonZeroU32,
+    /// The tenant that the fleet's own events are addressed to.
+    pub operator: TenantId,
+    /// How long a lease lasts without renewal.
+    pub lease_ttl: Duration,
+    /// How often leases are renewed; well below `lease_ttl`.
+    pub renew_every: Duration,
+    /// How often the sessions are looked through and the heartbeat is sent.
+    pub scan_every: Duration,
+    /// How many sessions are handed to other workers per scan.
+    pub moves_per_scan: usize,
+    /// How many of a session's OTPs are in work at once.
+    pub window_otp: u16,
+    /// How many of a session's bulk jobs are in work at once.
+    pub window_bulk: u16,
+    /// How long to wait for the answer of WhatsApp's server.
+    pub ack_patience: Duration,
+    /// How long a job may wait in this process for its turn or for the connection before it is parked.
+    pub max_wait: Duration,
+    /// How long a stop may take before what is left is abandoned.
+    pub stop_deadline: Duration,
+    /// The pace of a sender.
+    pub pace: PaceRule,
+    /// The limit of one-time passwords per recipient.
+    pub recipient: RecipientRule,
+    /// The pace of number checks per session.
+    pub check_pace: PaceRule,
+    /// How long the answer of a number check is believed.
+    pub check_ttl: Duration,
+    /// How often an OTP is tried.
+    pub retry_otp: AttemptRule,
+    /// How often a bulk job is tried.
+    pub retry_bulk: AttemptRule,
+    /// The country of national numbers, digits.
+    pub default_country: Option<String>,
+    /// Whether a job's tenant must be the user that the broker vouches for.
+    pub prove_tenant: bool,
+}
+
+impl WorkerOptions {
+    /// How many jobs of a lane are in work at once.
+    pub const fn window(&self, lane: Lane) -> u16 {
+        match lane {
+            Lane::Otp => self.window_otp,
+            Lane::Bulk => self.window_bulk,
+        }
+    }
+
+    /// How often a job of a lane is tried.
+    pub const fn retry(&self, lane: Lane) -> AttemptRule {
+        match lane {
+            Lane::Otp => self.retry_otp,
+            Lane::Bulk => self.retry_bulk,
+        }
+    }
+}
+
+/// The settings of a relay.
+#[derive(Clone, Debug)]
+pub struct RelayOptions {
+    /// How often the outbox is swept.
+    pub sweep_every: Duration,
+    /// Younger events are left to the worker that wrote them.
+    pub age: Duration,
+    /// How many events are published at once.
+    pub batch: u32,
+    /// How long ended jobs are remembered; within this span a repeated job id is recognised.
+    pub remember: Duration,
+}

@@ -1,0 +1,50 @@
+//! What the roles are given.
+
+use std::sync::Arc;
+
+use kurir_core::port::{
+    Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, RecipientLimits,
+    SessionStore, StateStore,
+};
+
+/// The ports of a worker.
+#[derive(Clone)]
+pub struct WorkerPorts {
+    /// The register of sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Signal state; the worker only removes it, the messenger uses it.
+    pub state: Arc<dyn StateStore>,
+    /// The record of jobs.
+    pub ledger: Arc<dyn Ledger>,
+    /// Events on their way out.
+    pub outbox: Arc<dyn Outbox>,
+    /// The job queues.
+    pub jobs: Arc<dyn JobQueue>,
+    /// Where events go.
+    pub events: Arc<dyn EventSink>,
+    /// Who works on which session.
+    pub leases: Arc<dyn LeaseStore>,
+    /// Who is alive.
+    pub members: Arc<dyn Membership>,
+    /// The limits per recipient.
+    pub recipients: Arc<dyn RecipientLimits>,
+    /// WhatsApp.
+    pub messenger: Arc<dyn Messenger>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The ports of a relay.
+#[derive(Clone)]
+pub struct RelayPorts {
+    /// Events that wait.
+    pub outbox: Arc<dyn Outbox>,
+    /// Where they go.
+    pub events: Arc<dyn EventSink>,
+    /// Whose old entries are forgotten.
+    pub ledger: Arc<dyn Ledger>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}

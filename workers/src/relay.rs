@@ -1,0 +1,90 @@
+//! The relay sweeps what the workers left in the outbox, and forgets old entries of the ledger.
+
+use std::time::Duration;
+
+use kurir_core::domain::EventId;
+use kurir_core::port::PortError;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::options::RelayOptions;
+use crate::ports::RelayPorts;
+
+/// Most ledger entries that one pass forgets, so that a pass stays short.
+const FORGET: u32 = 1000;
+
+/// What a relay did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RelayReport {
+    /// Events published.
+    pub published: u64,
+    /// Ledger entries forgotten.
+    pub forgotten: u64,
+}
+
+/// A running relay. Several may run; an event that two publish has the same id.
+pub struct Relay {
+    stop: CancellationToken,
+    task: JoinHandle<RelayReport>,
+}
+
+impl Relay {
+    /// Starts sweeping.
+    pub fn start(options: RelayOptions, ports: RelayPorts) -> Self {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(options, ports, stop.clone()));
+        Self { stop, task }
+    }
+
+    /// Stops after the pass that is under way, or at the deadline.
+    pub async fn stop(self, deadline: Duration) -> Option<RelayReport> {
+        self.stop.cancel();
+        let abort = self.task.abort_handle();
+        if let Ok(report) = tokio::time::timeout(deadline, self.task).await {
+            return report.ok();
+        }
+        abort.abort();
+        None
+    }
+}
+
+async fn run(options: RelayOptions, ports: RelayPorts, stop: CancellationToken) -> RelayReport {
+    let mut report = RelayReport::default();
+    let mut timer = tokio::time::interval(options.sweep_every);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return report,
+            _ = timer.tick() => {}
+        }
+        if let Err(error) = pass(&options, &ports, &stop, &mut report).await {
+            tracing::warn!(error = %error.chain(), "the relay's pass failed; the next one goes on");
+        }
+    }
+}
+
+async fn pass(
+    options: &RelayOptions,
+    ports: &RelayPorts,
+    stop: &CancellationToken,
+    report: &mut RelayReport,
+) -> Result<(), PortError> {
+    loop {
+        let now = ports.clock.now();
+        let events = ports.outbox.pending(now.minus(options.age), options.batch).await?;
+        if !events.is_empty() {
+            ports.events.publish(&events).await?;
+            let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+            ports.outbox.published(&ids).await?;
+            report.published += events.len() as u64;
+            tracing::info!(events = events.len(), "the relay published events that were left in the outbox");
+        }
+        let more = u32::try_from(events.len()).is_ok_and(|count| count == options.batch);
+        if !more || stop.is_cancelled() {
+            break;
+        }
+    }
+    report.forgotten += ports.ledger.forget(ports.clock.now().minus(options.remember), FORGET).await?;
+    Ok(())
+}

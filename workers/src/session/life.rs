@@ -1,0 +1,129 @@
+//! A session's life as its owner records it: what happens on the connection becomes a state, an event, a decision.
+
+use std::time::Duration;
+
+use kurir_core::domain::{EventKind, OutboxEvent, QrCode, SessionState, SessionStatus};
+use kurir_core::port::{MessengerEvent, PortError, Written};
+use kurir_core::wire::SessionDataV1;
+
+use super::Owned;
+
+/// What the owner does after something happened on the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Go on.
+    Go,
+    /// The connection can send from now on, or can't any more.
+    Link(bool),
+    /// The client has stopped and the session rests: it is not opened again until somebody wants it to run.
+    Rest,
+    /// The client has stopped; try again once the ban is over.
+    Banned,
+    /// Another owner has the session.
+    Lost,
+}
+
+/// The session's status in its owner's hands.
+pub(crate) struct Life {
+    status: SessionStatus,
+    /// Counts the session's events of this epoch, so that each has an id of its own.
+    turn: u64,
+}
+
+impl Life {
+    pub(crate) const fn new(status: SessionStatus) -> Self {
+        Self { status, turn: 0 }
+    }
+
+    /// Records what happened. Receipts and incoming messages are not its business.
+    pub(crate) async fn record(&mut self, owned: &Owned, event: &MessengerEvent) -> Result<Next, PortError> {
+        let now = owned.shared.ports.clock.now();
+        let (state, kind, next) = match event {
+            MessengerEvent::Qr { .. } => (SessionState::AwaitingScan, EventKind::SessionQr, Next::Go),
+            MessengerEvent::QrExhausted => (SessionState::ScanTimedOut, EventKind::SessionDisconnected, Next::Rest),
+            MessengerEvent::Paired(_) => (SessionState::Paired, EventKind::SessionPaired, Next::Go),
+            MessengerEvent::Connected => (SessionState::Connected, EventKind::SessionConnected, Next::Link(true)),
+            MessengerEvent::Disconnected => {
+                // Before the pairing, and during the restart after it, a cut is nobody's business.
+                if self.status.state != SessionState::Connected {
+                    return Ok(Next::Link(false));
+                }
+                (SessionState::Disconnected, EventKind::SessionDisconnected, Next::Link(false))
+            }
+            MessengerEvent::LoggedOut => (SessionState::LoggedOut, EventKind::SessionLoggedOut, Next::Rest),
+            MessengerEvent::Banned { for_, .. } => {
+                let next = if for_.is_some() { Next::Banned } else { Next::Rest };
+                (SessionState::Banned, EventKind::SessionBanned, next)
+            }
+            MessengerEvent::Outdated => (SessionState::Outdated, EventKind::SessionDisconnected, Next::Rest),
+            MessengerEvent::Replaced | MessengerEvent::Fenced => return Ok(Next::Lost),
+            MessengerEvent::Receipt(_) | MessengerEvent::Incoming { .. } => return Ok(Next::Go),
+        };
+        let mut status = match self.status.advance(owned.id(), state, now) {
+            Ok(status) => status,
+            Err(error) => {
+                tracing::warn!(session = %owned.id(), %error, "the connection told of a state out of turn; it is ignored");
+                return Ok(Next::Go);
+            }
+        };
+        match event {
+            MessengerEvent::Qr { text, valid_for } => {
+                status.qr = Some(QrCode { text: text.clone(), expires_at: now.plus(*valid_for) });
+            }
+            MessengerEvent::Paired(account) => status.account = Some(account.clone()),
+            MessengerEvent::Banned { for_, .. } => {
+                status.until = for_.map(|span| now.plus(span));
+                status.reason = Some(kurir_core::domain::FailReason::SenderBanned);
+            }
+            MessengerEvent::LoggedOut => status.reason = Some(kurir_core::domain::FailReason::SenderLoggedOut),
+            _ => {}
+        }
+        self.write(owned, status, kind).await.map(|written| if written { next } else { Next::Lost })
+    }
+
+    /// Tells that WhatsApp limits the account for this long; the state stays.
+    pub(crate) async fn limited(&mut self, owned: &Owned, span: Duration) -> Result<Next, PortError> {
+        let mut status = self.status.clone();
+        status.reason = Some(kurir_core::domain::FailReason::SenderRestricted);
+        status.until = Some(owned.shared.ports.clock.now().plus(span));
+        let written = self.write(owned, status, EventKind::SessionLimited).await?;
+        Ok(if written { Next::Go } else { Next::Lost })
+    }
+
+    /// Writes a status with its event; tells whether the session is still ours.
+    async fn write(&mut self, owned: &Owned, status: SessionStatus, kind: EventKind) -> Result<bool, PortError> {
+        let now = owned.shared.ports.clock.now();
+        let occasion = (owned.fence.epoch, self.turn);
+        let event: Vec<OutboxEvent> = match SessionDataV1::event(
+            kind,
+            &owned.tenant,
+            owned.id(),
+            &status,
+            occasion,
+            now,
+        ) {
+            Ok(event) => vec![event],
+            Err(error) => {
+                tracing::error!(session = %owned.id(), %error, "the QR code can't be drawn; the state is kept without its event");
+                Vec::new()
+            }
+        };
+        match owned.shared.ports.sessions.update(&owned.fence, &status, &event).await? {
+            Written::Done => {
+                tracing::info!(session = %owned.id(), state = %status.state, "session");
+                self.status = status;
+                self.turn += 1;
+                let publisher = owned.shared.publisher.clone();
+                let session = owned.id().clone();
+                // The owner goes on: a broker that is away must not keep it from hearing its connection.
+                tokio::spawn(async move {
+                    if let Err(error) = publisher.publish(event).await {
+                        tracing::debug!(%session, error = %error.chain(), "the session's event is left to the relay");
+                    }
+                });
+                Ok(true)
+            }
+            Written::Conflict | Written::Fenced => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! One session in its owner's hands.
+
+mod life;
+mod numbers;
+mod owner;
+mod receipts;
+mod turnstile;
+
+pub(crate) use numbers::Numbers;
+pub(crate) use owner::{Ended, Shared, own};
+pub(crate) use turnstile::{Turn, Turnstile};
+
+use std::sync::Arc;
+
+use kurir_core::domain::{Fence, SessionId, TenantId};
+use kurir_core::port::Sender;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What the parts of an owned session share.
+pub(crate) struct Owned {
+    /// What the worker's sessions share.
+    pub(crate) shared: Arc<Shared>,
+    /// Whose session it is.
+    pub(crate) tenant: TenantId,
+    /// The guard of every write.
+    pub(crate) fence: Fence,
+    /// To send with.
+    pub(crate) sender: Arc<dyn Sender>,
+    /// Whether it can send now.
+    pub(crate) link: watch::Receiver<bool>,
+    /// The sender's pace.
+    pub(crate) turnstile: Turnstile,
+    /// Which numbers have WhatsApp.
+    pub(crate) numbers: Numbers,
+    /// Cancelled when the session is lost: nothing may be written or sent any more.
+    pub(crate) lost: CancellationToken,
+    /// Cancelled when no new job may go on the wire.
+    pub(crate) stopping: CancellationToken,
+}
+
+impl Owned {
+    /// Which session.
+    pub(crate) fn id(&self) -> &SessionId {
+        &self.fence.session
+    }
+}

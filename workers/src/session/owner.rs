@@ -1,0 +1,306 @@
+//! Owning a session: lease, epoch, connection, jobs, and the way back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kurir_core::domain::{Fence, JobKey, Lane, LeaseToken, LedgerEntry, OutboxEvent, SessionId, SessionRecord, Wanted};
+use kurir_core::policy::Pacer;
+use kurir_core::port::{Connection, LedgerWrite, MessengerError, MessengerEvent, PortError, Sender, Written};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::life::{Life, Next};
+use super::{Numbers, Owned, Turnstile, receipts};
+use crate::group::Group;
+use crate::job;
+use crate::lease::Keeper;
+use crate::options::WorkerOptions;
+use crate::ports::WorkerPorts;
+use crate::publisher::Publisher;
+
+/// Most receipts that wait to be recorded; beyond that the connection waits.
+const RECEIPTS: usize = 1024;
+
+/// What all sessions of a worker share.
+pub(crate) struct Shared {
+    pub(crate) options: WorkerOptions,
+    pub(crate) ports: WorkerPorts,
+    pub(crate) ledger: Group<LedgerWrite, Written>,
+    pub(crate) entries: Group<JobKey, Option<LedgerEntry>>,
+    pub(crate) publisher: Publisher,
+    pub(crate) keeper: Keeper,
+}
+
+impl Shared {
+    /// Publishes events without waiting for the broker; they are in the outbox, so nothing is lost if it fails.
+    pub(crate) fn publish_later(&self, events: Vec<OutboxEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        let publisher = self.publisher.clone();
+        tokio::spawn(async move {
+            if let Err(error) = publisher.publish(events).await {
+                tracing::debug!(error = %error.chain(), "events are left to the relay");
+            }
+        });
+    }
+}
+
+/// How owning a session ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// Somebody else holds the lease.
+    Taken,
+    /// There is no such session any more.
+    Gone,
+    /// We were told to; so many jobs were left in work.
+    Stopped {
+        /// Jobs that were cut off. They are delivered again to the next owner.
+        abandoned: usize,
+    },
+    /// Another owner has it, or the lease ran out.
+    Lost,
+    /// The session itself has to rest: logged out, banned, not scanned.
+    Rests,
+    /// Something failed; try again after a while.
+    Failed(EndError),
+}
+
+/// Why owning a session failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EndError {
+    #[error(transparent)]
+    Port(#[from] PortError),
+    #[error(transparent)]
+    Messenger(#[from] MessengerError),
+    #[error("the WhatsApp client ended without a word")]
+    ClientEnded,
+}
+
+/// Takes the session, serves it until told to stop or until it is lost, and gives it back.
+pub(crate) async fn own(shared: Arc<Shared>, session: SessionId, stop: CancellationToken) -> Ended {
+    let token = LeaseToken::new(&shared.options.name, shared.ports.entropy.nonce());
+    let lost = match shared.keeper.acquire(&session, token).await {
+        Ok(Some(lost)) => lost,
+        Ok(None) => return Ended::Taken,
+        Err(error) => return Ended::Failed(error.into()),
+    };
+    let ended = claimed(&shared, &session, stop, lost).await;
+    shared.keeper.release(&session).await;
+    ended.unwrap_or_else(Ended::Failed)
+}
+
+async fn claimed(
+    shared: &Arc<Shared>,
+    session: &SessionId,
+    stop: CancellationToken,
+    lost: CancellationToken,
+) -> Result<Ended, EndError> {
+    let Some(record) = shared.ports.sessions.claim(session, &shared.options.name).await? else {
+        return Ok(Ended::Gone);
+    };
+    let fence = Fence { session: session.clone(), epoch: record.epoch };
+    tracing::info!(%session, epoch = %fence.epoch, state = %record.status.state, "session claimed");
+    match record.wanted {
+        Wanted::Stopped => return Ok(Ended::Rests),
+        Wanted::Deleted => return delete(shared, &record, fence).await,
+        Wanted::Running => {}
+    }
+    shared.ports.jobs.declare(session).await?;
+    let connection = shared.ports.messenger.open(fence.clone()).await?;
+    Ok(serve(shared, record, fence, connection, stop, lost).await)
+}
+
+/// Logs the device out, if it is linked, and removes all that there is of the session.
+async fn delete(shared: &Shared, record: &SessionRecord, fence: Fence) -> Result<Ended, EndError> {
+    if record.status.state.is_linked() {
+        let Connection { sender, mut events } = shared.ports.messenger.open(fence.clone()).await?;
+        let connected = async {
+            while let Some(event) = events.recv().await {
+                match event {
+                    MessengerEvent::Connected => return true,
+                    MessengerEvent::LoggedOut | MessengerEvent::Banned { .. } | MessengerEvent::Outdated => {
+                        return false;
+                    }
+                    _ => {}
+                }
+            }
+            false
+        };
+        // A phone that can't be reached keeps the device in its list; the operator wanted the session gone anyhow.
+        let reached = tokio::time::timeout(shared.options.max_wait, connected).await.unwrap_or(false);
+        if reached && let Err(error) = sender.logout().await {
+            tracing::warn!(session = %record.id, %error, "the device could not be logged out; remove it on the phone");
+        }
+        sender.close(shared.options.max_wait).await;
+    }
+    shared.ports.jobs.remove(&record.id).await?;
+    shared.ports.state.wipe(&fence).await?;
+    shared.ports.sessions.delete(&fence).await?;
+    tracing::info!(session = %record.id, "session deleted");
+    Ok(Ended::Gone)
+}
+
+async fn serve(
+    shared: &Arc<Shared>,
+    record: SessionRecord,
+    fence: Fence,
+    connection: Connection,
+    stop: CancellationToken,
+    lost: CancellationToken,
+) -> Ended {
+    let Connection { sender, mut events } = connection;
+    let options = &shared.options;
+    let clock = Arc::clone(&shared.ports.clock);
+    // Ends the parts of this session; not the worker's.
+    let parts = CancellationToken::new();
+    let _end_parts = parts.clone().drop_guard();
+    let (link, linked) = watch::channel(false);
+    let owned = Arc::new(Owned {
+        shared: Arc::clone(shared),
+        tenant: record.tenant.clone(),
+        fence,
+        sender: Arc::clone(&sender),
+        link: linked,
+        turnstile: Turnstile::start(
+            Pacer::new(options.pace, record.pace),
+            Arc::clone(&clock),
+            options.max_wait,
+            parts.clone(),
+        ),
+        numbers: Numbers::start(
+            Arc::clone(&sender),
+            clock,
+            Pacer::new(options.check_pace, kurir_core::domain::PaceState::default()),
+            options.check_ttl,
+            parts.clone(),
+        ),
+        lost,
+        stopping: stop.clone(),
+    });
+    let (receipts, recorded) = mpsc::channel(RECEIPTS);
+    let recorder = tokio::spawn(receipts::record(Arc::clone(&owned), recorded));
+    let (limited, mut limits) = mpsc::channel(4);
+    let mut lanes = Lane::ALL.map(|lane| tokio::spawn(job::serve_lane(Arc::clone(&owned), lane, limited.clone())));
+    let mut life = Life::new(record.status);
+
+    let next = loop {
+        let event = tokio::select! {
+            biased;
+            () = owned.lost.cancelled() => break Some(Next::Lost),
+            () = stop.cancelled() => break None,
+            Some(span) = limits.recv() => {
+                match life.limited(&owned, span).await {
+                    Ok(Next::Lost) => break Some(Next::Lost),
+                    Ok(_) => continue,
+                    Err(error) => {
+                        tracing::warn!(session = %owned.id(), error = %error.chain(), "the limit could not be recorded");
+                        continue;
+                    }
+                }
+            }
+            event = events.recv() => event,
+        };
+        let Some(event) = event else {
+            finish(&owned, &mut lanes, &*sender, Duration::ZERO).await;
+            return Ended::Failed(EndError::ClientEnded);
+        };
+        match handle(&owned, &mut life, event, &receipts).await {
+            Ok(Next::Go) => {}
+            Ok(Next::Link(up)) => {
+                link.send_replace(up);
+            }
+            Ok(next @ (Next::Rest | Next::Banned | Next::Lost)) => break Some(next),
+            Err(error) => {
+                finish(&owned, &mut lanes, &*sender, Duration::ZERO).await;
+                return Ended::Failed(error.into());
+            }
+        }
+    };
+    match next {
+        Some(Next::Lost) => {
+            // The socket first: whatever is on its way must not go out under somebody else's epoch.
+            owned.lost.cancel();
+            sender.close(Duration::ZERO).await;
+            finish(&owned, &mut lanes, &*sender, Duration::ZERO).await;
+            Ended::Lost
+        }
+        Some(_) => {
+            owned.lost.cancel();
+            finish(&owned, &mut lanes, &*sender, Duration::ZERO).await;
+            if next == Some(Next::Rest)
+                && let Err(error) = shared.ports.sessions.want(owned.id(), Wanted::Stopped).await
+            {
+                return Ended::Failed(error.into());
+            }
+            Ended::Rests
+        }
+        None => {
+            let abandoned = finish(&owned, &mut lanes, &*sender, options.stop_deadline).await;
+            drop(receipts);
+            // What came in before the socket was closed is still recorded under our epoch.
+            let _ = tokio::time::timeout(options.stop_deadline, recorder).await;
+            Ended::Stopped { abandoned }
+        }
+    }
+}
+
+/// Hands one event to whoever it concerns.
+async fn handle(
+    owned: &Owned,
+    life: &mut Life,
+    event: MessengerEvent,
+    receipts: &mpsc::Sender<kurir_core::port::Receipt>,
+) -> Result<Next, PortError> {
+    match event {
+        MessengerEvent::Receipt(receipt) => {
+            // The recorder ends only with us.
+            let _ = receipts.send(receipt).await;
+            Ok(Next::Go)
+        }
+        MessengerEvent::Incoming { messages, stored } => {
+            if receipts::receive(owned, &messages).await {
+                let _ = stored.send(());
+            }
+            Ok(Next::Go)
+        }
+        event => {
+            let next = life.record(owned, &event).await?;
+            if matches!(event, MessengerEvent::LoggedOut) {
+                // The credentials are void; a new scan begins from nothing.
+                if owned.shared.ports.state.wipe(&owned.fence).await? != Written::Done {
+                    return Ok(Next::Lost);
+                }
+            }
+            Ok(next)
+        }
+    }
+}
+
+/// Ends the lanes, giving what is on the wire until the deadline, then the connection. Tells how many jobs were cut off.
+async fn finish(
+    owned: &Owned,
+    lanes: &mut [tokio::task::JoinHandle<usize>; 2],
+    sender: &dyn Sender,
+    deadline: Duration,
+) -> usize {
+    let until = tokio::time::Instant::now() + deadline;
+    owned.stopping.cancel();
+    let mut abandoned = 0;
+    for lane in lanes.iter_mut() {
+        let finished = tokio::time::timeout_at(until, &mut *lane).await;
+        let left = if let Ok(left) = finished {
+            left
+        } else {
+            // The lane itself cuts off what is left once the session counts as lost.
+            owned.lost.cancel();
+            lane.await
+        };
+        abandoned += left.unwrap_or(0);
+    }
+    let left = until.saturating_duration_since(tokio::time::Instant::now()).max(Duration::from_millis(500));
+    if !sender.close(left).await {
+        tracing::warn!(session = %owned.id(), "the connection was cut before all was flushed");
+    }
+    abandoned
+}

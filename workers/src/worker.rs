@@ -1,0 +1,295 @@
+//! The worker: beats, looks through the sessions, takes those that are its own to hold, and hands over those that are not.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kurir_core::domain::{EventKind, SessionId, SessionRecord, SessionState, Timestamp, Wanted};
+use kurir_core::policy::{Backoff, Candidate, place};
+use kurir_core::port::{Beat, PortError};
+use kurir_core::wire::FleetDataV1;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::group::Group;
+use crate::lease::Keeper;
+use crate::options::WorkerOptions;
+use crate::ports::WorkerPorts;
+use crate::publisher::Publisher;
+use crate::session::{Ended, Shared, own};
+
+/// Sessions read per page of a scan.
+const PAGE: u32 = 500;
+
+/// Most writes in one commit of the ledger.
+const MOST_WRITES: usize = 256;
+
+/// How many scans a member may miss before it counts as gone.
+const MISSED_BEATS: u32 = 5;
+
+/// Pauses before a session that failed is tried again.
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(500), max: Duration::from_secs(30) };
+
+/// What a worker left behind when it stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StopReport {
+    /// Sessions that were handed over.
+    pub sessions: usize,
+    /// Jobs that were cut off; they are delivered again to the next owner.
+    pub abandoned: usize,
+}
+
+/// A running worker.
+pub struct Worker {
+    stop: CancellationToken,
+    held: watch::Receiver<usize>,
+    task: JoinHandle<StopReport>,
+}
+
+impl Worker {
+    /// Starts it. It is ready once its first scan is done.
+    pub fn start(options: WorkerOptions, ports: WorkerPorts) -> Self {
+        let stop = CancellationToken::new();
+        let (count, held) = watch::channel(0);
+        let task = tokio::spawn(run(options, ports, stop.clone(), count));
+        Self { stop, held, task }
+    }
+
+    /// How many sessions it holds, followed live.
+    pub fn held(&self) -> watch::Receiver<usize> {
+        self.held.clone()
+    }
+
+    /// Stops it: no new jobs, what is on the wire is finished within the worker's stop deadline, sessions are handed
+    /// over, then it leaves the fleet.
+    pub async fn stop(self) -> StopReport {
+        self.stop.cancel();
+        self.task.await.unwrap_or_default()
+    }
+}
+
+struct Fleet {
+    shared: Arc<Shared>,
+    instance: u128,
+    held: HashMap<SessionId, CancellationToken>,
+    tasks: JoinSet<(SessionId, Ended)>,
+    /// Sessions that failed: how often in a row, and when they may be tried again.
+    failed: HashMap<SessionId, (u32, Timestamp)>,
+}
+
+async fn run(
+    options: WorkerOptions,
+    ports: WorkerPorts,
+    stop: CancellationToken,
+    count: watch::Sender<usize>,
+) -> StopReport {
+    // Ends the parts that the sessions need until their very end.
+    let parts = CancellationToken::new();
+    let shared = Arc::new(share(options, ports, &parts));
+    let keeper = tokio::spawn({
+        let (shared, parts) = (Arc::clone(&shared), parts.clone());
+        async move { shared.keeper.run(parts).await }
+    });
+    let mut fleet = Fleet {
+        instance: shared.ports.entropy.nonce(),
+        shared,
+        held: HashMap::new(),
+        tasks: JoinSet::new(),
+        failed: HashMap::new(),
+    };
+    fleet.tell(EventKind::WorkerJoined).await;
+    let mut timer = tokio::time::interval(fleet.shared.options.scan_every);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(ended) = fleet.tasks.join_next(), if !fleet.tasks.is_empty() => fleet.ended(ended),
+            _ = timer.tick() => {
+                if let Err(error) = fleet.scan().await {
+                    tracing::warn!(error = %error.chain(), "the sessions could not be looked through; the next scan goes on");
+                }
+            }
+        }
+        count.send_replace(fleet.held.len());
+    }
+    let report = fleet.stop().await;
+    count.send_replace(0);
+    parts.cancel();
+    let _ = keeper.await;
+    tracing::info!(sessions = report.sessions, abandoned = report.abandoned, "worker stopped");
+    report
+}
+
+fn share(options: WorkerOptions, ports: WorkerPorts, parts: &CancellationToken) -> Shared {
+    let ledger = Arc::clone(&ports.ledger);
+    let writes = Group::start("the ledger", MOST_WRITES, move |writes| {
+        let ledger = Arc::clone(&ledger);
+        async move { ledger.write(writes).await }
+    });
+    let ledger = Arc::clone(&ports.ledger);
+    let entries = Group::start("the ledger's reader", MOST_WRITES, move |keys: Vec<_>| {
+        let ledger = Arc::clone(&ledger);
+        async move { ledger.get(&keys).await }
+    });
+    let publisher = Publisher::start(
+        Arc::clone(&ports.events),
+        Arc::clone(&ports.outbox),
+        Arc::clone(&ports.entropy),
+        parts.clone(),
+    );
+    let keeper =
+        Keeper::new(Arc::clone(&ports.leases), Arc::clone(&ports.clock), options.lease_ttl, options.renew_every);
+    Shared { options, ports, ledger: writes, entries, publisher, keeper }
+}
+
+impl Fleet {
+    fn beat(&self, leaving: bool) -> Beat {
+        Beat {
+            worker: self.shared.options.name.clone(),
+            instance: self.instance,
+            capacity: self.shared.options.capacity.get(),
+            held: u32::try_from(self.held.len()).unwrap_or(u32::MAX),
+            leaving,
+        }
+    }
+
+    async fn tell(&self, kind: EventKind) {
+        let Beat { worker, instance, capacity, held, .. } = self.beat(false);
+        let now = self.shared.ports.clock.now();
+        let event = FleetDataV1::event(kind, &self.shared.options.operator, (&worker, instance, capacity, held), now);
+        let events = vec![event];
+        match self.shared.ports.outbox.add(&events).await {
+            Ok(()) => self.shared.publish_later(events),
+            Err(error) => tracing::warn!(error = %error.chain(), %kind, "the fleet could not be told"),
+        }
+    }
+
+    /// One look at the fleet: idempotent, and the only way that sessions are taken or handed over.
+    async fn scan(&mut self) -> Result<(), PortError> {
+        let options = &self.shared.options;
+        let ttl = options.scan_every * MISSED_BEATS;
+        self.shared.ports.members.beat(&self.beat(false), ttl).await?;
+        let members = self.shared.ports.members.members().await?;
+        let records = self.records().await?;
+        let now = self.shared.ports.clock.now();
+        let wanted: Vec<SessionId> =
+            records.iter().filter(|record| is_to_be_held(record, now)).map(|record| record.id.clone()).collect();
+        self.drop_unwanted(&records);
+        let staying: Vec<&Beat> = members.iter().filter(|beat| !beat.leaving).collect();
+        let candidates: Vec<Candidate> = staying
+            .iter()
+            .map(|beat| Candidate { id: format!("{}/{:032x}", beat.worker, beat.instance), capacity: beat.capacity })
+            .collect();
+        let placed = place(&wanted, &candidates);
+        let mut moves = options.moves_per_scan;
+        for (session, at) in wanted.into_iter().zip(placed) {
+            let mine = at.is_some_and(|at| staying[at].instance == self.instance);
+            match (mine, self.held.get(&session)) {
+                (true, None) => self.take(session, now),
+                (false, Some(stop)) if at.is_some() && moves > 0 && !stop.is_cancelled() => {
+                    tracing::info!(%session, "session is handed over");
+                    stop.cancel();
+                    moves -= 1;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn records(&self) -> Result<Vec<SessionRecord>, PortError> {
+        let mut records: Vec<SessionRecord> = Vec::new();
+        loop {
+            let after = records.last().map(|record| record.id.clone());
+            let page = self.shared.ports.sessions.list(None, after.as_ref(), PAGE).await?;
+            let more = page.len() == PAGE as usize;
+            records.extend(page);
+            if !more {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// Stops what nobody wants running any more.
+    fn drop_unwanted(&self, records: &[SessionRecord]) {
+        for record in records.iter().filter(|record| record.wanted != Wanted::Running) {
+            if let Some(stop) = self.held.get(&record.id) {
+                stop.cancel();
+            }
+        }
+    }
+
+    fn take(&mut self, session: SessionId, now: Timestamp) {
+        if self.failed.get(&session).is_some_and(|(_, until)| now < *until) {
+            return;
+        }
+        let stop = CancellationToken::new();
+        self.held.insert(session.clone(), stop.clone());
+        let span = tracing::info_span!("session", %session, worker = %self.shared.options.name);
+        let owning = own(Arc::clone(&self.shared), session.clone(), stop);
+        self.tasks.spawn(async move { (session, owning.await) }.instrument(span));
+    }
+
+    fn ended(&mut self, ended: Result<(SessionId, Ended), tokio::task::JoinError>) {
+        let (session, ended) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                // Which one it was is not known: those whose task is gone are found by their tokens' owners. A panic is
+                // a defect of ours, so the worker ends and its sessions go to others.
+                tracing::error!(%error, "a session's task broke");
+                std::panic::resume_unwind(error.into_panic());
+            }
+        };
+        self.held.remove(&session);
+        if let Ended::Failed(error) = &ended {
+            let now = self.shared.ports.clock.now();
+            let (times, until) = self.failed.entry(session.clone()).or_insert((0, now));
+            *times += 1;
+            let pause = BACKOFF.delay(*times, self.shared.ports.entropy.fraction());
+            *until = now.plus(pause);
+            tracing::warn!(%session, %error, times, "session failed; it is tried again");
+        } else {
+            self.failed.remove(&session);
+            tracing::info!(%session, ?ended, "session ended");
+        }
+    }
+
+    async fn stop(&mut self) -> StopReport {
+        // The others may take over while we finish what is on the wire.
+        let ttl = self.shared.options.scan_every * MISSED_BEATS;
+        if let Err(error) = self.shared.ports.members.beat(&self.beat(true), ttl).await {
+            tracing::debug!(error = %error.chain(), "the fleet could not be told that this worker leaves");
+        }
+        let mut report = StopReport { sessions: self.held.len(), abandoned: 0 };
+        for stop in self.held.values() {
+            stop.cancel();
+        }
+        while let Some(ended) = self.tasks.join_next().await {
+            match ended {
+                Ok((_, Ended::Stopped { abandoned })) => report.abandoned += abandoned,
+                Ok(_) => {}
+                Err(error) => tracing::error!(%error, "a session's task broke while stopping"),
+            }
+        }
+        self.held.clear();
+        self.tell(EventKind::WorkerLeft).await;
+        if let Err(error) = self.shared.ports.members.leave(&self.shared.options.name, self.instance).await {
+            tracing::debug!(error = %error.chain(), "the heartbeat could not be taken back; it runs out by itself");
+        }
+        report
+    }
+}
+
+/// Whether somebody should hold this session now.
+fn is_to_be_held(record: &SessionRecord, now: Timestamp) -> bool {
+    match record.wanted {
+        Wanted::Deleted => true,
+        Wanted::Stopped => false,
+        Wanted::Running => {
+            record.status.state != SessionState::Banned || record.status.until.is_none_or(|until| now >= until)
+        }
+    }
+}
