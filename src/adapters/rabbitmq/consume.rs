@@ -1,0 +1,143 @@
+//! A stream of one lane's jobs, on a channel of its own.
+//!
+//! The channel stays open as long as the stream or a delivery out of it lives, so what was handed out can be settled
+//! after the stream was closed. With the last of them the client closes the channel, and the broker takes back what is
+//! still unsettled.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use kurir_core::domain::{Lane, SessionId, Target};
+use kurir_core::port::{Delivery, JobStream, PortError};
+use lapin::message::Delivery as AmqpDelivery;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Consumer};
+use tokio::time::timeout;
+
+use super::headers::{self, Vouched};
+use super::settle::RabbitSettle;
+use super::{RabbitError, Shared, topology};
+
+enum State {
+    Open { channel: Channel, consumer: Consumer },
+    Closed,
+    Failed(RabbitError),
+}
+
+pub(super) struct RabbitStream {
+    shared: Arc<Shared>,
+    target: Target,
+    lane: Lane,
+    state: State,
+}
+
+impl RabbitStream {
+    pub(super) async fn open(
+        shared: Arc<Shared>,
+        session: &SessionId,
+        lane: Lane,
+        window: u16,
+    ) -> Result<Self, RabbitError> {
+        // A prefetch of 0 means no bound at all to the broker, and the client's buffer has none either.
+        let window = window.clamp(1, shared.options.max_prefetch.max(1));
+        let tag = format!("{} {}", shared.options.connection_name, topology::lane_key(session, lane));
+        let queue = topology::lane_queue(session, lane);
+        let (channel, consumer) = consume(&shared, &queue, tag_of(&tag), window).await?;
+        let target = Target::Session(session.clone());
+        Ok(Self { shared, target, lane, state: State::Open { channel, consumer } })
+    }
+
+    fn deliver(&self, channel: &Channel, delivery: AmqpDelivery) -> Delivery {
+        let headers = headers::read(&delivery.properties, Vouched(&self.shared.user));
+        let settle = RabbitSettle {
+            shared: self.shared.clone(),
+            channel: channel.clone(),
+            acker: delivery.acker,
+            key: self.target.routing_key(self.lane),
+            properties: delivery.properties,
+            body: delivery.data.clone(),
+        };
+        Delivery {
+            target: self.target.clone(),
+            lane: self.lane,
+            body: delivery.data,
+            headers,
+            settle: Box::new(settle),
+        }
+    }
+
+    fn fail(&mut self, error: RabbitError) -> PortError {
+        self.state = State::Failed(error.clone());
+        error.during("waiting for jobs")
+    }
+}
+
+#[async_trait]
+impl JobStream for RabbitStream {
+    async fn next(&mut self) -> Result<Option<Delivery>, PortError> {
+        let (channel, next) = match &mut self.state {
+            State::Closed => return Ok(None),
+            State::Failed(error) => return Err(error.clone().during("waiting for jobs")),
+            State::Open { channel, consumer } => (channel.clone(), consumer.next().await),
+        };
+        match next {
+            Some(Ok(delivery)) => Ok(Some(self.deliver(&channel, delivery))),
+            Some(Err(error)) => Err(self.fail(error.into())),
+            None => Err(self.fail(RabbitError::ConsumerEnded)),
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), PortError> {
+        let State::Open { channel, mut consumer } = std::mem::replace(&mut self.state, State::Closed) else {
+            return Ok(());
+        };
+        let limit = self.shared.options.publish_timeout;
+        let give_back = give_back(&channel, &mut consumer);
+        match timeout(limit, give_back).await {
+            Ok(Ok(())) => Ok(()),
+            // The channel is gone, and with it the subscription: that is what was asked for.
+            Ok(Err(_)) if !channel.status().connected() => Ok(()),
+            Ok(Err(error)) => Err(RabbitError::from(error).during("ending a subscription")),
+            Err(_) => Err(RabbitError::Timeout(limit).during("ending a subscription")),
+        }
+    }
+}
+
+/// Ends the subscription; the broker may make another consumer active at once. What was received and not handed out is
+/// returned one by one, because others of the same channel are still being worked on.
+async fn give_back(channel: &Channel, consumer: &mut Consumer) -> lapin::Result<()> {
+    channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
+    while let Some(delivery) = consumer.next().await {
+        delivery?.nack(BasicNackOptions { requeue: true, multiple: false }).await?;
+    }
+    Ok(())
+}
+
+/// Opens a channel and consumes a queue on it, at most `window` unacknowledged.
+async fn consume(
+    shared: &Shared,
+    queue: &str,
+    tag: ShortString,
+    window: u16,
+) -> Result<(Channel, Consumer), RabbitError> {
+    let limit = shared.options.publish_timeout;
+    let link = shared.consuming();
+    let open = async {
+        let channel = link.connection(limit).await?.create_channel().await?;
+        let consumer = start(&channel, queue, tag, window).await?;
+        Ok((channel, consumer))
+    };
+    timeout(limit, open).await.map_err(|_| link.timed_out(limit))?
+}
+
+pub(super) async fn start(channel: &Channel, queue: &str, tag: ShortString, window: u16) -> lapin::Result<Consumer> {
+    channel.basic_qos(window, BasicQosOptions::default()).await?;
+    channel.basic_consume(queue.into(), tag, BasicConsumeOptions::default(), FieldTable::default()).await
+}
+
+/// A consumer's tag, for the eyes of an operator; an empty one lets the broker choose.
+fn tag_of(text: &str) -> ShortString {
+    ShortString::try_new(text).unwrap_or_default()
+}

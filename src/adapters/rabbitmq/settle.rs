@@ -1,0 +1,93 @@
+//! Settling one delivery.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kurir_core::policy::delay_step;
+use kurir_core::port::{DeadLetter, JobHeaders, PortError, Settle, Settled};
+use lapin::options::{BasicAckOptions, BasicNackOptions};
+use lapin::{Acker, BasicProperties, Channel};
+use tokio::time::timeout;
+
+use super::headers::{self, Vouched};
+use super::publish::Outgoing;
+use super::{RabbitError, Shared, topology};
+
+/// How long an acknowledgement may wait to be written to the socket.
+const WRITE_LIMIT: Duration = Duration::from_secs(5);
+
+pub(super) struct RabbitSettle {
+    pub(super) shared: Arc<Shared>,
+    /// Keeps the channel open that the delivery must be settled on.
+    pub(super) channel: Channel,
+    pub(super) acker: Acker,
+    /// The routing key of the lane it stood in.
+    pub(super) key: String,
+    pub(super) properties: BasicProperties,
+    pub(super) body: Vec<u8>,
+}
+
+impl RabbitSettle {
+    /// Whether a settlement can still reach the broker. Asked before a copy is published, since a copy beside an
+    /// original that comes back is work for nothing.
+    fn is_stale(&self) -> bool {
+        !self.acker.usable() || !self.channel.status().connected()
+    }
+
+    /// Publishes a copy and, once it is confirmed, acknowledges the original. If the confirm fails, the original stays
+    /// unacknowledged and comes back.
+    async fn move_to(
+        &self,
+        exchange: &str,
+        properties: BasicProperties,
+        action: &'static str,
+    ) -> Result<Settled, PortError> {
+        if self.is_stale() {
+            return Ok(Settled::Stale);
+        }
+        let copy = Outgoing { exchange, key: self.key.clone(), properties, body: &self.body, mandatory: true };
+        self.shared.publisher.place(copy).await.map_err(|error| error.during(action))?;
+        self.acknowledge().await
+    }
+
+    async fn acknowledge(&self) -> Result<Settled, PortError> {
+        told(self.acker.ack(BasicAckOptions::default())).await
+    }
+}
+
+async fn told(answer: impl Future<Output = lapin::Result<bool>>) -> Result<Settled, PortError> {
+    let action = "settling a job";
+    match timeout(WRITE_LIMIT, answer).await {
+        Ok(Ok(true)) => Ok(Settled::Yes),
+        Ok(Ok(false)) => Ok(Settled::Stale),
+        Ok(Err(error)) => Err(RabbitError::from(error).during(action)),
+        Err(_) => Err(RabbitError::Timeout(WRITE_LIMIT).during(action)),
+    }
+}
+
+#[async_trait]
+impl Settle for RabbitSettle {
+    async fn ack(self: Box<Self>) -> Result<Settled, PortError> {
+        self.acknowledge().await
+    }
+
+    /// Goes through the largest delay step that fits; `headers.not_before` tells the next reader whether another one
+    /// must follow.
+    async fn park(self: Box<Self>, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError> {
+        let properties = headers::of_parked(&self.properties, &headers, Vouched(&self.shared.user));
+        self.move_to(&topology::delay_name(delay_step(delay)), properties, "parking a job").await
+    }
+
+    async fn dead(self: Box<Self>, letter: DeadLetter) -> Result<Settled, PortError> {
+        let properties = headers::of_dead(&self.properties, &letter, &self.key, Vouched(&self.shared.user));
+        self.move_to(topology::DEAD_EXCHANGE, properties, "dead-lettering a job").await
+    }
+
+    /// By `basic.nack`, so that it comes back at once, also while others of the same channel are unsettled. A quorum
+    /// queue of RabbitMQ 4 counts this as a delivery, as it counts a closed channel; a job that has used up the
+    /// queue's delivery limit goes to the dead letters and is not lost.
+    async fn release(self: Box<Self>) -> Result<Settled, PortError> {
+        told(self.acker.nack(BasicNackOptions { requeue: true, multiple: false })).await
+    }
+}
