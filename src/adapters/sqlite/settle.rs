@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use kurir_core::domain::Timestamp;
 use kurir_core::port::{DeadLetter, JobHeaders, PortError, Settle, Settled};
 use sqlx::sqlite::SqliteConnection;
 
@@ -20,6 +21,8 @@ const CUT_OFF: Duration = Duration::from_millis(2);
 pub(super) struct SqliteSettle {
     pub(super) db: Arc<Database>,
     pub(super) claim: Claim,
+    /// When the queue took the job; kept over parking.
+    pub(super) enqueued_at: Option<Timestamp>,
 }
 
 /// What to write.
@@ -84,8 +87,9 @@ impl Settle for SqliteSettle {
         self.settle(Settlement::Ack).await
     }
 
-    async fn park(self: Box<Self>, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError> {
+    async fn park(self: Box<Self>, delay: Duration, mut headers: JobHeaders) -> Result<Settled, PortError> {
         let due_at = self.db.clock.now().plus(delay.saturating_add(CUT_OFF)).as_millis();
+        headers.enqueued_at = headers.enqueued_at.or(self.enqueued_at);
         let headers = write_headers(headers)?;
         self.settle(Settlement::Park { due_at, headers }).await
     }

@@ -112,7 +112,7 @@ impl SqliteStream {
             let what = || format!("a job of queue {}.{lane}", self.key.target);
             let body = self.db.sealer.open(&place, &row.body, what)?;
             let headers = read_headers(&row.headers)?;
-            let settle = Box::new(SqliteSettle { db: self.db.clone(), claim });
+            let settle = Box::new(SqliteSettle { db: self.db.clone(), claim, enqueued_at: headers.enqueued_at });
             return Ok(Some(Delivery { target: self.target.clone(), lane, body, headers, settle }));
         }
         Ok(None)

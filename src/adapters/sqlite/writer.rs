@@ -174,3 +174,59 @@ async fn in_transaction(connection: &mut SqliteConnection, group: &mut [Box<dyn 
     sqlx::query("COMMIT").execute(&mut *connection).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use kurir_core::port::PortError;
+
+    use super::*;
+
+    async fn insert(connection: &mut SqliteConnection, n: i64) -> Result<i64, Failure> {
+        sqlx::query("INSERT INTO t (n) VALUES (?1)").bind(n).execute(connection).await?;
+        Ok(n)
+    }
+
+    #[tokio::test]
+    async fn a_failed_call_is_undone_and_leaves_its_group_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let options =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("db")).create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query("CREATE TABLE t (n INTEGER PRIMARY KEY)").execute(&mut connection).await.unwrap();
+
+        let (writer, calls) = Writer::new();
+        let good = writer.write("one", |connection| Box::pin(insert(connection, 1)));
+        let refused = writer.write("two", |connection| {
+            Box::pin(async move {
+                insert(connection, 2).await?;
+                insert(connection, 1).await
+            })
+        });
+        let given_up = writer.write("three", |connection| {
+            Box::pin(async move {
+                insert(connection, 3).await?;
+                Err::<(), _>(Failure::Port(PortError::Closed("it")))
+            })
+        });
+        let last = writer.write("four", |connection| Box::pin(insert(connection, 4)));
+        let stop = CancellationToken::new();
+        let lock = File::create(folder.path().join("lock")).unwrap();
+        // All are handed in before the writer looks for the first time, so they are one group.
+        let run = run(connection, calls, stop.clone(), lock);
+        let answers = async {
+            let answers = tokio::join!(good, refused, given_up, last);
+            stop.cancel();
+            answers
+        };
+        let ((good, refused, given_up, last), ()) = tokio::join!(answers, run);
+        assert_eq!((good.unwrap(), last.unwrap()), (1, 4));
+        assert!(matches!(refused, Err(PortError::Refused { action: "two", .. })), "{refused:?}");
+        assert!(matches!(given_up, Err(PortError::Closed("it"))), "{given_up:?}");
+
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        let left: Vec<i64> = sqlx::query_scalar("SELECT n FROM t ORDER BY n").fetch_all(&mut connection).await.unwrap();
+        assert_eq!(left, [1, 4]);
+        let late = writer.write("late", |connection| Box::pin(insert(connection, 5))).await;
+        assert!(matches!(late, Err(PortError::Closed(_))), "{late:?}");
+    }
+}
