@@ -1,0 +1,8 @@
+//! The simulator judged by a client that we did not write: whatsapp-rust, unmodified.
+
+mod client;
+mod control;
+mod faults;
+mod linking;
+mod messages;
+mod sessions;
