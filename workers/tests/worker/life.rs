@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kurir_core::domain::{MessageState, PhoneNumber, Secret, SessionState, Wanted};
 use kurir_core::memory::SystemClock;
 use kurir_core::port::{
-    Clock as _, Incoming, LeaseStore as _, MessengerEvent, SessionStore as _, StateBatch, StateKey, StatePut, StateStore as _,
+    Clock as _, Incoming, MessengerEvent, SessionStore as _, StateBatch, StateKey, StatePut, StateStore as _,
 };
 use kurir_workers::Worker;
 
@@ -86,9 +86,7 @@ async fn replaced_means_lost_and_the_worker_does_not_come_back_at_once() {
     let epoch = world.record().await.epoch;
     world.emit(MessengerEvent::Replaced).await;
     in_time("end", world.messenger.until_open(&session(), false)).await;
-    let free = world.ports.leases.held(&[session()]);
     until("release", async || (!world.ports.leases.held(&[session()]).await.unwrap()[0]).then_some(())).await;
-    drop(free);
     // Several scans later it is still nobody's.
     let beats = world.ports.members.clone();
     until("scans", async || (!beats.members().await.unwrap().is_empty()).then_some(())).await;
@@ -155,7 +153,7 @@ async fn a_deleted_session_is_logged_out_and_gone() {
     in_time("end of serving", world.messenger.until_open(&session(), false)).await;
     in_time("opening for the logout", world.messenger.until_open(&session(), true)).await;
     world.emit(MessengerEvent::Connected).await;
-    until("deletion", async || world.stores.get(&session()).await.unwrap().is_none().then_some(())).await;
+    until("deletion", async || world.ports.sessions.get(&session()).await.unwrap().is_none().then_some(())).await;
     assert_eq!(world.messenger.logged_out(), [session()]);
     assert!(!credentials(&world).await);
     worker.stop().await;

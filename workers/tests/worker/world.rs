@@ -16,7 +16,7 @@ use kurir_core::memory::{
 };
 use kurir_core::policy::{AttemptRule, Backoff, PaceRule};
 use kurir_core::port::{
-    Clock as _, Enqueued, EventFilter, EventSource as _, EventStream, JobHeaders, JobQueue as _, Ledger as _, MessengerEvent,
+    Clock as _, Enqueued, EventFilter, EventSource as _, EventStream, JobHeaders, JobQueue as _, MessengerEvent,
     NewSession, PublishJob, RecipientRule, SessionStore as _,
 };
 use kurir_core::wire::{ContentV1, EventV1, JOB_KIND, JobV1};
@@ -130,7 +130,7 @@ impl World {
     }
 
     pub async fn record(&self) -> SessionRecord {
-        self.stores.get(&session()).await.unwrap().expect("the session is gone")
+        self.ports.sessions.get(&session()).await.unwrap().expect("the session is gone")
     }
 
     pub async fn fence(&self) -> Fence {
@@ -156,23 +156,12 @@ impl World {
     }
 
     pub async fn entry(&self, job: &JobV1) -> Option<LedgerEntry> {
-        self.stores.get_entry(&key(job)).await
+        self.ports.ledger.get(&[key(job)]).await.unwrap().pop().flatten()
     }
 
     /// Waits until the ledger says this of a job.
     pub async fn until_entry(&self, job: &JobV1, what: &str, good: impl Fn(&LedgerEntry) -> bool) -> LedgerEntry {
         until(what, async || self.entry(job).await.filter(|entry| good(entry))).await
-    }
-}
-
-/// The ledger's `get` for one key.
-trait GetEntry {
-    async fn get_entry(&self, key: &JobKey) -> Option<LedgerEntry>;
-}
-
-impl GetEntry for MemoryStores {
-    async fn get_entry(&self, key: &JobKey) -> Option<LedgerEntry> {
-        kurir_core::port::Ledger::get(self, std::slice::from_ref(key)).await.unwrap().pop().flatten()
     }
 }
 
