@@ -12,7 +12,8 @@ use super::{KEY, Place, owned, session};
 
 #[tokio::test]
 async fn a_commit_is_on_the_disk_when_it_returns() {
-    let store = Place::new().open().await;
+    let place = Place::new();
+    let store = place.open().await;
     let expected = Durability { journal_mode: "wal".into(), synchronous: 2, foreign_keys: true };
     assert_eq!(store.durability().await.unwrap(), expected);
 }

@@ -49,7 +49,8 @@ async fn only_the_newest_dead_letters_are_kept() {
 
 #[tokio::test]
 async fn a_job_of_a_removed_queue_settles_stale() {
-    let store = Place::new().open().await;
+    let place = Place::new();
+    let store = place.open().await;
     let queue = store.queue();
     queue.declare(&session()).await.unwrap();
     queue.publish(["1", "2"].map(job).to_vec()).await.unwrap();
@@ -65,7 +66,8 @@ async fn a_job_of_a_removed_queue_settles_stale() {
 
 #[tokio::test]
 async fn calls_that_nobody_waits_for_are_carried_out() {
-    let store = Place::new().open().await;
+    let place = Place::new();
+    let store = place.open().await;
     let queue = store.queue();
     queue.declare(&session()).await.unwrap();
     let mut stream = queue.subscribe(&session(), Lane::Otp, 1).await.unwrap();
@@ -88,7 +90,8 @@ async fn calls_that_nobody_waits_for_are_carried_out() {
 
 #[tokio::test]
 async fn a_session_without_queues_cannot_be_subscribed() {
-    let store = Place::new().open().await;
+    let place = Place::new();
+    let store = place.open().await;
     let refused = store.queue().subscribe(&session(), Lane::Otp, 1).await.err().expect("no queue is declared");
     assert!(!refused.is_transient() && refused.chain().contains("declare"), "{refused:?}");
 }

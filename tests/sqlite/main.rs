@@ -26,7 +26,7 @@ const SOON: Duration = Duration::from_secs(15);
 
 /// Two keys of the same version, and the first one under another version.
 const KEY: &str = "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-const OTHER_KEY: &str = "1://///////////////////////////////////////////w==";
+const OTHER_KEY: &str = "1://////////////////////////////////////////8=";
 const OTHER_VERSION: &str = "2:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// The machine's clock.
