@@ -6,7 +6,8 @@ use std::time::Duration;
 use kurir::adapters::rabbitmq::{QueueKind, RabbitMq, RabbitOptions};
 use kurir_core::domain::{FailReason, Lane, SessionId, Target};
 use kurir_core::port::{
-    DeadLetter, Delivery, Enqueued, JobHeaders, JobQueue, JobStream, PortError, PublishJob, Settled,
+    DeadLetter, Delivery, Enqueued, EventFilter, EventSource, JobHeaders, JobQueue, JobStream, PortError, PublishJob,
+    Settled,
 };
 use tokio::time::timeout;
 
@@ -55,7 +56,7 @@ fn text(delivery: &Delivery) -> String {
 async fn a_cut_connection_loses_no_job(kind: QueueKind) {
     let Broken { proxy, rabbit, whole, session } = behind_a_proxy(kind, SOON).await;
     put(&whole, &session, &["1", "2", "3", "4"]).await;
-    let mut stream = rabbit.subscribe(&session, Lane::Otp, 2).await.unwrap();
+    let mut stream = JobQueue::subscribe(&rabbit, &session, Lane::Otp, 2).await.unwrap();
     let first = next(&mut stream).await;
     assert_eq!(first.settle.ack().await.unwrap(), Settled::Yes);
     // Answered by the broker after the acknowledgement, so that it is certain to have arrived.
@@ -83,7 +84,8 @@ async fn a_cut_connection_loses_no_job(kind: QueueKind) {
     assert_eq!(second.settle.ack().await.unwrap(), Settled::Stale);
     stream.close().await.expect("closing a broken stream is no error");
 
-    let mut again = rabbit.subscribe(&session, Lane::Otp, 10).await.expect("it waits for the next connection");
+    let mut again =
+        JobQueue::subscribe(&rabbit, &session, Lane::Otp, 10).await.expect("it waits for the next connection");
     let mut seen = BTreeSet::new();
     while seen.len() < 3 {
         let delivery = next(&mut again).await;
@@ -109,7 +111,7 @@ async fn a_cut_connection_loses_no_job_of_a_classic_queue() {
 async fn a_job_stays_when_its_copy_is_not_confirmed() {
     let Broken { proxy, rabbit, whole, session } = behind_a_proxy(QueueKind::Quorum, Duration::from_millis(700)).await;
     put(&whole, &session, &["park", "bury"]).await;
-    let mut stream = rabbit.subscribe(&session, Lane::Otp, 2).await.unwrap();
+    let mut stream = JobQueue::subscribe(&rabbit, &session, Lane::Otp, 2).await.unwrap();
     let (park, bury) = (next(&mut stream).await, next(&mut stream).await);
 
     proxy.swallow(PUBLISHING);
@@ -120,7 +122,7 @@ async fn a_job_stays_when_its_copy_is_not_confirmed() {
 
     stream.close().await.unwrap();
     drop(stream);
-    let mut successor = whole.subscribe(&session, Lane::Otp, 10).await.unwrap();
+    let mut successor = JobQueue::subscribe(&whole, &session, Lane::Otp, 10).await.unwrap();
     for body in ["park", "bury"] {
         let delivery = next(&mut successor).await;
         assert_eq!(text(&delivery), body);
@@ -142,7 +144,8 @@ async fn an_unanswered_publish_ends_in_time_and_the_next_connection_serves() {
     })
     .await;
     let mut stream =
-        eventually("it consumes again", async || rabbit.subscribe(&session, Lane::Otp, 10).await.ok()).await;
+        eventually("it consumes again", async || JobQueue::subscribe(&rabbit, &session, Lane::Otp, 10).await.ok())
+            .await;
     assert_eq!(text(&next(&mut stream).await), "before");
     assert_eq!(text(&next(&mut stream).await), "after");
 }
@@ -161,4 +164,36 @@ async fn an_unreachable_broker_is_told_with_its_reason() {
     assert!(matches!(error, PortError::Unavailable { .. }));
     assert!(!rabbit.is_ready());
     rabbit.close().await;
+}
+
+/// A broker that allows few channels tells of every one that is left open.
+#[tokio::test(flavor = "multi_thread")]
+async fn ended_streams_leave_no_channel_open() {
+    let url = format!("{}?channel_max=12", amqp_url());
+    let rabbit = RabbitMq::connect(rabbit_options(&url)).await.unwrap();
+    let session = session();
+    rabbit.declare(&session).await.unwrap();
+    for turn in 0..60 {
+        let mut stream =
+            eventually("a channel is free", async || JobQueue::subscribe(&rabbit, &session, Lane::Otp, 2).await.ok())
+                .await;
+        put(&rabbit, &session, &["1"]).await;
+        let delivery = next(&mut stream).await;
+        match turn % 3 {
+            // Closed, and settled afterwards.
+            0 => {
+                stream.close().await.unwrap();
+                assert_eq!(delivery.settle.ack().await.unwrap(), Settled::Yes);
+            }
+            // Dropped after its delivery.
+            1 => assert_eq!(delivery.settle.ack().await.unwrap(), Settled::Yes),
+            // Dropped before its delivery.
+            _ => {
+                drop(stream);
+                assert_eq!(delivery.settle.ack().await.unwrap(), Settled::Yes);
+            }
+        }
+        let events = EventSource::subscribe(&rabbit, EventFilter::default()).await;
+        drop(events.expect("channels of ended subscriptions are free"));
+    }
 }
