@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use kurir_core::policy::Backoff;
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties, Event};
@@ -175,6 +175,8 @@ impl Keeper {
                 Some(next) => current = next,
                 None => break,
             }
+            // What was suspected of the old connection is settled with the new one.
+            let _ = self.suspect.notified().now_or_never();
             info!(connection = %self.dialer.name, "RabbitMQ connection is back");
             self.tell.send_replace(State::Up(current.clone()));
         }

@@ -21,9 +21,14 @@ use super::settle::RabbitSettle;
 use super::{RabbitError, Shared, topology};
 
 enum State {
-    Open { channel: Channel, consumer: Consumer },
+    Open(Box<Subscription>),
     Closed,
     Failed(RabbitError),
+}
+
+struct Subscription {
+    channel: Channel,
+    consumer: Consumer,
 }
 
 pub(super) struct RabbitStream {
@@ -44,9 +49,9 @@ impl RabbitStream {
         let window = window.clamp(1, shared.options.max_prefetch.max(1));
         let tag = format!("{} {}", shared.options.connection_name, topology::lane_key(session, lane));
         let queue = topology::lane_queue(session, lane);
-        let (channel, consumer) = consume(&shared, &queue, tag_of(&tag), window).await?;
+        let subscription = consume(&shared, &queue, tag_of(&tag), window).await?;
         let target = Target::Session(session.clone());
-        Ok(Self { shared, target, lane, state: State::Open { channel, consumer } })
+        Ok(Self { shared, target, lane, state: State::Open(Box::new(subscription)) })
     }
 
     fn deliver(&self, channel: &Channel, delivery: AmqpDelivery) -> Delivery {
@@ -80,7 +85,10 @@ impl JobStream for RabbitStream {
         let (channel, next) = match &mut self.state {
             State::Closed => return Ok(None),
             State::Failed(error) => return Err(error.clone().during("waiting for jobs")),
-            State::Open { channel, consumer } => (channel.clone(), consumer.next().await),
+            State::Open(open) => {
+                let next = open.consumer.next().await;
+                (open.channel.clone(), next)
+            }
         };
         match next {
             Some(Ok(delivery)) => Ok(Some(self.deliver(&channel, delivery))),
@@ -90,44 +98,40 @@ impl JobStream for RabbitStream {
     }
 
     async fn close(&mut self) -> Result<(), PortError> {
-        let State::Open { channel, mut consumer } = std::mem::replace(&mut self.state, State::Closed) else {
+        let State::Open(mut open) = std::mem::replace(&mut self.state, State::Closed) else {
             return Ok(());
         };
         let limit = self.shared.options.publish_timeout;
-        let give_back = give_back(&channel, &mut consumer);
-        match timeout(limit, give_back).await {
+        match timeout(limit, open.give_back()).await {
             Ok(Ok(())) => Ok(()),
             // The channel is gone, and with it the subscription: that is what was asked for.
-            Ok(Err(_)) if !channel.status().connected() => Ok(()),
+            Ok(Err(_)) if !open.channel.status().connected() => Ok(()),
             Ok(Err(error)) => Err(RabbitError::from(error).during("ending a subscription")),
             Err(_) => Err(RabbitError::Timeout(limit).during("ending a subscription")),
         }
     }
 }
 
-/// Ends the subscription; the broker may make another consumer active at once. What was received and not handed out is
-/// returned one by one, because others of the same channel are still being worked on.
-async fn give_back(channel: &Channel, consumer: &mut Consumer) -> lapin::Result<()> {
-    channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
-    while let Some(delivery) = consumer.next().await {
-        delivery?.nack(BasicNackOptions { requeue: true, multiple: false }).await?;
+impl Subscription {
+    /// Ends the subscription; the broker may make another consumer active at once. What was received and not handed
+    /// out is returned one by one, because others of the same channel are still being worked on.
+    async fn give_back(&mut self) -> lapin::Result<()> {
+        self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default()).await?;
+        while let Some(delivery) = self.consumer.next().await {
+            delivery?.nack(BasicNackOptions { requeue: true, multiple: false }).await?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Opens a channel and consumes a queue on it, at most `window` unacknowledged.
-async fn consume(
-    shared: &Shared,
-    queue: &str,
-    tag: ShortString,
-    window: u16,
-) -> Result<(Channel, Consumer), RabbitError> {
+async fn consume(shared: &Shared, queue: &str, tag: ShortString, window: u16) -> Result<Subscription, RabbitError> {
     let limit = shared.options.publish_timeout;
     let link = shared.consuming();
     let open = async {
         let channel = link.connection(limit).await?.create_channel().await?;
         let consumer = start(&channel, queue, tag, window).await?;
-        Ok((channel, consumer))
+        Ok(Subscription { channel, consumer })
     };
     timeout(limit, open).await.map_err(|_| link.timed_out(limit))?
 }

@@ -59,10 +59,10 @@ impl RabbitError {
             Self::Url => true,
             Self::Amqp(error) => match error.kind() {
                 ErrorKind::ProtocolError(told) => match told.kind() {
-                    AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED | AMQPSoftError::PRECONDITIONFAILED) => true,
+                    AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED | AMQPSoftError::PRECONDITIONFAILED)
+                    | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => true,
                     // A classic queue whose node is down is told as not found, too; that one comes back.
                     AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => !told.get_message().as_str().contains("down"),
-                    AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => true,
                     AMQPErrorKind::Soft(_) | AMQPErrorKind::Hard(_) => false,
                 },
                 _ => false,

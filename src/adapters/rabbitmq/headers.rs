@@ -166,7 +166,7 @@ fn carried_over(original: &BasicProperties) -> BasicProperties {
 /// The headers that are neither ours nor the broker's. `CC` and `BCC` would send the copy to other queues as well.
 fn foreign(original: &BasicProperties) -> FieldTable {
     let mut kept = FieldTable::default();
-    for (name, value) in original.headers().iter().flat_map(|table| table.inner()) {
+    for (name, value) in original.headers().iter().flat_map(FieldTable::inner) {
         let text = name.as_str();
         let theirs = text.starts_with("x-") || text.starts_with("kurir-") || matches!(text, "CC" | "BCC" | TRACEPARENT);
         if !theirs {
@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    fn foreign_table(value: AMQPValue) -> BasicProperties {
+    fn foreign_table(value: &AMQPValue) -> BasicProperties {
         let mut table = FieldTable::default();
         for name in [ATTEMPT, NOT_BEFORE, USER, "x-death", "CC", "tracestate"] {
             table.insert(name.into(), value.clone());
@@ -268,7 +268,7 @@ mod tests {
             AMQPValue::ShortString("5".into()),
         ];
         for value in same {
-            let headers = read(&foreign_table(value.clone()), WE);
+            let headers = read(&foreign_table(&value), WE);
             assert_eq!((headers.attempt, headers.not_before), (5, Some(Timestamp::from_millis(5))), "{value:?}");
         }
         let absent = [
@@ -280,11 +280,11 @@ mod tests {
             AMQPValue::Timestamp(u64::MAX),
         ];
         for value in absent {
-            let headers = read(&foreign_table(value.clone()), WE);
+            let headers = read(&foreign_table(&value), WE);
             assert_eq!((headers.attempt, headers.not_before), (0, None), "{value:?}");
         }
-        assert_eq!(read(&foreign_table(AMQPValue::LongLongInt(-1)), WE).attempt, 0);
-        assert_eq!(read(&foreign_table(AMQPValue::LongLongInt(i64::MAX)), WE).attempt, u32::MAX);
+        assert_eq!(read(&foreign_table(&AMQPValue::LongLongInt(-1)), WE).attempt, 0);
+        assert_eq!(read(&foreign_table(&AMQPValue::LongLongInt(i64::MAX)), WE).attempt, u32::MAX);
     }
 
     #[test]
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_copy_keeps_what_is_the_producers_and_nothing_that_steers_the_broker() {
-        let original = foreign_table(AMQPValue::LongString("v".into()))
+        let original = foreign_table(&AMQPValue::LongString("v".into()))
             .with_expiration("10".into())
             .with_content_type("application/json".into())
             .with_user_id("acme".into());

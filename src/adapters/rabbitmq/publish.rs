@@ -105,10 +105,10 @@ async fn confirmed(channel: &Channel, batch: Vec<Outgoing<'_>>) -> Result<Vec<Pl
         // told by the number that it carries, not by the confirm.
         match confirm.await? {
             Confirmation::Ack(returned) => {
-                if let Some(turn) = returned.map(|message| turn_of(&message)) {
-                    if let Some(answer) = answers.get_mut(turn) {
-                        *answer = Placed::Returned;
-                    }
+                if let Some(message) = returned
+                    && let Some(answer) = answers.get_mut(if many { turn_of(&message) } else { 0 })
+                {
+                    *answer = Placed::Returned;
                 }
             }
             Confirmation::Nack(_) | Confirmation::NotRequested => return Err(RabbitError::Nacked),
@@ -117,8 +117,8 @@ async fn confirmed(channel: &Channel, batch: Vec<Outgoing<'_>>) -> Result<Vec<Pl
     Ok(answers)
 }
 
-/// The place of a returned message in its batch.
+/// The place of a returned message in its batch, as we numbered it.
 fn turn_of(message: &BasicReturnMessage) -> usize {
     let number = message.delivery.properties.correlation_id().as_ref();
-    number.and_then(|number| number.as_str().parse().ok()).unwrap_or(0)
+    number.and_then(|number| number.as_str().parse().ok()).unwrap_or(usize::MAX)
 }

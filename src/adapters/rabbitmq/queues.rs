@@ -18,7 +18,13 @@ impl JobQueue for RabbitMq {
     async fn declare(&self, session: &SessionId) -> Result<(), PortError> {
         let kind = self.shared.options.queue_kind;
         let declare = async |channel: Channel| topology::declare_session(&channel, session, kind).await;
-        self.shared.ask(declare).await.map_err(|error| error.during("declaring a session's queues"))
+        let declared = self.shared.ask(declare).await.inspect_err(|error| {
+            // An exchange is missing. The publishing connection brings it back: no stream ends with that one.
+            if error.lacks_topology() {
+                self.shared.publishing.suspect();
+            }
+        });
+        declared.map_err(|error| error.during("declaring a session's queues"))
     }
 
     async fn remove(&self, session: &SessionId) -> Result<(), PortError> {

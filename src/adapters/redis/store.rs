@@ -1,5 +1,6 @@
 //! The connections to Redis, and the way every call goes: within its time limit, with its error in the ports' words.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,8 +133,12 @@ impl Shared {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}recipient:{digest}", self.options.prefix)
+        let mut key = format!("{}recipient:", self.options.prefix);
+        for byte in hash.finalize() {
+            // Writing into a String can't fail.
+            let _ = write!(key, "{byte:02x}");
+        }
+        key
     }
 }
 

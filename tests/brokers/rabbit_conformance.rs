@@ -1,0 +1,37 @@
+//! The suites of the job queues and of the event exchange.
+
+use std::sync::Arc;
+
+use kurir::adapters::rabbitmq::QueueKind;
+use kurir_core::contract::{EventPorts, Queues, events, job_queue};
+
+use crate::rabbit_dead::DeadLetters;
+use crate::servers::rabbit;
+
+async fn keeps_its_promises(kind: QueueKind) {
+    job_queue(async || {
+        let jobs = Arc::new(rabbit(kind).await);
+        Queues { jobs, dead: Some(Arc::new(DeadLetters::watch().await)) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quorum_queues_keep_their_promises() {
+    keeps_its_promises(QueueKind::Quorum).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn classic_queues_keep_their_promises() {
+    keeps_its_promises(QueueKind::Classic).await;
+}
+
+/// The only test of this target that publishes events: the suite wants to be alone on the exchange.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_event_exchange_keeps_its_promises() {
+    events(async || {
+        let rabbit = Arc::new(rabbit(QueueKind::Classic).await);
+        EventPorts { sink: rabbit.clone(), source: rabbit }
+    })
+    .await;
+}
