@@ -38,7 +38,7 @@ pub fn check(path: &str, text: &str) -> Vec<Complaint> {
     if !path.starts_with("tests/tidy/") && !path.ends_with("Cargo.lock") {
         banned_text(&mut file, text);
     }
-    if path.ends_with(".rs") {
+    if path.rsplit('.').next() == Some("rs") {
         let code = code_of(text);
         let module = module_of(path);
         budget(&mut file, text);

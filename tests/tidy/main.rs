@@ -24,11 +24,10 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
         let entry = entry.unwrap();
         let name = entry.file_name();
         let kind = entry.file_type().unwrap();
-        if NOT_OURS.iter().any(|other| name.to_str().is_some_and(|name| name == *other)) {
-            continue;
-        } else if kind.is_dir() {
+        let ours = !NOT_OURS.iter().any(|other| name.to_str() == Some(*other));
+        if ours && kind.is_dir() {
             files_below(&entry.path(), found);
-        } else if kind.is_file() {
+        } else if ours && kind.is_file() {
             found.push(entry.path());
         }
     }
