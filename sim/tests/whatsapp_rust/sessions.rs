@@ -94,7 +94,7 @@ async fn wait_for_waiting(sim: &SimHandle, device: u16, count: usize) {
     };
     let wait = async {
         while waiting() != Some(count) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await; // tidy: the pause between two looks at the state
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{:?} wait, not {count}", waiting()));
