@@ -165,7 +165,7 @@ pub struct QrTimings {
 
 impl Default for QrTimings {
     fn default() -> Self {
-        Self { refs: 6, first: Duration::from_secs(60), following: Duration::from_secs(20) }
+        Self { refs: 6, first: Duration::from_mins(1), following: Duration::from_secs(20) }
     }
 }
 

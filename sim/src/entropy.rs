@@ -14,18 +14,15 @@ pub(crate) struct Entropy {
 
 impl Entropy {
     pub(crate) fn new(seed: Option<u64>) -> Self {
-        let seed = match seed {
-            Some(number) => {
-                let mut hash = Sha256::new();
-                hash.update(b"kurir-sim seed");
-                hash.update(number.to_be_bytes());
-                hash.finalize().into()
-            }
-            None => {
-                let mut bytes = [0; 32];
-                rand::make_rng::<StdRng>().fill_bytes(&mut bytes);
-                bytes
-            }
+        let seed = if let Some(number) = seed {
+            let mut hash = Sha256::new();
+            hash.update(b"kurir-sim seed");
+            hash.update(number.to_be_bytes());
+            hash.finalize().into()
+        } else {
+            let mut bytes = [0; 32];
+            rand::make_rng::<StdRng>().fill_bytes(&mut bytes);
+            bytes
         };
         Self { seed }
     }

@@ -189,7 +189,7 @@ pub(crate) struct Journal {
     pages: Mutex<Pages>,
     limit: usize,
     live: broadcast::Sender<Arc<JournalEntry>>,
-    position: watch::Sender<u64>,
+    changes: watch::Sender<u64>,
 }
 
 impl Journal {
@@ -198,7 +198,7 @@ impl Journal {
             pages: Mutex::default(),
             limit,
             live: broadcast::Sender::new(LISTENER_BACKLOG),
-            position: watch::Sender::new(0),
+            changes: watch::Sender::new(0),
         }
     }
 
@@ -220,7 +220,13 @@ impl Journal {
         // Sent under the lock, so that listeners see the journal's order. Without a listener the
         // entry is simply not sent.
         drop(self.live.send(entry));
-        self.position.send_replace(pages.last);
+        drop(pages);
+        self.touch();
+    }
+
+    /// Wakes those who wait for a state that is not journaled, like an acknowledgement.
+    pub(crate) fn touch(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
     }
 
     /// Up to `limit` entries after position `after`.
@@ -240,9 +246,9 @@ impl Journal {
         self.live.subscribe()
     }
 
-    /// The last position, to wait for changes.
-    pub(crate) fn position(&self) -> watch::Receiver<u64> {
-        self.position.subscribe()
+    /// Grows whenever something happened.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 }
 
@@ -265,7 +271,7 @@ mod tests {
         assert_eq!(seqs(3, 1), [4]);
         assert!(seqs(5, 10).is_empty());
         assert_eq!(journal.counters().forgotten, 2);
-        assert_eq!(*journal.position().borrow(), 5);
+        assert_eq!(*journal.changes().borrow(), 5);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::error::SimError;
 use crate::fault::{Fault, FaultId};
 use crate::journal::JournalEvent;
 use crate::phone::{InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
-use crate::server::{Command, EndReason};
+use crate::server::{Command, EndReason, announce_devices};
 use crate::world::World;
 
 /// A linked device, as shown to people.
@@ -148,6 +148,7 @@ async fn order(device: &Device, command: Command) -> Result<(), SimError> {
 pub(crate) fn forget_device(world: &World, account: &Account, id: u16, by_device: bool) -> Option<Arc<Device>> {
     let device = account.devices().linked.remove(&id)?;
     world.log(JournalEvent::LoggedOut { device: device.address, by_device });
+    announce_devices(world, account, None);
     Some(device)
 }
 

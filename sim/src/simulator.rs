@@ -202,9 +202,9 @@ impl SimHandle {
         self.world.journal.follow()
     }
 
-    /// The journal's last position; it changes whenever something happens.
-    pub fn journal_position(&self) -> watch::Receiver<u64> {
-        self.world.journal.position()
+    /// A number that grows whenever something happened that the other methods can tell.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.world.journal.changes()
     }
 
     /// Totals since the start.
@@ -220,14 +220,14 @@ impl SimHandle {
         deadline: Duration,
         mut reached: impl FnMut(&Self) -> Option<T>,
     ) -> Result<T, SimError> {
-        let mut position = self.journal_position();
+        let mut changes = self.changes();
         let wait = async {
             loop {
-                position.borrow_and_update();
+                changes.borrow_and_update();
                 if let Some(state) = reached(self) {
                     return Ok(state);
                 }
-                if position.changed().await.is_err() {
+                if changes.changed().await.is_err() {
                     return Err(SimError::Stopping);
                 }
             }

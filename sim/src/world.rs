@@ -101,6 +101,7 @@ impl World {
         if let Some(id) = device.mailbox.push(stanza) {
             self.log(JournalEvent::QueueOverflow { device: device.address, id });
         }
+        self.journal.touch();
     }
 
     /// What happens to a message, by the rules of faults and by the number's ending.

@@ -81,7 +81,7 @@ impl IntoResponse for SimError {
 
 async fn root_key(State(control): Shared) -> Json<serde_json::Value> {
     let key = control.world.keys.root_public();
-    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = key.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let url = format!("ws://{}/ws/chat", control.websocket);
     Json(json!({ "hex": hex, "base64": STANDARD.encode(key), "websocket": url }))
 }

@@ -260,12 +260,11 @@ impl Phone {
     /// The key with which own devices encrypt what they synchronise, as a message (id and plaintext)
     /// for a new device.
     pub(crate) fn app_state_keys(&mut self, now: u64) -> (String, Vec<u8>) {
-        let key = match &self.app_state_key {
-            Some(key) => key.clone(),
-            None => {
-                let key = self.new_app_state_key(now);
-                self.app_state_key.insert(key).clone()
-            }
+        let key = if let Some(key) = &self.app_state_key {
+            key.clone()
+        } else {
+            let key = self.new_app_state_key(now);
+            self.app_state_key.insert(key).clone()
         };
         let share = wa::message::AppStateSyncKeyShare { keys: vec![key] };
         let plaintext = MessageUtils::encode_and_pad(&wa::Message {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use rand::rngs::StdRng;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use wacore_binary::NodeRef;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::marshal::unmarshal_ref;
@@ -153,8 +154,14 @@ impl Connection {
         let registration = Registration::read(data).map_err(|reason| EndReason::Broken(reason.into()))?;
         let mut rng = self.world.entropy.stream("pairing", self.serial);
         let timings = self.world.config.qr;
-        let references =
-            self.world.pairings.open(self.serial, client_static, &registration, commands, timings, &mut rng);
+        let references = self.world.pairings.open(
+            self.serial,
+            client_static,
+            &registration,
+            commands,
+            timings,
+            (Instant::now(), &mut rng),
+        );
         let id = self.next_request();
         self.push(&pairing::pair_device(&id, &references))
     }
@@ -322,10 +329,10 @@ impl Connection {
                 return ControlFlow::Break(reason);
             }
         }
-        if effects.activate {
-            if let Err(reason) = self.activate() {
-                return ControlFlow::Break(reason);
-            }
+        if effects.activate
+            && let Err(reason) = self.activate()
+        {
+            return ControlFlow::Break(reason);
         }
         effects.end.map_or(ControlFlow::Continue(()), ControlFlow::Break)
     }
@@ -395,6 +402,7 @@ impl Connection {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
 fn broken(error: WireError) -> EndReason {
     EndReason::Broken(error.to_string())
 }

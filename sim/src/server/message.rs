@@ -150,7 +150,8 @@ async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
     let phone = account.number;
     let answer = receipt::PhoneAnswer { chat, to: from, id: id.clone(), delays };
     match reaction {
-        Reaction::Silent => {}
+        // A copy of an own device's message is no event, but somebody may wait for it.
+        Reaction::Silent => world.journal.touch(),
         Reaction::Shown => {
             world.log(JournalEvent::Arrived { phone, from, id, duplicate: false });
             answer.delivered_and_read(world).await;

@@ -1,6 +1,7 @@
 //! The server: what it does with each stanza, and how connections come and go.
 
 mod connection;
+mod device_list;
 mod iq;
 mod login;
 mod message;
@@ -18,6 +19,7 @@ use crate::account::{Account, Device};
 use crate::world::World;
 
 pub(crate) use connection::serve;
+pub(crate) use device_list::announce as announce_devices;
 pub(crate) use outgoing::send_text;
 pub use pairing::LinkedDevice;
 pub(crate) use pairing::{Pairings, scan};

@@ -16,7 +16,7 @@ use wacore_binary::{Node, SERVER_JID};
 use waproto::buffa::Message as _;
 use waproto::whatsapp as wa;
 
-use super::{Command, EndReason, stanza};
+use super::{Command, EndReason, device_list, stanza};
 use crate::account::{
     Account, Device, DeviceAddress, DeviceIdentity, NewDevice, PhoneNumber, PreKeyPool, SignedPreKey, accept_answer,
     link_identity,
@@ -42,7 +42,7 @@ pub struct LinkedDevice {
 /// The keys that an unlinked client registers with.
 #[derive(Debug, Clone)]
 pub(crate) struct Registration {
-    pub registration_id: u32,
+    pub id: u32,
     pub identity: [u8; 32],
     pub signed: SignedPreKey,
     pub name: String,
@@ -52,9 +52,9 @@ impl Registration {
     /// Reads the registration of a client payload.
     pub(crate) fn read(data: &wa::client_payload::DevicePairingRegistrationData) -> Result<Self, &'static str> {
         let field = |field: &Option<Vec<u8>>| field.clone().unwrap_or_default();
-        let registration_id = field(&data.e_regid).try_into().map_err(|_| "its registration id is not 4 bytes")?;
+        let id = field(&data.e_regid).try_into().map_err(|_| "its registration id is not 4 bytes")?;
         let identity = field(&data.e_ident).try_into().map_err(|_| "its identity key is not 32 bytes")?;
-        let id = stanza::read_key_id(&field(&data.e_skey_id)).ok_or("its signed key's number is not 3 bytes")?;
+        let key_id = stanza::read_key_id(&field(&data.e_skey_id)).ok_or("its signed key's number is not 3 bytes")?;
         let public = field(&data.e_skey_val).try_into().map_err(|_| "its signed key is not 32 bytes")?;
         let signature = field(&data.e_skey_sig);
         if signature.len() != 64 {
@@ -65,9 +65,9 @@ impl Registration {
             .and_then(|props| props.os)
             .unwrap_or_default();
         Ok(Self {
-            registration_id: u32::from_be_bytes(registration_id),
+            id: u32::from_be_bytes(id),
             identity,
-            signed: SignedPreKey { id, public, signature },
+            signed: SignedPreKey { id: key_id, public, signature },
             name: name.chars().take(64).collect(),
         })
     }
@@ -126,9 +126,9 @@ impl Pairings {
         registration: &Registration,
         commands: &mpsc::Sender<Command>,
         timings: QrTimings,
-        rng: &mut StdRng,
+        (now, rng): (Instant, &mut StdRng),
     ) -> Vec<String> {
-        let mut until = Instant::now() + timings.first;
+        let mut until = now + timings.first;
         let mut waiting = self.lock();
         let mut references = Vec::with_capacity(timings.refs.into());
         for _ in 0..timings.refs {
@@ -157,11 +157,11 @@ impl Pairings {
     }
 
     /// Uses a reference up, and with it all others of the same connection.
-    fn take(&self, reference: &str) -> Option<Waiting> {
+    fn take(&self, reference: &str, now: Instant) -> Option<Waiting> {
         let mut all = self.lock();
         let waiting = all.remove(reference)?;
         all.retain(|_, other| other.serial != waiting.serial);
-        (waiting.until > Instant::now()).then_some(waiting)
+        (waiting.until > now).then_some(waiting)
     }
 }
 
@@ -214,7 +214,7 @@ pub(crate) async fn scan(world: &World, qr: &str, number: PhoneNumber) -> Result
     let qr = parse_qr(qr)?;
     let account = world.account(number).ok_or(SimError::NotRegistered(number))?;
     may_link(world, &account)?;
-    let waiting = world.pairings.take(&qr.reference).ok_or(SimError::UnknownQr)?;
+    let waiting = world.pairings.take(&qr.reference, Instant::now()).ok_or(SimError::UnknownQr)?;
     if qr.noise != waiting.client_static || qr.identity != waiting.registration.identity {
         return Err(SimError::BadQr { reason: "its keys are not those of the client that shows it" });
     }
@@ -279,6 +279,7 @@ async fn link(
         devices.linked.insert(id, Arc::new(device));
     }
     world.log(JournalEvent::Linked { device: address });
+    device_list::announce(world, account, Some(id));
     // The restart that follows every link; the device exists by now, so its login will be accepted.
     let restart = Command::End(EndReason::StreamError(515));
     waiting.commands.send(restart).await.map_err(|_| failed("its connection is gone".into()))?;
@@ -301,7 +302,7 @@ fn new_device(
     waiting: &Waiting,
     signed_identity: Vec<u8>,
 ) -> Device {
-    let Registration { registration_id, identity, signed, name } = waiting.registration.clone();
+    let Registration { id, identity, signed, name } = waiting.registration.clone();
     Device::new(NewDevice {
         address,
         key_index,
@@ -309,7 +310,7 @@ fn new_device(
         signed_identity,
         name,
         linked_at: world.now_millis(),
-        keys: PreKeyPool::new(registration_id, identity, signed),
+        keys: PreKeyPool::new(id, identity, signed),
         mailbox_limit: world.config.limits.queued_stanzas,
     })
 }
@@ -347,30 +348,32 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_reference_is_good_once_and_for_its_time() {
+    #[test]
+    fn a_reference_is_good_once_and_for_its_time() {
         let pairings = Pairings::default();
         let (commands, _receiver) = mpsc::channel(1);
         let registration = Registration {
-            registration_id: 1,
+            id: 1,
             identity: [1; 32],
             signed: SignedPreKey { id: 1, public: [2; 32], signature: vec![0; 64] },
             name: String::new(),
         };
         let mut rng = StdRng::seed_from_u64(1);
-        let mut open =
-            |serial| pairings.open(serial, [9; 32], &registration, &commands, QrTimings::default(), &mut rng);
-        let first = open(1);
+        let begin = Instant::now();
+        let after = |secs| begin + Duration::from_secs(secs);
+        let mut open = |serial, now| {
+            let timings = QrTimings::default();
+            pairings.open(serial, [9; 32], &registration, &commands, timings, (now, &mut rng))
+        };
+        let first = open(1, begin);
         assert_eq!(first.len(), 6);
-        assert!(pairings.take(&first[5]).is_some());
-        assert!(pairings.take(&first[0]).is_none(), "the client is taken");
-        let second = open(2);
-        tokio::time::advance(Duration::from_secs(61)).await;
-        let third = open(3);
-        assert!(pairings.take(&second[0]).is_none(), "expired");
-        assert!(pairings.take(&third[0]).is_some());
-        let fourth = open(4);
-        tokio::time::advance(Duration::from_secs(70)).await;
-        assert!(pairings.take(&fourth[1]).is_some(), "the second is shown for another 20 s");
+        assert!(pairings.take(&first[5], begin).is_some());
+        assert!(pairings.take(&first[0], begin).is_none(), "the client is taken");
+        let second = open(2, begin);
+        let third = open(3, after(61));
+        assert!(pairings.take(&second[0], after(61)).is_none(), "expired");
+        assert!(pairings.take(&third[0], after(61)).is_some());
+        let fourth = open(4, after(61));
+        assert!(pairings.take(&fourth[1], after(131)).is_some(), "the second is shown for another 20 s");
     }
 }

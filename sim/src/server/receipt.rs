@@ -102,6 +102,7 @@ fn post(world: &World, to: DeviceAddress, stanza: Stanza) {
         // A phone that wrote to another phone notes that its text arrived.
         if let Some(account) = world.registry.get(to.account) {
             account.phone().confirm(&stanza.id);
+            world.journal.touch();
         }
     } else if let Some(device) = world.device(to) {
         world.post(&device, stanza);
@@ -193,7 +194,18 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
         session.device.mailbox.settle(StanzaClass::Message, id, None);
     }
     let target = DeviceAddress::from_jid(&to);
-    match (kind.as_deref(), target) {
+    answer_kind(session, kind.as_deref(), target, ids, effects);
+    session.world.journal.touch();
+}
+
+fn answer_kind(
+    session: &Session<'_>,
+    kind: Option<&str>,
+    target: Option<DeviceAddress>,
+    ids: Vec<String>,
+    effects: &mut Effects,
+) {
+    match (kind, target) {
         (Some("peer_msg"), _) => session.device.app_keys_arrived(),
         (Some("retry"), Some(target)) if target.device == 0 => {
             let account = session.world.registry.get(target.account);
@@ -201,7 +213,7 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
                 effects.errands.push(Errand::SendAgain { account, device: session.device.address, id });
             }
         }
-        (None | Some("inactive" | "read"), Some(target)) => confirm(session, kind.as_deref(), target, &ids),
+        (None | Some("inactive" | "read"), Some(target)) => confirm(session, kind, target, &ids),
         _ => {}
     }
 }
@@ -246,4 +258,5 @@ pub(crate) fn handle_ack(session: &Session<'_>, node: &NodeRef<'_>) {
     };
     let kind = stanza::optional_attr(node, "type");
     session.device.mailbox.settle(class, &stanza::attr(node, "id"), kind.as_deref());
+    session.world.journal.touch();
 }

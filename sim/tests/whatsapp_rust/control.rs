@@ -1,5 +1,8 @@
 //! The HTTP control interface, driven as a person or a script would.
 
+use std::ops::Not;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -31,7 +34,7 @@ fn parse(body: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_can_be_driven_over_http_alone() {
     let sim = simulator(|_| ()).await;
-    let mut client = TestClient::start(&sim, Default::default()).await;
+    let mut client = TestClient::start(&sim, Arc::default()).await;
     let scan = json!({ "qr": client.qr().await, "phone": "15551230001" });
     let (status, linked) = request(&sim, "POST", "/scan", Some(scan)).await;
     assert_eq!(status, 200, "{linked}");
@@ -98,7 +101,7 @@ async fn the_page_the_root_key_and_the_event_stream_are_served() {
     assert!(!page.contains("https://"), "the page loads nothing from elsewhere");
     assert_eq!(request(&sim, "GET", "/healthz", None).await, (200, "ok".into()));
     let (_, key) = request(&sim, "GET", "/root-key", None).await;
-    let hex: String = sim.root_key().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = sim.root_key().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     assert_eq!(parse(&key)["hex"], hex);
     assert_eq!(parse(&key)["websocket"], sim.ws_url());
 
@@ -106,7 +109,7 @@ async fn the_page_the_root_key_and_the_event_stream_are_served() {
     let mut stream = TcpStream::connect(&address).await.expect("listens");
     stream.write_all(format!("GET /events HTTP/1.1\r\nhost: {address}\r\n\r\n").as_bytes()).await.expect("writes");
     let mut lines = BufReader::new(stream).lines();
-    while lines.next_line().await.expect("reads").expect("a head") != "" {}
+    while lines.next_line().await.expect("reads").expect("a head").is_empty().not() {}
     sim.send_text("15551230002", "15551230001", "seen live").await.expect("the phone writes");
     let event = tokio::time::timeout(PATIENCE, async {
         loop {

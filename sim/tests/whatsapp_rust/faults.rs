@@ -55,7 +55,7 @@ async fn a_lost_ack_leaves_the_client_without_an_answer() {
             _ => None,
         })
         .await;
-    assert_eq!(acked, [normal.clone()]);
+    assert_eq!(acked, std::slice::from_ref(&normal));
     let inbox = sim.wait_for_messages("15551230002", 2, PATIENCE).await.expect("two arrive");
     let ids: Vec<_> = inbox.iter().map(|message| message.id.clone()).collect();
     assert_eq!(ids, [delivered.clone(), normal]);

@@ -140,18 +140,13 @@ async fn a_phone_writes_and_the_device_answers() {
     sim.stop(PATIENCE).await;
 }
 
-/// The confirmation itself is no journal entry, so another text is written to get one.
 async fn wait_confirmed(sim: &kurir_sim::SimHandle, phone: &str, id: &str) {
-    let confirmed = || {
-        let outgoing = sim.phone(phone).expect("a number").outgoing;
-        outgoing.iter().any(|message| message.id == id && message.delivered)
-    };
-    let wait = async {
-        while !confirmed() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.expect("the device confirms");
+    sim.wait_until("the confirmation", PATIENCE, |sim| {
+        let outgoing = sim.phone(phone).ok()?.outgoing;
+        outgoing.iter().any(|message| message.id == id && message.delivered).then_some(())
+    })
+    .await
+    .expect("the device confirms");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,7 +38,10 @@ async fn a_restarted_simulator_with_another_key_is_met_by_a_fallback() {
     let mut client = TestClient::start(&second, store).await;
     client
         .wait("logout", |event| match event {
-            Event::LoggedOut(logged_out) => Some(assert!(logged_out.on_connect)),
+            Event::LoggedOut(logged_out) => {
+                assert!(logged_out.on_connect);
+                Some(())
+            }
             _ => None,
         })
         .await;
@@ -85,19 +88,14 @@ async fn receipts_and_texts_wait_for_a_device_that_is_away() {
     sim.stop(PATIENCE).await;
 }
 
-/// Acknowledgements are no journal entries, so the state is asked for.
 async fn wait_for_waiting(sim: &SimHandle, device: u16, count: usize) {
-    let waiting = || {
+    sim.wait_until("the number of waiting stanzas", PATIENCE, |sim| {
         let accounts = sim.accounts();
-        let devices = accounts.iter().flat_map(|account| &account.devices);
-        devices.into_iter().find(|known| known.id == device).map(|known| known.waiting)
-    };
-    let wait = async {
-        while waiting() != Some(count) {
-            tokio::time::sleep(Duration::from_millis(5)).await; // tidy: the pause between two looks at the state
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{:?} wait, not {count}", waiting()));
+        let device = accounts.iter().flat_map(|account| &account.devices).find(|known| known.id == device)?;
+        (device.waiting == count).then_some(())
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error}: {:?}", sim.accounts()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

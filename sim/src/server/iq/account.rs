@@ -18,7 +18,8 @@ pub(crate) fn linked_devices(session: &Session<'_>, node: &NodeRef<'_>, id: &str
         return stanza::error(id, 403, "forbidden");
     }
     operations::forget_device(session.world, session.account, own.device, true);
-    effects.end = Some(EndReason::Removed);
+    // The client knows what it asked for, so it gets no stream error.
+    effects.end = Some(EndReason::ClientClosed);
     stanza::result(id, [])
 }
 

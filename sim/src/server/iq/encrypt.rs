@@ -66,6 +66,8 @@ fn publish(session: &Session<'_>, node: &NodeRef<'_>) -> Result<(), &'static str
     keys.registration_id = u32::from_be_bytes(registration);
     keys.signed = signed;
     keys.upload(one_time);
+    drop(keys);
+    session.world.journal.touch();
     Ok(())
 }
 

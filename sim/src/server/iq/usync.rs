@@ -1,11 +1,10 @@
 //! Directory look-ups: who has WhatsApp, which LID is theirs, which devices they have.
 
-use wacore::messages::MessageUtils;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, Node, NodeRef};
 
-use super::super::{Session, stanza};
-use crate::account::{DeviceAddress, PhoneNumber, key_index_list};
+use super::super::{Session, device_list, stanza};
+use crate::account::{DeviceAddress, PhoneNumber};
 
 /// Who is asked about in one entry of a look-up.
 struct Subject {
@@ -21,7 +20,7 @@ impl Subject {
         let asked = stanza::jid_attr(user, "jid").or_else(|| stanza::jid_attr(user, "pn_jid"));
         let contact = user
             .get_optional_child("contact")
-            .and_then(|contact| contact.content_as_string())
+            .and_then(NodeRef::content_as_string)
             .map(String::from)
             .filter(|text| !text.is_empty());
         let by_contact = contact.as_deref().and_then(|text| text.parse().ok());
@@ -95,46 +94,9 @@ fn lid(registered: Option<PhoneNumber>) -> Node {
     }
 }
 
-/// The phone and all linked devices. The client that asks about its own account finds itself there
-/// and leaves itself out.
 fn devices(session: &Session<'_>, registered: Option<PhoneNumber>) -> Node {
-    let Some(number) = registered else {
-        return NodeBuilder::new("devices").children([NodeBuilder::new("device-list").build()]).build();
-    };
-    // Asking about a number does not make its phone; a number without an account has only a phone.
-    let linked = session.world.registry.get(number).map(|account| account.linked()).unwrap_or_default();
-    let mut list = vec![NodeBuilder::new("device").attr("id", "0").build()];
-    let mut jids = vec![number.jid()];
-    for device in &linked {
-        let id = device.address.device;
-        list.push(NodeBuilder::new("device").attr("id", id).attr("key-index", device.key_index).build());
-        jids.push(device.address.jid());
-    }
-    let mut device_list = NodeBuilder::new("device-list");
-    if let Ok(hash) = MessageUtils::participant_list_hash(&jids) {
-        device_list = device_list.attr("hash", hash);
-    }
-    let device_list = device_list.children(list).build();
-    let mut index = NodeBuilder::new("key-index-list").attr("ts", session.world.now_secs());
-    if !linked.is_empty() {
-        if let Some(signed) =
-            signed_index(session, number, &linked.iter().map(|device| device.key_index).collect::<Vec<_>>())
-        {
-            index = index.bytes(signed);
-        }
-    }
-    NodeBuilder::new("devices").children([device_list, index.build()]).build()
-}
-
-fn signed_index(session: &Session<'_>, number: PhoneNumber, valid: &[u32]) -> Option<Vec<u8>> {
-    let account = session.world.registry.get(number)?;
-    let mut phone = account.phone();
-    let (own, raw_id) = (phone.identity().clone(), phone.raw_id());
-    match key_index_list(&own, raw_id, session.world.now_secs(), valid, phone.rng()) {
-        Ok(signed) => Some(signed),
-        Err(error) => {
-            tracing::warn!(%error, "a key index list can't be signed");
-            None
-        }
+    match registered {
+        Some(number) => device_list::answer(session.world, number),
+        None => NodeBuilder::new("devices").children([NodeBuilder::new("device-list").build()]).build(),
     }
 }
