@@ -153,7 +153,7 @@ impl SqliteStore {
         self.db
             .writer
             .write("asking for its settings", |connection| {
-                Box::pin(async move { Ok(Durability::of(connection).await.map_err(Failure::Sql)?) })
+                Box::pin(async move { Durability::of(connection).await.map_err(Failure::Sql) })
             })
             .await
     }

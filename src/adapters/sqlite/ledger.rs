@@ -67,13 +67,12 @@ async fn carry_out(connection: &mut SqliteConnection, writes: Vec<Prepared>) -> 
     let mut paces: HashMap<SessionId, PaceState> = HashMap::new();
     for write in writes {
         if let Some(fence) = &write.fence {
-            let held = match fences.get(fence) {
-                Some(held) => *held,
-                None => {
-                    let held = guard(connection, fence).await?;
-                    fences.insert(fence.clone(), held);
-                    held
-                }
+            let held = if let Some(held) = fences.get(fence) {
+                *held
+            } else {
+                let held = guard(connection, fence).await?;
+                fences.insert(fence.clone(), held);
+                held
             };
             if held != Guard::Holds {
                 answers.push(Written::Fenced);

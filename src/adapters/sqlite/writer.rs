@@ -130,7 +130,7 @@ pub(super) async fn run(mut connection: SqliteConnection, mut calls: Calls, stop
         }
         let committed = commit(&mut connection, &mut group).await.map_err(|failure| failure.to_string());
         for call in group {
-            call.finish(committed.as_ref().map(|()| ()).map_err(String::as_str));
+            call.finish(committed.as_ref().copied().map_err(String::as_str));
         }
     }
     if let Err(error) = connection.close().await {
