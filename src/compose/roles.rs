@@ -54,7 +54,7 @@ pub async fn gateway(config: Config, stop: CancellationToken) -> anyhow::Result<
         .await
         .with_context(|| format!("gateway.listen: {listen} can't be listened on; is another process there?"))?;
     tracing::info!(address = %listener.local_addr()?, "gateway started");
-    parts::serve_gateway(&config, &backends, listener, stop).await?;
+    parts::serve_gateway(parts::gateway(&config, &backends), listener, stop).await;
     backends.close().await;
     Ok(())
 }

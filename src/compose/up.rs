@@ -30,7 +30,7 @@ pub struct Embedded {
     pub backends: Backends,
     worker: Worker,
     relay: Relay,
-    gateway: JoinHandle<anyhow::Result<()>>,
+    gateway: JoinHandle<()>,
     stop_gateway: CancellationToken,
 }
 
@@ -57,7 +57,7 @@ pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
     })?;
     let gateway_url = format!("http://{}", listener.local_addr()?);
     let stop_gateway = CancellationToken::new();
-    let serving = parts::serve_gateway(&config, &backends, listener, stop_gateway.clone());
+    let serving = parts::serve_gateway(parts::gateway(&config, &backends), listener, stop_gateway.clone());
     let gateway = tokio::spawn(serving);
     Ok(Embedded { simulator, gateway_url, api_key: key, backends, worker, relay, gateway, stop_gateway })
 }
@@ -72,8 +72,7 @@ impl Embedded {
         let report = self.worker.stop().await;
         self.stop_gateway.cancel();
         match tokio::time::timeout(STOP, self.gateway).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => tracing::warn!(error = format!("{error:#}"), "the gateway stopped with an error"),
+            Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the gateway's task broke"),
             Err(_) => tracing::warn!("the gateway did not stop in time"),
         }

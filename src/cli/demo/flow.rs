@@ -32,6 +32,7 @@ pub async fn run(args: DemoArgs, mut config: Config) -> anyhow::Result<ExitCode>
     let rows = recipients::read(&args.recipients)?;
     let data = folder(args.data.clone())?;
     config.sqlite.path = data.join("kurir.db");
+    config.store.encryption_keys_file = Some(data.join("encryption.keys").display().to_string());
     println!("kurir demo: simulator, worker, relay and gateway in one process, SQLite in {}", data.display());
     println!(
         "the demo's pace is set high: one message per {:?} and sender, bursts of {} (config/demo.toml); real accounts need a far slower one",
@@ -59,7 +60,7 @@ async fn judge(args: &DemoArgs, config: &Config, up: &Embedded, rows: &[Row]) ->
         link::link(up, &id, number, at == 0).await?;
         sessions.push(id);
     }
-    let tenant = config.gateway.tenant.clone();
+    let tenant = config.gateway.tenant.clone().unwrap_or_else(|| config.fleet.tenant.clone());
     let filter = EventFilter { tenant: Some(tenant.clone()), ..EventFilter::default() };
     let mut events = up.backends.event_source.subscribe(filter).await?;
     let enqueued = enqueue(up, rows, &sessions, &tenant).await?;
@@ -67,7 +68,7 @@ async fn judge(args: &DemoArgs, config: &Config, up: &Embedded, rows: &[Row]) ->
     let mut tally = Tally::new(enqueued.iter().map(|row| (row.job, row.at)));
     follow(&mut *events, &mut tally, enqueued.len()).await?;
 
-    let country = config.numbers.default_country.as_deref();
+    let country = config.fleet.default_country.as_deref();
     let failed = |row: &Enqueued| tally.reason(&row.job).is_some();
     let inbox = |number: &PhoneNumber| Ok(up.simulator.inbox(number.digits())?);
     let arrivals = verify::arrivals(&enqueued, country, failed, inbox)?;
