@@ -21,10 +21,10 @@ pub(super) struct Findings(pub Vec<Problem>);
 
 impl Findings {
     /// Unless `holds`, notes a problem with `key`.
-    pub fn want(&mut self, holds: bool, key: &str, value: impl ToString, advice: impl Into<String>) {
+    pub fn want(&mut self, holds: bool, key: &str, value: impl Into<String>, advice: impl Into<String>) {
         if !holds {
             let problem =
-                Problem { key: key.to_owned(), value: Some(value.to_string()), origin: None, advice: advice.into() };
+                Problem { key: key.to_owned(), value: Some(value.into()), origin: None, advice: advice.into() };
             self.0.push(problem);
         }
     }
@@ -39,7 +39,7 @@ impl Findings {
     }
 
     fn count(&mut self, key: &str, value: u32, least: u32, most: u32) {
-        self.want((least..=most).contains(&value), key, value, format!("must be from {least} to {most}"));
+        self.want((least..=most).contains(&value), key, value.to_string(), format!("must be from {least} to {most}"));
     }
 }
 
@@ -168,7 +168,7 @@ impl Config {
             "can't be reached: one every {} (limits.recipient.otp_every) makes less in 24 hours; lower it, or 0 for no such limit",
             show_span(otp_every)
         );
-        found.want(most <= day, "limits.recipient.otp_per_day", limits.recipient.otp_per_day, advice);
+        found.want(most <= day, "limits.recipient.otp_per_day", limits.recipient.otp_per_day.to_string(), advice);
         let month = Duration::from_hours(24 * 31);
         found.between("limits.numbers.cache_ttl", limits.numbers.cache_ttl, Duration::ZERO, month);
         found.between("limits.numbers.missing_ttl", limits.numbers.missing_ttl, Duration::ZERO, month);

@@ -80,7 +80,7 @@ pub(super) fn gather(sources: &Sources) -> Layers {
     layers.lay_environment(&sources.environment);
     for (at, flag) in sources.flags.iter().enumerate() {
         if let Some((key, text)) = flag.split_once('=') {
-            layers.lay_text(key.trim(), text, Origin::Flag);
+            layers.lay_text(key.trim(), text, &Origin::Flag);
         } else {
             // What stands there may be a secret in the wrong place, so it is not repeated.
             layers.complain(
@@ -138,7 +138,7 @@ impl Layers {
             let Some(rest) = name.strip_prefix(PREFIX) else { continue };
             let origin = Origin::Environment(name.clone());
             if rest.contains("__") {
-                self.lay_text(&rest.to_ascii_lowercase().replace("__", "."), text, origin);
+                self.lay_text(&rest.to_ascii_lowercase().replace("__", "."), text, &origin);
             } else if let Some(meant) =
                 self.defaults.keys().map(|key| variable_of(key)).find(|known| known.replace("__", "_") == *name)
             {
@@ -151,13 +151,13 @@ impl Layers {
 
     /// A value given as text takes the type that the setting has by default; what does not fit stays a text, and is
     /// refused when it is read.
-    fn lay_text(&mut self, key: &str, text: &str, origin: Origin) {
+    fn lay_text(&mut self, key: &str, text: &str, origin: &Origin) {
         let value = match self.defaults.get(key).map(|given| &given.value) {
             Some(Value::Integer(_)) => text.trim().parse().ok().map(Value::Integer),
             Some(Value::Boolean(_)) => text.trim().parse().ok().map(Value::Boolean),
             _ => None,
         };
-        self.lay(key.to_owned(), value.unwrap_or_else(|| Value::String(text.to_owned())), &origin);
+        self.lay(key.to_owned(), value.unwrap_or_else(|| Value::String(text.to_owned())), origin);
     }
 
     fn lay(&mut self, key: String, value: Value, origin: &Origin) {
