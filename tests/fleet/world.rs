@@ -41,7 +41,7 @@ impl World {
         let keys = format!("1:{}", base64::engine::general_purpose::STANDARD.encode(key));
         let schema = format!("fleet_{tag}");
         let tenant = format!("acme-{tag}");
-        let api_key = format!("key-{tag}");
+        let api_key = format!("key-of-the-fleet-test-{tag}");
         let mut environment: BTreeMap<String, String> = [
             ("KURIR_STORE__KIND", "postgres"),
             ("KURIR_STORE__ENCRYPTION_KEYS", &keys),

@@ -8,6 +8,7 @@ use kurir_core::policy::Backoff;
 use kurir_core::port::{Entropy, EventSink, Outbox, PortError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::group::Group;
 
@@ -22,6 +23,8 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), max: Durati
 pub(crate) struct Publisher {
     group: Group<Vec<OutboxEvent>, ()>,
     healthy: watch::Receiver<bool>,
+    /// What nobody waits for, but a stop.
+    background: TaskTracker,
 }
 
 impl Publisher {
@@ -41,16 +44,18 @@ impl Publisher {
                 Ok(vec![(); count])
             }
         });
+        let background = TaskTracker::new();
+        let tasks = background.clone();
         let group = Group::start("the publisher of events", MOST, move |batches: Vec<Vec<OutboxEvent>>| {
             let (sink, entropy, forget) = (Arc::clone(&sink), Arc::clone(&entropy), forget.clone());
-            let (health, stop) = (health.clone(), stop.clone());
+            let (health, stop, tasks) = (health.clone(), stop.clone(), tasks.clone());
             async move {
                 let count = batches.len();
                 let events = batches.concat();
                 publish(&*sink, &*entropy, &events, &health, &stop).await?;
                 let ids = events.iter().map(|event| event.id).collect();
                 // Nobody waits for the clean-up: what it misses, the relay publishes once more under the same id.
-                tokio::spawn(async move {
+                tasks.spawn(async move {
                     if let Err(error) = forget.write(ids).await {
                         tracing::warn!(error = %error.chain(), "published events stay in the outbox; the relay repeats them");
                     }
@@ -58,7 +63,7 @@ impl Publisher {
                 Ok(vec![(); count])
             }
         });
-        Self { group, healthy }
+        Self { group, healthy, background }
     }
 
     /// Publishes events that are in the outbox already; returns once they are confirmed. An error means that the
@@ -68,6 +73,26 @@ impl Publisher {
             return Ok(());
         }
         self.group.write(events).await
+    }
+
+    /// Publishes events without waiting for the broker; they are in the outbox, so nothing is lost if it fails.
+    pub(crate) fn publish_later(&self, events: Vec<OutboxEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        let group = self.group.clone();
+        self.background.spawn(async move {
+            if let Err(error) = group.write(events).await {
+                tracing::debug!(error = %error.chain(), "events are left to the relay");
+            }
+        });
+    }
+
+    /// Waits until all that was handed in is published, or given up because of the stop; at most this long.
+    pub(crate) async fn drain(&self, deadline: Duration) {
+        self.background.close();
+        // What is left stays in the outbox.
+        let _ = tokio::time::timeout(deadline, self.background.wait()).await;
     }
 
     /// Waits until events can be published; as long as they can't, nothing new should be sent.

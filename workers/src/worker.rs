@@ -122,6 +122,7 @@ async fn run(
     count.send_replace(0);
     parts.cancel();
     let _ = keeper.await;
+    fleet.shared.publisher.drain(fleet.shared.options.stop_deadline).await;
     tracing::info!(sessions = report.sessions, abandoned = report.abandoned, "worker stopped");
     report
 }
@@ -165,7 +166,7 @@ impl Fleet {
         let event = FleetDataV1::event(kind, &self.shared.options.operator, (&worker, instance, capacity, held), now);
         let events = vec![event];
         match self.shared.ports.outbox.add(&events).await {
-            Ok(()) => self.shared.publish_later(events),
+            Ok(()) => self.shared.publisher.publish_later(events),
             Err(error) => tracing::warn!(error = %error.chain(), %kind, "the fleet could not be told"),
         }
     }

@@ -39,9 +39,12 @@ impl QrCode {
             .map_err(|_| QrError::TooLong { len: text.len() })
     }
 
-    /// A drawing for a terminal, two modules a character, dark on light whatever the terminal's colours.
+    /// A drawing for a terminal, two modules a character. The light modules are drawn in the colour of the text, so
+    /// that the code is dark on light on terminals with light text on a dark ground, as nearly all are.
     pub fn terminal(&self) -> Result<String, QrError> {
-        Ok(self.matrix()?.render::<unicode::Dense1x2>().quiet_zone(true).build())
+        use unicode::Dense1x2::{Dark, Light};
+        let matrix = self.matrix()?;
+        Ok(matrix.render::<unicode::Dense1x2>().dark_color(Light).light_color(Dark).quiet_zone(true).build())
     }
 
     /// A drawing for a web page.

@@ -113,14 +113,8 @@ impl Life {
                 tracing::info!(session = %owned.id(), state = %status.state, "session");
                 self.status = status;
                 self.turn += 1;
-                let publisher = owned.shared.publisher.clone();
-                let session = owned.id().clone();
                 // The owner goes on: a broker that is away must not keep it from hearing its connection.
-                tokio::spawn(async move {
-                    if let Err(error) = publisher.publish(event).await {
-                        tracing::debug!(%session, error = %error.chain(), "the session's event is left to the relay");
-                    }
-                });
+                owned.shared.publisher.publish_later(event);
                 Ok(true)
             }
             Written::Conflict | Written::Fenced => Ok(false),

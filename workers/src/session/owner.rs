@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::{Fence, JobKey, Lane, LeaseToken, LedgerEntry, OutboxEvent, SessionId, SessionRecord, Wanted};
+use kurir_core::domain::{Fence, JobKey, Lane, LeaseToken, LedgerEntry, SessionId, SessionRecord, Wanted};
 use kurir_core::policy::Pacer;
 use kurir_core::port::{Connection, LedgerWrite, MessengerError, MessengerEvent, PortError, Sender, Written};
 use tokio::sync::{mpsc, watch};
@@ -29,21 +29,6 @@ pub(crate) struct Shared {
     pub(crate) entries: Group<JobKey, Option<LedgerEntry>>,
     pub(crate) publisher: Publisher,
     pub(crate) keeper: Keeper,
-}
-
-impl Shared {
-    /// Publishes events without waiting for the broker; they are in the outbox, so nothing is lost if it fails.
-    pub(crate) fn publish_later(&self, events: Vec<OutboxEvent>) {
-        if events.is_empty() {
-            return;
-        }
-        let publisher = self.publisher.clone();
-        tokio::spawn(async move {
-            if let Err(error) = publisher.publish(events).await {
-                tracing::debug!(error = %error.chain(), "events are left to the relay");
-            }
-        });
-    }
 }
 
 /// How owning a session ended.

@@ -88,7 +88,7 @@ async fn pass(
         }
     }
     // In the outbox they are safe; while the broker is away the relay has them.
-    owned.shared.publish_later(published);
+    owned.shared.publisher.publish_later(published);
     Ok(again)
 }
 
@@ -103,7 +103,7 @@ pub(crate) async fn receive(owned: &Owned, messages: &[Incoming]) -> bool {
         .collect();
     match owned.shared.ports.outbox.add(&events).await {
         Ok(()) => {
-            owned.shared.publish_later(events);
+            owned.shared.publisher.publish_later(events);
             true
         }
         Err(error) => {
