@@ -1,7 +1,6 @@
 //! A linked device as the server knows it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
@@ -34,7 +33,6 @@ pub(crate) struct Device {
     keys: Mutex<PreKeyPool>,
     link: Mutex<Option<Link>>,
     collections: Mutex<HashMap<String, u64>>,
-    app_keys_received: AtomicBool,
 }
 
 /// What is known of a device when it is linked.
@@ -62,7 +60,6 @@ impl Device {
             keys: Mutex::new(new.keys),
             link: Mutex::new(None),
             collections: Mutex::default(),
-            app_keys_received: AtomicBool::new(false),
         }
     }
 
@@ -98,14 +95,5 @@ impl Device {
         let version = collections.entry(name.to_owned()).or_default();
         *version += u64::from(patched);
         *version
-    }
-
-    /// Whether the phone's app-state keys reached the device.
-    pub(crate) fn has_app_keys(&self) -> bool {
-        self.app_keys_received.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn app_keys_arrived(&self) {
-        self.app_keys_received.store(true, Ordering::Release);
     }
 }

@@ -32,6 +32,8 @@ use crate::world::World;
 const COMMAND_BACKLOG: usize = 16;
 /// WebSocket messages that are handled before the answers are written.
 const BATCH: usize = 64;
+/// How long a client may leave what the server sends unread.
+const STALL: Duration = Duration::from_secs(30);
 /// How long a client may take to close after the server said goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -237,7 +239,14 @@ impl Connection {
             });
             result.map_err(broken)?;
         }
-        self.wire.flush().await.map_err(broken)
+        tokio::select! {
+            biased;
+            () = self.world.stop.cancelled() => Err(EndReason::Stopping),
+            written = tokio::time::timeout(STALL, self.wire.flush()) => match written {
+                Ok(written) => written.map_err(broken),
+                Err(_) => Err(EndReason::Broken("the client does not read".into())),
+            },
+        }
     }
 
     fn obey(&mut self, order: Command) -> ControlFlow<EndReason> {

@@ -95,9 +95,11 @@ pub(crate) async fn take_over(world: &World, device: &Device, link: Link) {
     }
 }
 
-/// The stanzas that open a session: the confirmation, and the phone's app-state keys if the device
-/// does not have them. Without these keys whatsapp-rust 0.7 waits 10 s before it reports to be
-/// connected.
+/// The stanzas that open a session: the confirmation, and the phone's app-state keys.
+///
+/// A new client object of whatsapp-rust 0.7 that has no push name waits up to 10 s for these keys
+/// before it reports to be connected, also when it has them in its store. The synchronised state of
+/// the simulator holds no push name, so the phone sends its keys at each login.
 pub(crate) fn welcome(world: &World, seat: &Seat) -> Vec<Node> {
     let success = NodeBuilder::new("success")
         .attr("t", world.now_secs())
@@ -107,11 +109,9 @@ pub(crate) fn welcome(world: &World, seat: &Seat) -> Vec<Node> {
         .attr("creation", seat.device.linked_at / 1000)
         .build();
     let mut nodes = vec![success];
-    if !seat.device.has_app_keys() {
-        match app_state_keys(world, seat) {
-            Ok(node) => nodes.push(node),
-            Err(error) => tracing::warn!(%error, "the phone's app-state keys can't be sent"),
-        }
+    match app_state_keys(world, seat) {
+        Ok(node) => nodes.push(node),
+        Err(error) => tracing::warn!(%error, "the phone's app-state keys can't be sent"),
     }
     nodes
 }

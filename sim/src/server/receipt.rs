@@ -206,7 +206,6 @@ fn answer_kind(
     effects: &mut Effects,
 ) {
     match (kind, target) {
-        (Some("peer_msg"), _) => session.device.app_keys_arrived(),
         (Some("retry"), Some(target)) if target.device == 0 => {
             let account = session.world.registry.get(target.account);
             if let (Some(account), Some(id)) = (account, ids.into_iter().next()) {

@@ -59,6 +59,9 @@ impl FrameReader {
         if !starts_like(&self.buffer, &EDGE_ROUTING) && !starts_like(&self.buffer, &WA_CONN_HEADER) {
             return Err(FrameError::Intro);
         }
+        if self.buffer.len() < EDGE_ROUTING.len() {
+            return Ok(false);
+        }
         if self.buffer.starts_with(&EDGE_ROUTING) {
             let Some(size) = length(&self.buffer[EDGE_ROUTING.len()..]) else {
                 return Ok(false);

@@ -162,12 +162,17 @@ impl Wire {
         Ok(())
     }
 
-    /// Says goodbye by a close frame.
+    /// Says goodbye by a close frame and takes what the client still sends until it closes, too.
+    ///
+    /// Closing a socket with unread bytes makes the system reset it, and a reset takes from the
+    /// client what it has not read yet: the reason for the goodbye.
     pub(crate) async fn close(mut self) -> Result<(), WireError> {
         self.flush().await?;
         match self.socket.close(None).await {
-            Ok(()) | Err(WebSocketError::ConnectionClosed | WebSocketError::AlreadyClosed) => Ok(()),
-            Err(error) => Err(error.into()),
+            Ok(()) => while let Some(Ok(_)) = self.socket.next().await {},
+            Err(WebSocketError::ConnectionClosed | WebSocketError::AlreadyClosed) => {}
+            Err(error) => return Err(error.into()),
         }
+        Ok(())
     }
 }
