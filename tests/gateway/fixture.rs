@@ -219,14 +219,14 @@ impl Fixture {
     pub fn depth(&self, id: &str, lane: Lane) -> u64 {
         self.runtime.block_on(self.queue.depth(&session(id), lane)).unwrap()
     }
+}
 
-    /// Waits until `holds`, at most [`PATIENCE`].
-    pub fn until(&self, what: &str, holds: impl Fn() -> bool) {
-        let start = std::time::Instant::now();
-        while !holds() {
-            assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
-            std::thread::yield_now();
-        }
+/// Waits until `holds`, at most [`PATIENCE`].
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::yield_now();
     }
 }
 

@@ -10,7 +10,7 @@ use kurir_core::wire::{JOB_KIND, JobV1};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::fixture::{Fixture, OTHER_KEY, Wishes, session, tenant};
+use crate::fixture::{Fixture, OTHER_KEY, Wishes, session, tenant, until};
 use crate::queue::{Callback, Fault};
 
 const ID: &str = "018f2a52-7c4e-7a3b-9d10-0123456789ab";
@@ -211,7 +211,7 @@ fn the_work_goes_on_when_the_caller_loses_patience() {
     answer.error(503, "timeout");
     assert_eq!(it.depth("s1", Lane::Bulk), 0);
     permits.add_permits(1);
-    it.until("the job is published after all", || it.depth("s1", Lane::Bulk) == 1);
+    until("the job is published after all", || it.depth("s1", Lane::Bulk) == 1);
     assert_eq!(it.entry(ID).unwrap().state, MessageState::Queued);
 }
 

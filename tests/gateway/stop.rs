@@ -11,7 +11,7 @@ use kurir_core::domain::Lane;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::fixture::{Fixture, KEY, PATIENCE, Wishes};
+use crate::fixture::{Fixture, KEY, PATIENCE, Wishes, until};
 use crate::queue::Fault;
 
 fn message() -> String {
@@ -59,7 +59,7 @@ fn a_stop_lets_requests_end_and_closes_idle_connections() {
     // One that has never asked anything, and one whose job is at the queue.
     let idle = connect(&it);
     let busy = send_raw(&it);
-    it.until("the job is being published", || it.queue.publishing.load(Ordering::SeqCst) == 1);
+    until("the job is being published", || it.queue.publishing.load(Ordering::SeqCst) == 1);
     it.stop.cancel();
     assert_eq!(read_all(idle), "");
     assert!(!it.served.is_finished());
@@ -77,7 +77,7 @@ fn a_stop_tells_what_it_abandons_at_its_deadline() {
     it.create("s1");
     it.queue.fail(Fault::Slow(Arc::new(Semaphore::new(0))));
     let busy = send_raw(&it);
-    it.until("the job is being published", || it.queue.publishing.load(Ordering::SeqCst) == 1);
+    until("the job is being published", || it.queue.publishing.load(Ordering::SeqCst) == 1);
     it.stop.cancel();
     assert_eq!(read_all(busy), "");
     assert_eq!(served(it), Abandoned { connections: 1, tasks: 1 });
@@ -90,11 +90,11 @@ fn a_stop_waits_for_work_whose_caller_has_gone() {
     let permits = Arc::new(Semaphore::new(0));
     it.queue.fail(Fault::Slow(Arc::clone(&permits)));
     let busy = send_raw(&it);
-    it.until("the job is being published", || it.queue.publishing.load(Ordering::SeqCst) == 1);
+    until("the job is being published", || it.queue.publishing.load(Ordering::SeqCst) == 1);
     drop(busy);
     it.stop.cancel();
     permits.add_permits(1);
-    it.until("the job is published after all", || it.depth("s1", Lane::Bulk) == 1);
+    until("the job is published after all", || it.depth("s1", Lane::Bulk) == 1);
     assert_eq!(served(it), Abandoned::default());
 }
 
