@@ -1,3 +1,5 @@
 //! The `kurir` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    kurir::cli::main()
+}

@@ -127,6 +127,8 @@ fn the_schema_refuses_what_the_decoder_refuses() {
 
 /// One event of every kind and shape, made of fixed facts.
 fn events() -> Vec<(String, OutboxEvent)> {
+    use MessageState::{Delayed, Delivered, Expired, Failed, Read, Sending, Sent, Uncertain};
+
     let (name, body) = &golden_jobs()[0];
     let job = decode(name, body);
     let session = SessionId::new("s1").unwrap();
@@ -144,7 +146,6 @@ fn events() -> Vec<(String, OutboxEvent)> {
         let made = MessageDataV1::events(&entry, before, Some(&session), at(1500)).pop().unwrap();
         events.push((label.to_owned(), made));
     };
-    use MessageState::{Delayed, Delivered, Expired, Failed, Read, Sending, Sent, Uncertain};
     message("message.delayed", &[Delayed], &|entry| {
         entry.reason = Some(FailReason::RecipientLimited);
         entry.not_before = Some(at(60_000));

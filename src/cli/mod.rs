@@ -1,1 +1,146 @@
-//! The command line.
+//! The command line: one binary, a subcommand per role.
+
+#[cfg(feature = "simulator")]
+mod demo;
+mod signal;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::compose;
+use crate::config::{Config, Sources, logging};
+
+/// Configuration that goes with every role.
+#[derive(Debug, Args)]
+struct Configured {
+    /// A file of settings; may be given more than once, the later one wins.
+    #[arg(long = "config", value_name = "FILE", global = true)]
+    files: Vec<PathBuf>,
+    /// One setting, like `--set worker.capacity=50`; may be given more than once.
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
+    settings: Vec<String>,
+}
+
+/// kurir sends WhatsApp messages for other services.
+#[derive(Debug, Parser)]
+#[command(name = "kurir", version)]
+struct Cli {
+    #[command(flatten)]
+    configured: Configured,
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Serves the HTTP API.
+    Gateway,
+    /// Holds WhatsApp sessions and sends.
+    Worker,
+    /// Publishes the events that workers left behind.
+    Relay,
+    /// Simulates WhatsApp on this machine.
+    #[cfg(feature = "simulator")]
+    Sim,
+    /// Runs everything in this process: simulator, worker, relay and gateway over SQLite.
+    #[cfg(feature = "simulator")]
+    Up,
+    /// Shows the main job on this machine and judges it by what the simulated phones show.
+    #[cfg(feature = "simulator")]
+    Demo(demo::DemoArgs),
+}
+
+/// The settings file of the demo, used when no other is given.
+#[cfg(feature = "simulator")]
+const DEMO_CONFIG: &str = include_str!("../../config/demo.toml");
+
+/// Reads the command line and runs the role.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match load(&cli) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = logging::install(&config.log) {
+        eprintln!("{error}");
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the runtime could not be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli.role, config)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("kurir: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(cli: &Cli) -> anyhow::Result<Config> {
+    let sources = Sources::of_process(cli.configured.files.clone(), cli.configured.settings.clone());
+    #[cfg(feature = "simulator")]
+    if matches!(cli.role, Role::Demo(_)) && sources.files.is_empty() {
+        let sources = sources.with_text("config/demo.toml (compiled in)", DEMO_CONFIG);
+        return Ok(Config::load(&sources)?);
+    }
+    Ok(Config::load(&sources)?)
+}
+
+async fn run(role: Role, config: Config) -> anyhow::Result<ExitCode> {
+    match role {
+        Role::Gateway => compose::gateway(config, signal::stop()?).await?,
+        Role::Worker => compose::worker(config, signal::stop()?).await?,
+        Role::Relay => compose::relay(config, signal::stop()?).await?,
+        #[cfg(feature = "simulator")]
+        Role::Sim => {
+            compose::simulator(config, signal::stop()?, |clients, page| {
+                println!("WhatsApp simulator: clients connect to {clients}, control and page at {page}");
+            })
+            .await?;
+        }
+        #[cfg(feature = "simulator")]
+        Role::Up => {
+            let stop = signal::stop()?;
+            let up = compose::up(&config).await?;
+            println!("gateway {}", up.gateway_url);
+            println!("phones  {}", up.simulator.control_url());
+            if config.gateway.api_key.is_none() {
+                println!("API key {} (made for this run; set gateway.api_key for a lasting one)", up.api_key.expose());
+            }
+            stop.cancelled().await;
+            up.stop().await;
+        }
+        #[cfg(feature = "simulator")]
+        Role::Demo(args) => return demo::run(args, config).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_may_stand_before_and_behind_the_role() {
+        for line in [["kurir", "--set", "a=1", "worker"], ["kurir", "worker", "--set", "a=1"]] {
+            assert_eq!(Cli::parse_from(line).configured.settings, ["a=1"]);
+        }
+    }
+}

@@ -1,1 +1,21 @@
-//! Wiring.
+//! Wiring: which implementation stands behind which port, and which parts run in which role. Nothing is decided here
+//! but that; no role asks where it runs.
+
+mod backends;
+mod fleet;
+mod keys;
+mod parts;
+mod roles;
+mod settings;
+#[cfg(feature = "simulator")]
+mod simulator;
+#[cfg(feature = "simulator")]
+mod up;
+
+pub use backends::Backends;
+pub use fleet::Needs;
+pub use roles::{gateway, relay, worker};
+#[cfg(feature = "simulator")]
+pub use simulator::serve as simulator;
+#[cfg(feature = "simulator")]
+pub use up::{Embedded, up};

@@ -1,1 +1,135 @@
-//! Configuration.
+//! The configuration: one struct per concern, read once at start and passed down.
+//!
+//! Layers, the later one wins: the defaults that are compiled in (`config/default.toml`, which lists every setting),
+//! files, the environment (`KURIR_WORKER__LEASE_TTL`), flags (`--set worker.lease_ttl=20s`). Everything that is wrong is
+//! told at once, each with the setting's name, its value, where it came from and what would be right; values of secret
+//! settings are never told. The merge is our own and not a library's, because those repeat the offending value in
+//! their errors, passwords included, and stop at the first one.
+
+mod brokers;
+mod fleet;
+mod gateway;
+mod limits;
+mod log;
+pub mod logging;
+mod problem;
+mod read;
+mod relations;
+mod require;
+mod sources;
+mod store;
+mod whatsapp;
+mod worker;
+
+pub use brokers::{QueueKind, RabbitmqConfig, RedisConfig};
+pub use fleet::FleetConfig;
+pub use gateway::GatewayConfig;
+pub use limits::{LimitsConfig, NumberLimits, RecipientLimits, SenderLimits};
+pub use log::{LogConfig, LogFormat};
+pub use problem::{ConfigError, Origin, Problem};
+pub use require::Role;
+pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
+pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
+pub use whatsapp::{ClientVersion, SimulatorConfig, WhatsappConfig};
+pub use worker::{RelayConfig, RetryConfig, WorkerConfig};
+
+use serde::Deserialize;
+use sources::{Layers, nest};
+
+/// All settings. `Debug` shows secrets as `[secret]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The fleet as a whole.
+    pub fleet: FleetConfig,
+    /// Which store.
+    pub store: StoreConfig,
+    /// PostgreSQL.
+    pub postgres: PostgresConfig,
+    /// SQLite.
+    pub sqlite: SqliteConfig,
+    /// RabbitMQ.
+    pub rabbitmq: RabbitmqConfig,
+    /// Redis.
+    pub redis: RedisConfig,
+    /// The worker.
+    pub worker: WorkerConfig,
+    /// Limits.
+    pub limits: LimitsConfig,
+    /// Retries.
+    pub retry: RetryConfig,
+    /// The relay.
+    pub relay: RelayConfig,
+    /// The HTTP gateway.
+    pub gateway: GatewayConfig,
+    /// WhatsApp.
+    pub whatsapp: WhatsappConfig,
+    /// The simulator.
+    pub simulator: SimulatorConfig,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// Reads all layers and checks every value and the relations between them. Blocks on reading files.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut layers = sources::gather(sources);
+        let config = read_all(&mut layers);
+        if let Some(config) = config.as_ref().filter(|_| layers.problems.is_empty()) {
+            layers.problems = config.validate();
+            for problem in &mut layers.problems {
+                if let Some(given) = layers.settings.get(&problem.key) {
+                    problem.value = Some(given.show(&problem.key));
+                    problem.origin = Some(given.origin.clone());
+                }
+            }
+        }
+        ConfigError::unless_none(layers.problems)?;
+        config.ok_or_else(|| ConfigError { problems: Vec::new() })
+    }
+}
+
+/// Reads the settings into types. A value that does not fit becomes a problem and is replaced by its default, so that
+/// the next one is found as well.
+fn read_all(layers: &mut Layers) -> Option<Config> {
+    loop {
+        let table = toml::Value::Table(nest(&layers.settings));
+        let error = match serde_path_to_error::deserialize(table) {
+            Ok(config) => return Some(config),
+            Err(error) => error,
+        };
+        let key = error.path().to_string();
+        let message: &toml::de::Error = error.inner();
+        let advice = what_is_right(message.message());
+        let (given, default) = (layers.settings.get(&key), layers.defaults.get(&key));
+        let at_default = given.is_none_or(|given| given.origin == Origin::Default);
+        layers.problems.push(Problem {
+            value: given.map(|given| given.show(&key)),
+            origin: given.map(|given| given.origin.clone()),
+            advice,
+            key: key.clone(),
+        });
+        match default.cloned() {
+            Some(default) if !at_default => layers.settings.insert(key, default),
+            // A default of ours does not fit: nothing more can be found out.
+            _ => return None,
+        };
+    }
+}
+
+/// Turns serde's words, which quote the value, into what would be right.
+fn what_is_right(message: &str) -> String {
+    let Some((_, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    if message.starts_with("unknown variant") {
+        let words = expected.trim_start_matches("one of ");
+        return format!("not one of the possible values: {words}");
+    }
+    match expected {
+        "u16" => "expected a whole number from 0 to 65535".to_owned(),
+        "u32" => "expected a whole number from 0 to 4294967295".to_owned(),
+        "a nonzero u32" => "expected a whole number from 1 to 4294967295".to_owned(),
+        "a boolean" => "expected true or false".to_owned(),
+        "a string" | "path string" | "string or table" => "expected a text in quotes".to_owned(),
+        other => format!("expected {other}"),
+    }
+}

@@ -1,1 +1,92 @@
-//! The HTTP gateway.
+//! The HTTP gateway: kurir for those who don't speak AMQP.
+//!
+//! `usecase` says what can be done (create a session, enqueue a message, …) without a word of HTTP; `native` is kurir's own
+//! HTTP interface over it. Further dialects translate into the same use cases. The gateway knows ports only.
+
+mod keys;
+pub mod native;
+mod ready;
+mod server;
+pub mod usecase;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kurir_core::port::{Clock, Entropy, JobQueue, Ledger, SessionStore};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use keys::{ApiKey, ApiKeys};
+pub use ready::{Probe, ProbeReport};
+pub use server::Abandoned;
+
+/// What the gateway needs of the outside.
+#[derive(Clone)]
+pub struct GatewayPorts {
+    /// The sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// The record of every job.
+    pub ledger: Arc<dyn Ledger>,
+    /// The queues.
+    pub jobs: Arc<dyn JobQueue>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// How the gateway behaves.
+pub struct GatewayOptions {
+    /// Who may call, and as which tenant.
+    pub keys: ApiKeys,
+    /// Country code of national numbers, digits only.
+    pub default_country: Option<String>,
+    /// Deadline of a one-time password whose request names none; `None`: such a request is refused.
+    pub otp_ttl: Option<Duration>,
+    /// Largest request body, bytes.
+    pub body_limit: usize,
+    /// How long a request may take, its body's arrival included.
+    pub request_timeout: Duration,
+    /// How long the head of a request may take to arrive.
+    pub header_timeout: Duration,
+    /// Connections at the same time; more wait to be accepted.
+    pub max_connections: usize,
+    /// How long requests may go on after the signal to stop.
+    pub stop_deadline: Duration,
+    /// What must answer for the gateway to be ready.
+    pub probes: Vec<Probe>,
+}
+
+/// A gateway, ready to serve.
+pub struct Gateway {
+    router: axum::Router,
+    tasks: TaskTracker,
+    limits: server::Limits,
+}
+
+impl Gateway {
+    /// Puts the gateway together; starts nothing.
+    pub fn new(options: GatewayOptions, ports: GatewayPorts) -> Self {
+        // Work that must not end halfway when its caller hangs up runs here; a stop waits for it.
+        let tasks = TaskTracker::new();
+        let limits = server::Limits {
+            header_timeout: options.header_timeout,
+            max_connections: options.max_connections,
+            stop_deadline: options.stop_deadline,
+        };
+        let router = native::router(options, ports, tasks.clone());
+        Self { router, tasks, limits }
+    }
+
+    /// The routes alone.
+    pub fn router(&self) -> axum::Router {
+        self.router.clone()
+    }
+
+    /// Serves until `stop`, then takes no more connections, lets the requests at hand end within the stop's deadline, and
+    /// tells what it had to abandon.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Abandoned {
+        server::serve(listener, self.router, self.tasks, self.limits, stop).await
+    }
+}

@@ -42,7 +42,8 @@ pub async fn with_database(check: impl AsyncFnOnce(&Database)) {
     let database = Database { url, schemas: Mutex::new(Vec::new()) };
     let ended = AssertUnwindSafe(check(&database)).catch_unwind().await;
     let mut connection = database.connection(None).await;
-    for schema in database.schemas.lock().unwrap().drain(..) {
+    let schemas = std::mem::take(&mut *database.schemas.lock().unwrap());
+    for schema in schemas {
         connection.execute(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {schema} CASCADE"))).await.unwrap();
     }
     if let Err(panic) = ended {

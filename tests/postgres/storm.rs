@@ -57,11 +57,11 @@ fn mark() -> StateKey {
 }
 
 /// Marks all sessions with their owner's epoch, beside keys that other writers delete at the same time.
-async fn write_state(store: PostgresStore, fleet: Arc<Fleet>, writer: usize) {
+async fn write_state(store: PostgresStore, fleet: Arc<Fleet>, number: usize) {
     for turn in 0..TURNS {
-        let fences = fleet.fences(turn + writer);
+        let fences = fleet.fences(turn + number);
         let keys: Vec<String> = (0..8).map(|n| format!("k{n}")).collect();
-        let (puts, deletes) = keys.split_at(if (turn + writer).is_multiple_of(2) { 4 } else { 2 });
+        let (puts, deletes) = keys.split_at(if (turn + number).is_multiple_of(2) { 4 } else { 2 });
         let batches = fences.iter().map(|fence| {
             let value = Bytes::from(fence.epoch.0.to_be_bytes().to_vec());
             let put = |at| StatePut { at, value: value.clone(), expires_at: None };
@@ -83,9 +83,9 @@ async fn write_state(store: PostgresStore, fleet: Arc<Fleet>, writer: usize) {
 }
 
 /// Advances the same jobs as the other writers, and one job of its own twice in the same call.
-async fn write_ledger(store: PostgresStore, fleet: Arc<Fleet>, writer: usize) {
+async fn write_ledger(store: PostgresStore, fleet: Arc<Fleet>, number: usize) {
     for turn in 0..TURNS {
-        let fences = fleet.fences(turn + writer);
+        let fences = fleet.fences(turn + number);
         let keys: Vec<_> = fleet.jobs.iter().map(|job| job.key.clone()).collect();
         let current = Ledger::get(&store, &keys).await.unwrap();
         let mut writes: Vec<LedgerWrite> = Vec::new();
@@ -102,7 +102,7 @@ async fn write_ledger(store: PostgresStore, fleet: Arc<Fleet>, writer: usize) {
             let pace = Some(PaceState(turn as u64));
             writes.push(LedgerWrite { fence: Some(fence), entry: job, pace, events: vec![told] });
         }
-        if writer.is_multiple_of(2) {
+        if number.is_multiple_of(2) {
             writes.reverse();
             let own = entry(&fences[0].session);
             let again = LedgerEntry { version: 1, ..own.clone() };
@@ -111,7 +111,7 @@ async fn write_ledger(store: PostgresStore, fleet: Arc<Fleet>, writer: usize) {
             }
         }
         let answers = store.write(writes).await.unwrap();
-        if writer.is_multiple_of(2) {
+        if number.is_multiple_of(2) {
             assert_eq!(answers[answers.len() - 2..], [Written::Done, Written::Done]);
         }
         let waiting = store.pending(Timestamp::from_millis(i64::MAX), 50).await.unwrap();
@@ -120,12 +120,13 @@ async fn write_ledger(store: PostgresStore, fleet: Arc<Fleet>, writer: usize) {
 }
 
 /// Takes the sessions over, one after another, and says so in their status.
-async fn take_over(store: PostgresStore, fleet: Arc<Fleet>, writer: usize) {
+async fn take_over(store: PostgresStore, fleet: Arc<Fleet>, number: usize) {
     for turn in 0..TURNS {
-        let id = &fleet.ids[(turn * (writer + 1)) % SESSIONS];
-        let fence = claim(&store, id).await;
+        let id = &fleet.ids[(turn * (number + 1)) % SESSIONS];
+        // Looked up before the claim: after it, the other taker may have minted the next epoch already.
         let marked = fleet.marked.lock().unwrap().get(id).copied().unwrap_or_default();
-        assert!(marked <= fence.epoch, "{id}: marked under {marked} before that was minted");
+        let fence = claim(&store, id).await;
+        assert!(marked < fence.epoch, "{id}: marked under {marked}, which was minted only now");
         {
             let mut fences = fleet.fences.lock().unwrap();
             let known = fences.get_mut(id).unwrap();
@@ -156,12 +157,12 @@ async fn writers_and_claims_get_through_together() {
         let fleet = Arc::new(Fleet { ids, fences: Mutex::new(fences), marked: Mutex::default(), jobs });
 
         let mut storm = JoinSet::new();
-        for (writer, store) in [&one, &two, &one, &two].into_iter().enumerate() {
-            storm.spawn(write_state(store.clone(), fleet.clone(), writer));
-            storm.spawn(write_ledger(store.clone(), fleet.clone(), writer));
+        for (number, store) in [&one, &two, &one, &two].into_iter().enumerate() {
+            storm.spawn(write_state(store.clone(), fleet.clone(), number));
+            storm.spawn(write_ledger(store.clone(), fleet.clone(), number));
         }
-        for (writer, store) in [&one, &two].into_iter().enumerate() {
-            storm.spawn(take_over(store.clone(), fleet.clone(), writer));
+        for (number, store) in [&one, &two].into_iter().enumerate() {
+            storm.spawn(take_over(store.clone(), fleet.clone(), number));
         }
         timeout(LIMIT, async {
             while let Some(ended) = storm.join_next().await {

@@ -24,6 +24,8 @@ pub struct WorkerOptions {
     pub scan_every: Duration,
     /// How many sessions are handed to other workers per scan.
     pub moves_per_scan: usize,
+    /// How many sessions are taken per scan, so that a mass failover does not connect all at once.
+    pub takes_per_scan: usize,
     /// How many of a session's OTPs are in work at once.
     pub window_otp: u16,
     /// How many of a session's bulk jobs are in work at once.
@@ -40,8 +42,10 @@ pub struct WorkerOptions {
     pub recipient: RecipientRule,
     /// The pace of number checks per session.
     pub check_pace: PaceRule,
-    /// How long the answer of a number check is believed.
-    pub check_ttl: Duration,
+    /// How long it is believed that a number has WhatsApp.
+    pub registered_ttl: Duration,
+    /// How long it is believed that a number has none; shorter, because people do install it.
+    pub unregistered_ttl: Duration,
     /// How often an OTP is tried.
     pub retry_otp: AttemptRule,
     /// How often a bulk job is tried.

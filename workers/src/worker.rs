@@ -32,6 +32,9 @@ const MISSED_BEATS: u32 = 5;
 /// Pauses before a session that failed is tried again.
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(500), max: Duration::from_secs(30) };
 
+/// The longest pause before a session that was lost is tried again.
+const LONGEST_TRUCE: Duration = Duration::from_mins(15);
+
 /// What a worker left behind when it stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StopReport {
@@ -185,10 +188,11 @@ impl Fleet {
             .collect();
         let placed = place(&wanted, &candidates);
         let mut moves = options.moves_per_scan;
+        let mut takes = options.takes_per_scan;
         for (session, at) in wanted.into_iter().zip(placed) {
             let mine = at.is_some_and(|at| staying[at].instance == self.instance);
             match (mine, self.held.get(&session)) {
-                (true, None) => self.take(session, now),
+                (true, None) if takes > 0 => takes -= usize::from(self.take(session, now)),
                 (false, Some(stop)) if at.is_some() && moves > 0 && !stop.is_cancelled() => {
                     tracing::info!(%session, "session is handed over");
                     stop.cancel();
@@ -222,15 +226,17 @@ impl Fleet {
         }
     }
 
-    fn take(&mut self, session: SessionId, now: Timestamp) {
+    /// Starts to own a session; tells whether it did, which it does not soon after a failure.
+    fn take(&mut self, session: SessionId, now: Timestamp) -> bool {
         if self.failed.get(&session).is_some_and(|(_, until)| now < *until) {
-            return;
+            return false;
         }
         let stop = CancellationToken::new();
         self.held.insert(session.clone(), stop.clone());
         let span = tracing::info_span!("session", %session, worker = %self.shared.options.name);
         let owning = own(Arc::clone(&self.shared), session.clone(), stop);
         self.tasks.spawn(async move { (session, owning.await) }.instrument(span));
+        true
     }
 
     fn ended(&mut self, ended: Result<(SessionId, Ended), tokio::task::JoinError>) {
@@ -244,17 +250,24 @@ impl Fleet {
             }
         };
         self.held.remove(&session);
-        if let Ended::Failed(error) = &ended {
-            let now = self.shared.ports.clock.now();
-            let (times, until) = self.failed.entry(session.clone()).or_insert((0, now));
-            *times += 1;
-            let pause = BACKOFF.delay(*times, self.shared.ports.entropy.fraction());
-            *until = now.plus(pause);
-            tracing::warn!(%session, %error, times, "session failed; it is tried again");
-        } else {
-            self.failed.remove(&session);
-            tracing::info!(%session, ?ended, "session ended");
-        }
+        let ports = &self.shared.ports;
+        let pause = match &ended {
+            Ended::Failed(error) => {
+                tracing::warn!(%session, %error, "session failed; it is tried again");
+                BACKOFF
+            }
+            // Whoever took it from us is to keep it: coming back at once would be a fight over the number.
+            Ended::Lost => Backoff { base: self.shared.options.lease_ttl, max: LONGEST_TRUCE },
+            _ => {
+                tracing::info!(%session, ?ended, "session ended");
+                self.failed.remove(&session);
+                return;
+            }
+        };
+        let now = ports.clock.now();
+        let (times, until) = self.failed.entry(session).or_insert((0, now));
+        *times += 1;
+        *until = now.plus(pause.delay(*times, ports.entropy.fraction().max(0.5)));
     }
 
     async fn stop(&mut self) -> StopReport {

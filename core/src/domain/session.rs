@@ -70,9 +70,12 @@ impl SessionState {
             AwaitingScan, Banned, Connected, Created, Disconnected, LoggedOut, Outdated, Paired, ScanTimedOut,
         };
         match self {
-            Created | ScanTimedOut | LoggedOut => matches!(next, AwaitingScan | Outdated | ScanTimedOut | LoggedOut),
+            // `Connected` without a scan: the pairing was stored, and its owner died before it wrote the state.
+            Created | ScanTimedOut | LoggedOut => {
+                matches!(next, AwaitingScan | Outdated | ScanTimedOut | LoggedOut | Connected | Banned)
+            }
             // The next code of the same round is `AwaitingScan` again.
-            AwaitingScan => matches!(next, AwaitingScan | ScanTimedOut | Paired | Outdated | LoggedOut),
+            AwaitingScan => matches!(next, AwaitingScan | ScanTimedOut | Paired | Outdated | LoggedOut | Connected | Banned),
             Paired | Connected | Disconnected => !matches!(next, Created | AwaitingScan | ScanTimedOut),
             Banned | Outdated => matches!(next, Connected | Disconnected | LoggedOut | Banned | AwaitingScan),
         }

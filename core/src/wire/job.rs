@@ -140,8 +140,13 @@ impl JobV1 {
         }
         let mut reader = serde_json::Deserializer::from_slice(body);
         let wire: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let reason = if error.inner().is_data() { FailReason::BadField } else { FailReason::BadJson };
-            malformed(reason, describe(&error))
+            // The reader's own category can't be used: a number where a word is wanted counts as bad syntax with it.
+            if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {
+                malformed(FailReason::BadField, misfit(&error))
+            } else {
+                let at = error.inner();
+                malformed(FailReason::BadJson, format!("not JSON at line {}, column {}", at.line(), at.column()))
+            }
         })?;
         reader.end().map_err(|_| malformed(FailReason::BadJson, "something follows the JSON object".into()))?;
         wire.into_job(country).map_err(|(reason, detail)| malformed(reason, detail))
@@ -222,14 +227,10 @@ fn salvage(body: &[u8]) -> (Option<JobId>, Option<TenantId>) {
     (loose.id.as_str().and_then(|id| id.parse().ok()), loose.tenant.as_str().and_then(|tenant| tenant.parse().ok()))
 }
 
-/// Says where and what, without repeating a value: serde's own words quote what they found.
-fn describe(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
-    let inner = error.inner();
-    if !inner.is_data() {
-        return format!("not JSON at line {}, column {}", inner.line(), inner.column());
-    }
+/// Says which field does not fit, without repeating a value: serde's own words quote what they found.
+fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let path = error.path().to_string();
-    let text = inner.to_string();
+    let text = error.inner().to_string();
     // "missing field `to` at line 1 column 9" names only fields of ours.
     if let Some(name) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
         return format!("{name}: missing");

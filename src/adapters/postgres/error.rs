@@ -65,18 +65,17 @@ fn lost_a_race(error: &sqlx::Error) -> bool {
 }
 
 impl PostgresStore {
-    /// Carries out `attempt`, again when it fell to a deadlock or a serialization failure. All locks are taken in a
-    /// fixed order where the order can be chosen; rows of one session written and deleted at once by two calls of
-    /// its owner are what is left.
+    /// Carries out `attempt`, again when it fell to a deadlock or a serialization failure; its argument tells whether
+    /// it is a repetition. Locks are taken in a fixed order wherever the order can be chosen, so this is rare.
     pub(super) async fn retrying<T, F, R>(&self, action: &'static str, mut attempt: F) -> Result<T, PortError>
     where
-        F: FnMut() -> R + Send,
+        F: FnMut(bool) -> R + Send,
         R: Future<Output = Result<T, sqlx::Error>> + Send,
         T: Send,
     {
         let mut pause = FIRST_PAUSE;
-        for _ in 1..TRIES {
-            match attempt().await {
+        for turn in 1..TRIES {
+            match attempt(turn > 1).await {
                 Err(error) if lost_a_race(&error) => {
                     tracing::debug!(action, "repeated: another transaction was preferred");
                     tokio::time::sleep(pause.mul_f64(self.vault.fraction())).await;
@@ -85,7 +84,7 @@ impl PostgresStore {
                 answer => return answer.map_err(|e| port_error(action, e)),
             }
         }
-        attempt().await.map_err(|e| port_error(action, e))
+        attempt(true).await.map_err(|e| port_error(action, e))
     }
 }
 

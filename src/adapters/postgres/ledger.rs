@@ -282,9 +282,9 @@ impl Ledger for PostgresStore {
                 events.extend(&self.vault, ord, &write.events);
             }
             let events = &events;
-            self.retrying(ACTION, || self.write_once(columns, events)).await?
+            self.retrying(ACTION, |_| self.write_once(columns, events)).await?
         } else {
-            self.retrying(ACTION, || self.write_rounds(writes, plan)).await?
+            self.retrying(ACTION, |_| self.write_rounds(writes, plan)).await?
         };
         (0..)
             .zip(writes)
@@ -335,7 +335,7 @@ impl Ledger for PostgresStore {
     }
 
     async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
-        self.retrying("forgetting old jobs", || async move {
+        self.retrying("forgetting old jobs", |_| async move {
             let done = sqlx::query(FORGET).bind(before.as_millis()).bind(i64::from(limit)).execute(&self.pool).await?;
             Ok(done.rows_affected())
         })

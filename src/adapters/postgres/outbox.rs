@@ -57,7 +57,7 @@ impl Outbox for PostgresStore {
             return Ok(());
         }
         let ids: &Vec<Uuid> = &ids.iter().map(|id| id.0).collect();
-        self.retrying("removing published events", || async move {
+        self.retrying("removing published events", |_| async move {
             sqlx::query(PUBLISHED).bind(ids).execute(&self.pool).await.map(drop)
         })
         .await
@@ -68,6 +68,6 @@ impl Outbox for PostgresStore {
             return Ok(());
         }
         let columns = &EventColumns::of_one(&self.vault, events);
-        self.retrying("adding to the outbox", || add(&self.pool, columns)).await
+        self.retrying("adding to the outbox", |_| add(&self.pool, columns)).await
     }
 }

@@ -110,7 +110,7 @@ impl SessionStore for PostgresStore {
         let (id, tenant, state) = (session.id.as_str(), session.tenant.as_str(), status.state.as_str());
         for _ in 0..LOOKS {
             let new: bool = self
-                .retrying(ACTION, || async move {
+                .retrying(ACTION, |_| async move {
                     sqlx::query_scalar(CREATE)
                         .bind(id)
                         .bind(tenant)
@@ -176,7 +176,7 @@ impl SessionStore for PostgresStore {
         const ACTION: &str = "claiming a session";
         let (session, owner) = (id.as_str(), owner.as_str());
         let row = self
-            .retrying(ACTION, || async move {
+            .retrying(ACTION, |_| async move {
                 sqlx::query(CLAIM).bind(session).bind(owner).fetch_optional(&self.pool).await
             })
             .await?;
@@ -202,7 +202,7 @@ impl SessionStore for PostgresStore {
         let sealed = &self.vault.seal_json(&Place::Status(&fence.session), status)?;
         let events = &EventColumns::of_one(&self.vault, events);
         let changed: bool = self
-            .retrying("updating a session", || async move {
+            .retrying("updating a session", |_| async move {
                 sqlx::query_scalar(UPDATE)
                     .bind(fence.session.as_str())
                     .bind(rows::epoch(fence.epoch))
@@ -223,7 +223,7 @@ impl SessionStore for PostgresStore {
 
     async fn want(&self, id: &SessionId, wanted: Wanted) -> Result<bool, PortError> {
         let id = id.as_str();
-        self.retrying("saying what is wanted of a session", || async move {
+        self.retrying("saying what is wanted of a session", |_| async move {
             let done = sqlx::query(WANT).bind(id).bind(wanted.as_str()).execute(&self.pool).await?;
             Ok(done.rows_affected() > 0)
         })
@@ -233,7 +233,7 @@ impl SessionStore for PostgresStore {
     async fn delete(&self, fence: &Fence) -> Result<Written, PortError> {
         const ACTION: &str = "deleting a session";
         let row = self
-            .retrying(ACTION, || async move {
+            .retrying(ACTION, |_| async move {
                 sqlx::query(DELETE)
                     .bind(fence.session.as_str())
                     .bind(rows::epoch(fence.epoch))

@@ -29,9 +29,14 @@ SELECT key, value FROM state WHERE session = $1 AND area = $2 ORDER BY key";
 const SCAN_RANGE: &str = "\
 SELECT key, value FROM state WHERE session = $1 AND area = $2 AND key >= $3 AND key < $4 ORDER BY key";
 
-const APPLY: &str = "\
+macro_rules! apply {
+    ($lock:literal) => {
+        concat!(
+            "\
 WITH held AS MATERIALIZED (
-    SELECT id, epoch FROM session WHERE id = ANY($1) ORDER BY id FOR SHARE
+    SELECT id, epoch FROM session WHERE id = ANY($1) ORDER BY id FOR ",
+            $lock,
+            "
 ), put AS (
     INSERT INTO state (session, area, key, value, expires_at)
     SELECT p.session, p.area, p.key, p.value, p.expires_at
@@ -49,7 +54,16 @@ WITH held AS MATERIALIZED (
 SELECT held.id IS NOT NULL
 FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS b(session, epoch, ord)
 LEFT JOIN held ON held.id = b.session AND held.epoch = b.epoch
-ORDER BY b.ord";
+ORDER BY b.ord"
+        )
+    };
+}
+
+// Two calls of one owner that write what the other deletes may wait for each other's rows; PostgreSQL then ends one.
+// That one comes back alone: it waits for the session's other writers before it touches any row, so it can't be part
+// of such a circle again.
+const APPLY: &str = apply!("SHARE");
+const APPLY_ALONE: &str = apply!("NO KEY UPDATE");
 
 const DELETE_EXPIRED: &str = "\
 WITH held AS MATERIALIZED (SELECT id FROM session WHERE id = $1 AND epoch = $2 FOR SHARE)
@@ -186,8 +200,8 @@ impl StateStore for PostgresStore {
         }
         let columns = &Columns::new(&self.vault, &batches);
         let held: Vec<bool> = self
-            .retrying("writing Signal state", || async move {
-                sqlx::query_scalar(APPLY)
+            .retrying("writing Signal state", |again| async move {
+                sqlx::query_scalar(if again { APPLY_ALONE } else { APPLY })
                     .bind(&columns.sessions)
                     .bind(&columns.epochs)
                     .bind(&columns.puts.at.sessions)
@@ -208,7 +222,7 @@ impl StateStore for PostgresStore {
     }
 
     async fn delete_expired(&self, fence: &Fence, area: &str, now: Timestamp) -> Result<u64, PortError> {
-        self.retrying("removing expired Signal state", || async move {
+        self.retrying("removing expired Signal state", |_| async move {
             let done = sqlx::query(DELETE_EXPIRED)
                 .bind(fence.session.as_str())
                 .bind(rows::epoch(fence.epoch))
@@ -223,7 +237,7 @@ impl StateStore for PostgresStore {
 
     async fn wipe(&self, fence: &Fence) -> Result<Written, PortError> {
         let held: bool = self
-            .retrying("wiping Signal state", || async move {
+            .retrying("wiping Signal state", |_| async move {
                 sqlx::query_scalar(WIPE)
                     .bind(fence.session.as_str())
                     .bind(rows::epoch(fence.epoch))

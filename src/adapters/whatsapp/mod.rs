@@ -1,1 +1,5 @@
-//! WhatsApp.
+//! WhatsApp, through the `whatsapp-rust` client.
+
+pub mod state;
+
+pub use state::{SessionFenced, StateBackend};

@@ -6,7 +6,7 @@ mod owner;
 mod receipts;
 mod turnstile;
 
-pub(crate) use numbers::Numbers;
+pub(crate) use numbers::{Belief, Numbers};
 pub(crate) use owner::{Ended, Shared, own};
 pub(crate) use turnstile::{Turn, Turnstile};
 

@@ -16,8 +16,12 @@ const BATCH: usize = 50;
 /// Most answers remembered per session.
 const REMEMBERED: usize = 20_000;
 
-/// A number without WhatsApp may get one any day, so that answer is believed for a shorter time.
-const UNREGISTERED_SHARE: u32 = 20;
+/// How long answers are believed.
+#[derive(Clone, Copy)]
+pub(crate) struct Belief {
+    pub(crate) registered: Duration,
+    pub(crate) unregistered: Duration,
+}
 
 type Asked = (PhoneNumber, oneshot::Sender<Option<NumberStatus>>);
 
@@ -31,7 +35,7 @@ pub(crate) struct Numbers {
 struct Known {
     answers: Mutex<Answers>,
     clock: Arc<dyn Clock>,
-    ttl: Duration,
+    belief: Belief,
 }
 
 #[derive(Default)]
@@ -49,8 +53,8 @@ impl Known {
 
     fn put(&self, number: PhoneNumber, status: NumberStatus) {
         let ttl = match status {
-            NumberStatus::Registered => self.ttl,
-            NumberStatus::Unregistered => self.ttl / UNREGISTERED_SHARE,
+            NumberStatus::Registered => self.belief.registered,
+            NumberStatus::Unregistered => self.belief.unregistered,
         };
         let until = self.clock.now().plus(ttl);
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,11 +75,11 @@ impl Numbers {
         sender: Arc<dyn Sender>,
         clock: Arc<dyn Clock>,
         pacer: Pacer,
-        ttl: Duration,
+        belief: Belief,
         stop: CancellationToken,
     ) -> Self {
         let (queue, asked) = mpsc::channel(BATCH * 2);
-        let known = Arc::new(Known { answers: Mutex::default(), clock: Arc::clone(&clock), ttl });
+        let known = Arc::new(Known { answers: Mutex::default(), clock: Arc::clone(&clock), belief });
         tokio::spawn(run(asked, sender, clock, pacer, Arc::clone(&known), stop));
         Self { queue, known }
     }

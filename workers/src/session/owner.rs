@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::life::{Life, Next};
-use super::{Numbers, Owned, Turnstile, receipts};
+use super::{Belief, Numbers, Owned, Turnstile, receipts};
 use crate::group::Group;
 use crate::job;
 use crate::lease::Keeper;
@@ -172,7 +172,7 @@ async fn serve(
             Arc::clone(&sender),
             clock,
             Pacer::new(options.check_pace, kurir_core::domain::PaceState::default()),
-            options.check_ttl,
+            Belief { registered: options.registered_ttl, unregistered: options.unregistered_ttl },
             parts.clone(),
         ),
         lost,

@@ -1,0 +1,35 @@
+# Everyday commands. `make` alone lists them.
+
+CARGO ?= cargo
+# One set of flags for everything: a build with other packages or features would compile the dependencies anew.
+FLAGS := --locked --workspace --features simulator
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Arguments for the demo, as in `make demo ARGS=--once`.
+ARGS ?=
+
+.PHONY: help demo test lint fmt docs audit
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: ## The main job on this machine alone: link two sessions, send 205 OTPs, show what arrived
+	$(CARGO) build $(FLAGS)
+	$(TARGET)/debug/kurir demo $(ARGS)
+
+test: ## Every test, on private Redis, RabbitMQ and PostgreSQL (installed if missing)
+	$(CARGO) test $(FLAGS) --no-run
+	tests/servers run $(CARGO) test $(FLAGS)
+
+lint: ## Formatting and clippy; warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(FLAGS) --all-targets -- -D warnings
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+docs: ## The documentation of the code; warnings are errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(FLAGS) --no-deps
+
+audit: ## Licences, advisories, banned and doubtful sources (builds cargo-deny if missing: several minutes)
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny --workspace --all-features --locked check

@@ -1,0 +1,107 @@
+//! What becomes of a job that was handed out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kurir_core::domain::Timestamp;
+use kurir_core::port::{DeadLetter, JobHeaders, PortError, Settle, Settled};
+use sqlx::sqlite::SqliteConnection;
+
+use super::database::Database;
+use super::dead_letters;
+use super::error::Failure;
+use super::lanes::Claim;
+use super::queue::write_headers;
+
+/// The clock's milliseconds are cut off, and so are those of the delay: a job must not come back earlier than asked.
+const CUT_OFF: Duration = Duration::from_millis(2);
+
+/// Settles one delivery.
+pub(super) struct SqliteSettle {
+    pub(super) db: Arc<Database>,
+    pub(super) claim: Claim,
+    /// When the queue took the job; kept over parking.
+    pub(super) enqueued_at: Option<Timestamp>,
+}
+
+/// What to write.
+enum Settlement {
+    Ack,
+    Park { due_at: i64, headers: String },
+    Dead { letter: DeadLetter, at: i64, keep: i64 },
+}
+
+impl Settlement {
+    const fn action(&self) -> &'static str {
+        match self {
+            Self::Ack => "acknowledging a job",
+            Self::Park { .. } => "parking a job",
+            Self::Dead { .. } => "moving a job to the dead letters",
+        }
+    }
+
+    /// Writes it; tells whether the job was still there.
+    async fn carry_out(self, connection: &mut SqliteConnection, seq: i64) -> Result<bool, sqlx::Error> {
+        match self {
+            Self::Ack => {}
+            Self::Park { due_at, headers } => {
+                let done = sqlx::query("UPDATE job SET due_at = ?2, headers = ?3 WHERE seq = ?1")
+                    .bind(seq)
+                    .bind(due_at)
+                    .bind(headers)
+                    .execute(connection)
+                    .await?;
+                return Ok(done.rows_affected() > 0);
+            }
+            Self::Dead { letter, at, keep } => dead_letters::bury(connection, seq, &letter, at, keep).await?,
+        }
+        let done = sqlx::query("DELETE FROM job WHERE seq = ?1").bind(seq).execute(connection).await?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+impl SqliteSettle {
+    async fn settle(self, settlement: Settlement) -> Result<Settled, PortError> {
+        let mut claim = self.claim;
+        // The claim goes along and ends with the commit, even if nobody waits for that any more.
+        let (there, claim) = self
+            .db
+            .writer
+            .write(settlement.action(), move |connection| {
+                Box::pin(async move {
+                    claim.settled();
+                    let there = settlement.carry_out(connection, claim.seq).await.map_err(Failure::Sql)?;
+                    Ok((there, claim))
+                })
+            })
+            .await?;
+        drop(claim);
+        Ok(if there { Settled::Yes } else { Settled::Stale })
+    }
+}
+
+#[async_trait]
+impl Settle for SqliteSettle {
+    async fn ack(self: Box<Self>) -> Result<Settled, PortError> {
+        self.settle(Settlement::Ack).await
+    }
+
+    async fn park(self: Box<Self>, delay: Duration, mut headers: JobHeaders) -> Result<Settled, PortError> {
+        let due_at = self.db.clock.now().plus(delay.saturating_add(CUT_OFF)).as_millis();
+        headers.enqueued_at = headers.enqueued_at.or(self.enqueued_at);
+        let headers = write_headers(headers)?;
+        self.settle(Settlement::Park { due_at, headers }).await
+    }
+
+    async fn dead(self: Box<Self>, letter: DeadLetter) -> Result<Settled, PortError> {
+        let (at, keep) = (self.db.clock.now().as_millis(), self.db.dead_letters_kept);
+        self.settle(Settlement::Dead { letter, at, keep }).await
+    }
+
+    async fn release(mut self: Box<Self>) -> Result<Settled, PortError> {
+        // It never left its place in the table.
+        self.claim.settled();
+        Ok(Settled::Yes)
+    }
+}

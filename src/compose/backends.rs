@@ -1,0 +1,90 @@
+//! All ports of a process but WhatsApp, whatever stands behind them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use kurir_core::memory::{MemoryLeases, MemoryMembership, MemoryRecipientLimits, SystemClock, SystemEntropy};
+use kurir_core::port::{
+    Clock, Entropy, EventSink, EventSource, JobQueue, LeaseStore, Ledger, Membership, Outbox, RecipientLimits,
+    SessionStore, StateStore,
+};
+use kurir_workers::GroupedState;
+
+use super::keys::{Missing, keyring};
+use crate::adapters::sqlite::{SqliteOptions, SqliteStore};
+use crate::config::Config;
+use crate::gateway::Probe;
+
+/// How a backend is closed once nothing uses it any more.
+pub(super) type Close = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+/// The ports, ready to be handed to roles.
+pub struct Backends {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The register of sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Signal state.
+    pub state: Arc<dyn StateStore>,
+    /// The record of jobs.
+    pub ledger: Arc<dyn Ledger>,
+    /// Events on their way out.
+    pub outbox: Arc<dyn Outbox>,
+    /// The job queues.
+    pub jobs: Arc<dyn JobQueue>,
+    /// Where events go.
+    pub event_sink: Arc<dyn EventSink>,
+    /// Where events come from.
+    pub event_source: Arc<dyn EventSource>,
+    /// Who works on which session.
+    pub leases: Arc<dyn LeaseStore>,
+    /// Who is alive.
+    pub members: Arc<dyn Membership>,
+    /// Limits per recipient.
+    pub recipients: Arc<dyn RecipientLimits>,
+    /// What `/readyz` asks.
+    pub probes: Vec<Probe>,
+    pub(super) close: Vec<Close>,
+}
+
+impl Backends {
+    /// One process alone: SQLite for all that must last, memory for what may be forgotten.
+    pub async fn embedded(config: &Config) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let keys = keyring(&config.store, Missing::Make, &*entropy)?;
+        let path: PathBuf = config.sqlite.path.clone();
+        let options = SqliteOptions { busy_timeout: config.sqlite.busy_timeout, ..SqliteOptions::new(path) };
+        let store = SqliteStore::open(options, keys, Arc::clone(&entropy), Arc::clone(&clock)).await?;
+        let shared = Arc::new(store.clone());
+        let events = Arc::new(store.events());
+        let sessions: Arc<dyn SessionStore> = Arc::clone(&shared) as _;
+        Ok(Self {
+            probes: vec![super::parts::store_probe("sqlite", Arc::clone(&sessions))],
+            sessions,
+            state: Arc::new(GroupedState::new(Arc::clone(&shared) as _)),
+            ledger: Arc::clone(&shared) as _,
+            outbox: shared,
+            jobs: Arc::new(store.queue()),
+            event_sink: Arc::clone(&events) as _,
+            event_source: events,
+            leases: Arc::new(MemoryLeases::new(Arc::clone(&clock))),
+            members: Arc::new(MemoryMembership::new(Arc::clone(&clock))),
+            recipients: Arc::new(MemoryRecipientLimits::new()),
+            clock,
+            entropy,
+            close: vec![Box::new(move || Box::pin(async move { store.close().await }))],
+        })
+    }
+
+    /// Closes what is behind the ports; call it after the roles have stopped.
+    pub async fn close(self) {
+        let Self { close, .. } = self;
+        for close in close {
+            close().await;
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The ports of a process in a fleet: PostgreSQL, RabbitMQ and Redis.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use kurir_core::domain::Secret;
+use kurir_core::memory::{MemoryLeases, MemoryMembership, MemoryRecipientLimits, SystemClock, SystemEntropy};
+use kurir_core::policy::Backoff;
+use kurir_core::port::{Clock, Entropy, LeaseStore, Membership, RecipientLimits, SessionStore};
+use kurir_workers::GroupedState;
+
+use super::backends::{Backends, Close};
+use super::keys::{Missing, keyring};
+use super::parts::{rabbit_probe, store_probe};
+use crate::adapters::postgres::{PostgresOptions, PostgresStore};
+use crate::adapters::rabbitmq::{QueueKind, RabbitMq, RabbitOptions};
+use crate::adapters::redis::{RedisOptions, RedisStore};
+use crate::config::{self, Config};
+
+/// Which servers a role needs beside PostgreSQL and RabbitMQ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Redis: a worker.
+    Redis,
+    /// None: the gateway and the relay hold no leases.
+    Nothing,
+}
+
+/// The volatile ports: leases, members, limits.
+type Volatile = (Arc<dyn LeaseStore>, Arc<dyn Membership>, Arc<dyn RecipientLimits>);
+
+impl Backends {
+    /// A process of a fleet; `role` stands in the names of its connections.
+    pub async fn fleet(config: &Config, role: &str, needs: Needs) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let keys = keyring(&config.store, Missing::Refuse, &*entropy)?;
+        let store = PostgresStore::connect(postgres(config), keys, Arc::clone(&entropy))
+            .await
+            .context("PostgreSQL (postgres.url) can't be used")?;
+        store.migrate().await.context("the tables in PostgreSQL could not be brought to this version")?;
+        let rabbit = RabbitMq::connect(rabbitmq(config, role)).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
+        let (leases, members, recipients) = match needs {
+            Needs::Redis => redis(config).await?,
+            // Never asked by these roles.
+            Needs::Nothing => (
+                Arc::new(MemoryLeases::new(Arc::clone(&clock))) as _,
+                Arc::new(MemoryMembership::new(Arc::clone(&clock))) as _,
+                Arc::new(MemoryRecipientLimits::new()) as _,
+            ),
+        };
+        let shared = Arc::new(store.clone());
+        let sessions: Arc<dyn SessionStore> = Arc::clone(&shared) as _;
+        let broker = Arc::new(rabbit.clone());
+        let close: Vec<Close> = vec![
+            Box::new(move || Box::pin(async move { rabbit.close().await })),
+            Box::new(move || Box::pin(async move { store.close().await })),
+        ];
+        Ok(Self {
+            probes: vec![
+                store_probe("postgres", Arc::clone(&sessions)),
+                rabbit_probe(Arc::clone(&broker)),
+            ],
+            sessions,
+            state: Arc::new(GroupedState::new(Arc::clone(&shared) as _)),
+            ledger: Arc::clone(&shared) as _,
+            outbox: shared,
+            jobs: Arc::clone(&broker) as _,
+            event_sink: Arc::clone(&broker) as _,
+            event_source: broker,
+            leases,
+            members,
+            recipients,
+            clock,
+            entropy,
+            close,
+        })
+    }
+}
+
+fn url(given: Option<&Secret<String>>, key: &str) -> anyhow::Result<String> {
+    given.map(|url| url.expose().clone()).with_context(|| format!("{key} is not set"))
+}
+
+fn postgres(config: &Config) -> PostgresOptions {
+    let settings = &config.postgres;
+    PostgresOptions {
+        // Checked by `Config::require_for`.
+        url: settings.url.clone().unwrap_or_else(|| Secret::new(String::new())),
+        max_connections: settings.max_connections,
+        acquire_timeout: settings.acquire_timeout,
+        statement_timeout: settings.statement_timeout,
+        schema: settings.schema.clone(),
+    }
+}
+
+fn rabbitmq(config: &Config, role: &str) -> RabbitOptions {
+    let settings = &config.rabbitmq;
+    let url = settings.url.as_ref().map(|url| url.expose().clone()).unwrap_or_default();
+    let base = RabbitOptions::new(url);
+    RabbitOptions {
+        connection_name: format!("kurir {role}"),
+        queue_kind: match settings.queue_kind {
+            config::QueueKind::Quorum => QueueKind::Quorum,
+            config::QueueKind::Classic => QueueKind::Classic,
+        },
+        publish_timeout: settings.publish_timeout,
+        connect_timeout: settings.connect_timeout,
+        heartbeat: settings.heartbeat,
+        reconnect: Backoff { max: settings.reconnect_max, ..base.reconnect },
+        ..base
+    }
+}
+
+async fn redis(config: &Config) -> anyhow::Result<Volatile> {
+    let settings = &config.redis;
+    let base = RedisOptions::new(url(settings.url.as_ref(), "redis.url")?);
+    let options = RedisOptions {
+        prefix: settings.prefix.clone(),
+        pool_size: settings.pool as usize,
+        connect_timeout: settings.connect_timeout,
+        call_timeout: settings.timeout,
+        ..base
+    };
+    let store = RedisStore::connect(options).await.context("Redis (redis.url) can't be used")?;
+    for warning in store.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let store = Arc::new(store);
+    Ok((Arc::clone(&store) as _, Arc::clone(&store) as _, store))
+}

@@ -1,0 +1,124 @@
+//! The parts that several roles are put together from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kurir_core::domain::{SessionId, WorkerName};
+use kurir_core::port::{Entropy, JobQueue as _, Messenger, PortError, SessionStore};
+use kurir_workers::{RelayPorts, WorkerPorts};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::backends::Backends;
+use crate::adapters::rabbitmq::RabbitMq;
+use crate::adapters::whatsapp::{Endpoint, WhatsAppMessenger, WhatsAppOptions};
+use crate::config::Config;
+use crate::gateway::{ApiKey, ApiKeys, Gateway, GatewayOptions, GatewayPorts, Probe};
+
+/// How long a probe may take; orchestrators ask with limits of a few seconds.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Which events wait for a slow reader at most.
+const EVENTS_WAITING: usize = 1024;
+
+/// The worker's name: the configured one, or the host's with a random part.
+pub(super) fn worker_name(config: &Config, entropy: &dyn Entropy) -> WorkerName {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    config.worker.name_or(host.as_deref().map(str::trim), entropy.nonce())
+}
+
+/// WhatsApp, over the process's store.
+pub(super) fn messenger(config: &Config, backends: &Backends) -> anyhow::Result<Arc<dyn Messenger>> {
+    let settings = &config.whatsapp;
+    let options = WhatsAppOptions {
+        endpoint: settings.endpoint.clone().map_or(Endpoint::WhatsApp, Endpoint::Simulator),
+        client_version: settings.client_version.map(|version| (version.0, version.1, version.2)),
+        device_name: settings.device_name.clone(),
+        prekeys: settings.prekeys as usize,
+        connect_limit: settings.connect_timeout,
+        event_capacity: EVENTS_WAITING,
+    };
+    let messenger = WhatsAppMessenger::new(options, Arc::clone(&backends.state), Arc::clone(&backends.clock))?;
+    Ok(Arc::new(messenger))
+}
+
+/// The ports of a worker.
+pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -> WorkerPorts {
+    WorkerPorts {
+        sessions: Arc::clone(&backends.sessions),
+        state: Arc::clone(&backends.state),
+        ledger: Arc::clone(&backends.ledger),
+        outbox: Arc::clone(&backends.outbox),
+        jobs: Arc::clone(&backends.jobs),
+        events: Arc::clone(&backends.event_sink),
+        leases: Arc::clone(&backends.leases),
+        members: Arc::clone(&backends.members),
+        recipients: Arc::clone(&backends.recipients),
+        messenger,
+        clock: Arc::clone(&backends.clock),
+        entropy: Arc::clone(&backends.entropy),
+    }
+}
+
+/// The ports of a relay.
+pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
+    RelayPorts {
+        outbox: Arc::clone(&backends.outbox),
+        events: Arc::clone(&backends.event_sink),
+        ledger: Arc::clone(&backends.ledger),
+        clock: Arc::clone(&backends.clock),
+    }
+}
+
+/// A gateway over the process's ports.
+pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
+    let settings = &config.gateway;
+    let tenant = settings.tenant.clone().unwrap_or_else(|| config.fleet.tenant.clone());
+    let keys = settings.api_key.iter().map(|key| ApiKey::new(key, tenant.clone())).collect();
+    let options = GatewayOptions {
+        keys: ApiKeys::new(keys),
+        default_country: config.fleet.default_country.clone(),
+        otp_ttl: settings.otp_ttl,
+        body_limit: settings.body_limit as usize,
+        request_timeout: settings.request_timeout,
+        header_timeout: settings.header_timeout,
+        max_connections: settings.max_connections as usize,
+        stop_deadline: settings.stop_deadline,
+        probes: backends.probes.clone(),
+    };
+    let ports = GatewayPorts {
+        sessions: Arc::clone(&backends.sessions),
+        ledger: Arc::clone(&backends.ledger),
+        jobs: Arc::clone(&backends.jobs),
+        clock: Arc::clone(&backends.clock),
+        entropy: Arc::clone(&backends.entropy),
+    };
+    Gateway::new(options, ports)
+}
+
+/// Serves a gateway until `stop`, and says what it had to abandon.
+pub(super) async fn serve_gateway(gateway: Gateway, listener: TcpListener, stop: CancellationToken) {
+    let abandoned = gateway.serve(listener, stop).await;
+    tracing::info!(?abandoned, "gateway stopped");
+}
+
+/// Asks the store for a session that can't be there.
+pub(super) fn store_probe(name: &'static str, sessions: Arc<dyn SessionStore>) -> Probe {
+    Probe::new(name, PROBE_LIMIT, move || {
+        let sessions = Arc::clone(&sessions);
+        async move { sessions.epoch(&nobody()?).await.map(|_| ()) }
+    })
+}
+
+/// Asks the broker whether its connections are up.
+pub(super) fn rabbit_probe(broker: Arc<RabbitMq>) -> Probe {
+    Probe::new("rabbitmq", PROBE_LIMIT, move || {
+        let broker = Arc::clone(&broker);
+        // A publish of nothing: it fails when there is no channel to publish on.
+        async move { broker.publish(Vec::new()).await.map(|_| ()) }
+    })
+}
+
+fn nobody() -> Result<SessionId, PortError> {
+    SessionId::new("readiness-probe").map_err(|_| PortError::Closed("the probe"))
+}

@@ -1,0 +1,64 @@
+//! From the configuration to the settings of the roles.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use kurir_core::domain::WorkerName;
+use kurir_core::policy::{AttemptRule, Backoff, PaceRule};
+use kurir_core::port::RecipientRule;
+use kurir_workers::{RelayOptions, WorkerOptions};
+
+use crate::config::Config;
+
+/// How many of something that is allowed `per_second` fit into a span; at least one.
+fn within(per_second: u32, span: Duration) -> usize {
+    let count = f64::from(per_second) * span.as_secs_f64();
+    // The settings bound both factors, so the product is far below 2^53; a fraction is dropped on purpose.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and small")]
+    let count = count as usize;
+    count.max(1)
+}
+
+/// The settings of a worker called `name`.
+pub fn worker(config: &Config, name: WorkerName) -> WorkerOptions {
+    let worker = &config.worker;
+    let backoff = Backoff { base: config.retry.backoff_base, max: config.retry.backoff_max };
+    let attempts = |attempts| AttemptRule { attempts, backoff };
+    WorkerOptions {
+        name,
+        capacity: NonZeroU32::new(worker.capacity).unwrap_or(NonZeroU32::MIN),
+        operator: config.fleet.tenant.clone(),
+        lease_ttl: worker.lease_ttl,
+        renew_every: worker.renew_every,
+        scan_every: worker.scan_every,
+        moves_per_scan: within(worker.move_rate, worker.scan_every),
+        takes_per_scan: within(worker.connect_rate, worker.scan_every),
+        window_otp: worker.window_otp,
+        window_bulk: worker.window_bulk,
+        ack_patience: worker.ack_patience,
+        max_wait: worker.max_wait,
+        stop_deadline: worker.stop_deadline,
+        pace: PaceRule { every: config.limits.sender.every, burst: config.limits.sender.burst },
+        recipient: RecipientRule {
+            every: config.limits.recipient.otp_every,
+            per_day: config.limits.recipient.otp_per_day,
+        },
+        check_pace: PaceRule { every: config.limits.numbers.every, burst: config.limits.numbers.burst },
+        registered_ttl: config.limits.numbers.cache_ttl,
+        unregistered_ttl: config.limits.numbers.missing_ttl,
+        retry_otp: attempts(config.retry.otp_attempts),
+        retry_bulk: attempts(config.retry.bulk_attempts),
+        default_country: config.fleet.default_country.clone(),
+        prove_tenant: worker.prove_tenant,
+    }
+}
+
+/// The settings of a relay.
+pub fn relay(config: &Config) -> RelayOptions {
+    RelayOptions {
+        sweep_every: config.relay.sweep_every,
+        age: config.relay.age,
+        batch: config.relay.batch,
+        remember: config.relay.remember,
+    }
+}

@@ -1,0 +1,34 @@
+//! `kurir sim`, and the simulator's settings.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use kurir_sim::{PhonesRule, ReceiptDelays, SimConfig};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+
+/// How long open connections may take to close.
+const STOP: Duration = Duration::from_secs(5);
+
+/// The simulator's settings of a configuration.
+pub(super) fn settings(config: &Config) -> SimConfig {
+    let simulator = &config.simulator;
+    SimConfig {
+        websocket: simulator.listen,
+        control: simulator.control,
+        phones: PhonesRule::Any { except: HashSet::new(), magic: simulator.magic_endings },
+        receipts: ReceiptDelays { delivered: simulator.delivered_after, read: simulator.read_after },
+        ..SimConfig::default()
+    }
+}
+
+/// Runs a simulator until `stop`; `started` hears where clients connect and where its page is.
+pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce(&str, &str)) -> anyhow::Result<()> {
+    let report = kurir_sim::serve(settings(&config), stop, STOP, |sim| {
+        started(&sim.ws_url(), &sim.control_url());
+    })
+    .await?;
+    tracing::info!(connections = report.connections, abandoned = report.abandoned, "simulator stopped");
+    Ok(())
+}

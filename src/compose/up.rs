@@ -1,0 +1,86 @@
+//! All in one process: simulator, worker, relay and gateway over SQLite.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use kurir_core::domain::Secret;
+use kurir_core::port::Entropy;
+use kurir_sim::{SimHandle, Simulator};
+use kurir_workers::{Relay, StopReport, Worker};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::backends::Backends;
+use super::{parts, settings, simulator};
+use crate::config::Config;
+
+/// How long each part may take to stop.
+const STOP: Duration = Duration::from_secs(10);
+
+/// A running kurir in one process.
+pub struct Embedded {
+    /// The simulated WhatsApp.
+    pub simulator: SimHandle,
+    /// Where the gateway listens: `http://127.0.0.1:PORT`.
+    pub gateway_url: String,
+    /// A key for the gateway.
+    pub api_key: Secret<String>,
+    /// The ports.
+    pub backends: Backends,
+    worker: Worker,
+    relay: Relay,
+    gateway: JoinHandle<()>,
+    stop_gateway: CancellationToken,
+}
+
+/// Starts everything. The gateway's key is the configured one, or a fresh one that only the caller knows.
+pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
+    let mut config = config.clone();
+    let stop_simulator = CancellationToken::new();
+    let simulator = Simulator::start(simulator::settings(&config), stop_simulator)
+        .await
+        .context("the simulator could not be started")?;
+    config.whatsapp.endpoint = Some(simulator.ws_url());
+    let backends = Backends::embedded(&config).await?;
+    let key = config.gateway.api_key.clone().unwrap_or_else(|| fresh_key(&*backends.entropy));
+    config.gateway.api_key = Some(key.clone());
+
+    let messenger = parts::messenger(&config, &backends)?;
+    let name = parts::worker_name(&config, &*backends.entropy);
+    let worker = Worker::start(settings::worker(&config, name), parts::worker_ports(&backends, messenger));
+    let relay = Relay::start(settings::relay(&config), parts::relay_ports(&backends));
+
+    let listen = config.gateway.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("gateway.listen: {listen} can't be listened on; is another process there? Try --set gateway.listen=127.0.0.1:0")
+    })?;
+    let gateway_url = format!("http://{}", listener.local_addr()?);
+    let stop_gateway = CancellationToken::new();
+    let serving = parts::serve_gateway(parts::gateway(&config, &backends), listener, stop_gateway.clone());
+    let gateway = tokio::spawn(serving);
+    Ok(Embedded { simulator, gateway_url, api_key: key, backends, worker, relay, gateway, stop_gateway })
+}
+
+fn fresh_key(entropy: &dyn Entropy) -> Secret<String> {
+    Secret::new(format!("kurir_{:032x}", entropy.nonce()))
+}
+
+impl Embedded {
+    /// Stops all parts, those that others need last.
+    pub async fn stop(self) -> StopReport {
+        let report = self.worker.stop().await;
+        self.stop_gateway.cancel();
+        match tokio::time::timeout(STOP, self.gateway).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the gateway's task broke"),
+            Err(_) => tracing::warn!("the gateway did not stop in time"),
+        }
+        if self.relay.stop(STOP).await.is_none() {
+            tracing::warn!("the relay did not stop in time");
+        }
+        self.simulator.stop(STOP).await;
+        self.backends.close().await;
+        report
+    }
+}

@@ -1,0 +1,40 @@
+//! The HTTP gateway.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kurir_core::domain::{Secret, TenantId};
+use serde::Deserialize;
+
+use super::read;
+
+/// `[gateway]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// Where it listens.
+    #[serde(deserialize_with = "read::address")]
+    pub listen: SocketAddr,
+    /// The key of the HTTP interface.
+    #[serde(deserialize_with = "read::maybe_secret")]
+    pub api_key: Option<Secret<String>>,
+    /// The tenant of that key; `None`: the fleet's.
+    #[serde(deserialize_with = "read::maybe_name")]
+    pub tenant: Option<TenantId>,
+    /// Deadline of a one-time password whose request names none; `None`: such a request is refused.
+    #[serde(deserialize_with = "read::maybe_span")]
+    pub otp_ttl: Option<Duration>,
+    /// Largest request body, bytes.
+    pub body_limit: u32,
+    /// How long a request may take, its body's arrival included.
+    #[serde(deserialize_with = "read::span")]
+    pub request_timeout: Duration,
+    /// How long the head of a request may take to arrive.
+    #[serde(deserialize_with = "read::span")]
+    pub header_timeout: Duration,
+    /// Connections at the same time.
+    pub max_connections: u32,
+    /// How long requests may go on after the signal to stop.
+    #[serde(deserialize_with = "read::span")]
+    pub stop_deadline: Duration,
+}

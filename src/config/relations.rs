@@ -1,0 +1,281 @@
+//! What must hold of single values and between them. Time limits that don't fit each other are the settings that hurt
+//! latest and worst (a lease that ends before its renewal, an OTP that always expires in its delay), so each relation
+//! is checked when the configuration is read.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kurir_core::domain::Keyring;
+use kurir_core::policy::DELAY_STEPS;
+use kurir_core::wire::MAX_BODY;
+
+use super::problem::Problem;
+use super::read::show_span;
+use super::{Config, logging};
+
+/// Shortest API key: 96 bits in hexadecimal digits and then some.
+const MIN_API_KEY: usize = 20;
+
+/// What was found so far.
+pub(super) struct Findings(pub Vec<Problem>);
+
+impl Findings {
+    /// Unless `holds`, notes a problem with `key`.
+    pub fn want(&mut self, holds: bool, key: &str, value: impl Into<String>, advice: impl Into<String>) {
+        if !holds {
+            let problem =
+                Problem { key: key.to_owned(), value: Some(value.into()), origin: None, advice: advice.into() };
+            self.0.push(problem);
+        }
+    }
+
+    fn span(&mut self, holds: bool, key: &str, span: Duration, advice: String) {
+        self.want(holds, key, format!("{:?}", show_span(span)), advice);
+    }
+
+    fn between(&mut self, key: &str, span: Duration, least: Duration, most: Duration) {
+        let advice = format!("must be from {} to {}", show_span(least), show_span(most));
+        self.span((least..=most).contains(&span), key, span, advice);
+    }
+
+    fn count(&mut self, key: &str, value: u32, least: u32, most: u32) {
+        self.want((least..=most).contains(&value), key, value.to_string(), format!("must be from {least} to {most}"));
+    }
+}
+
+impl Config {
+    /// Everything that does not hold; nothing when the configuration can be used. What a role needs beyond that is
+    /// told by [`Config::require_for`].
+    pub fn validate(&self) -> Vec<Problem> {
+        let mut found = Findings(Vec::new());
+        self.check_fleet(&mut found);
+        self.check_stores(&mut found);
+        self.check_worker(&mut found);
+        self.check_limits(&mut found);
+        self.check_relay(&mut found);
+        self.check_gateway(&mut found);
+        self.check_whatsapp(&mut found);
+        if let Err(advice) = logging::check_filter(&self.log.filter) {
+            found.want(false, "log.filter", format!("{:?}", self.log.filter), advice);
+        }
+        found.0
+    }
+
+    fn check_fleet(&self, found: &mut Findings) {
+        if let Some(code) = &self.fleet.default_country {
+            let fits =
+                (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit()) && !code.starts_with('0');
+            let advice = "must be a country code of 1 to 3 digits without + or 0 before it, like \"62\"";
+            found.want(fits, "fleet.default_country", format!("{code:?}"), advice);
+        }
+    }
+
+    fn check_stores(&self, found: &mut Findings) {
+        if let Some(keys) = &self.store.encryption_keys
+            && let Err(error) = Keyring::parse(keys.expose())
+        {
+            found.want(false, "store.encryption_keys", "[secret]", error.to_string());
+        }
+        let urls = [
+            ("postgres.url", &self.postgres.url, ["postgres://", "postgresql://"]),
+            ("rabbitmq.url", &self.rabbitmq.url, ["amqp://", "amqps://"]),
+            ("redis.url", &self.redis.url, ["redis://", "rediss://"]),
+        ];
+        for (key, url, schemes) in urls {
+            let fits = url.as_ref().is_none_or(|url| schemes.iter().any(|scheme| url.expose().starts_with(scheme)));
+            found.want(fits, key, "[secret]", format!("must start with {} or {}", schemes[0], schemes[1]));
+        }
+        found.count("postgres.max_connections", self.postgres.max_connections, 2, 1000);
+        let (short, long) = (Duration::from_millis(100), Duration::from_mins(5));
+        found.between("postgres.acquire_timeout", self.postgres.acquire_timeout, short, long);
+        found.between("postgres.statement_timeout", self.postgres.statement_timeout, short, long);
+        let empty = self.sqlite.path.as_os_str().is_empty();
+        found.want(!empty, "sqlite.path", "\"\"", "must name a file, like \"kurir-data/kurir.db\"");
+        found.between("sqlite.busy_timeout", self.sqlite.busy_timeout, short, long);
+        found.between("rabbitmq.connect_timeout", self.rabbitmq.connect_timeout, short, long);
+        found.between("rabbitmq.publish_timeout", self.rabbitmq.publish_timeout, short, long);
+        found.between("rabbitmq.reconnect_max", self.rabbitmq.reconnect_max, short, long);
+        let heartbeat = self.rabbitmq.heartbeat;
+        let whole = heartbeat.subsec_nanos() == 0 && (1..=600).contains(&heartbeat.as_secs());
+        found.span(whole, "rabbitmq.heartbeat", heartbeat, "must be whole seconds, from 1s to 10m".to_owned());
+        found.count("redis.pool", self.redis.pool, 1, 1000);
+        found.between("redis.connect_timeout", self.redis.connect_timeout, short, long);
+        found.between("redis.timeout", self.redis.timeout, Duration::from_millis(10), long);
+        let prefix = &self.redis.prefix;
+        let fits = !prefix.is_empty() && prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+        let advice = "must consist of letters, digits and - _ . : and not be empty";
+        found.want(fits, "redis.prefix", format!("{prefix:?}"), advice);
+    }
+
+    fn check_worker(&self, found: &mut Findings) {
+        let worker = &self.worker;
+        found.count("worker.capacity", worker.capacity, 1, 100_000);
+        found.count("worker.move_rate", worker.move_rate, 1, 10_000);
+        found.count("worker.connect_rate", worker.connect_rate, 1, 10_000);
+        found.count("worker.window_otp", worker.window_otp.into(), 1, 1000);
+        found.count("worker.window_bulk", worker.window_bulk.into(), 1, 1000);
+        let (short, hour) = (Duration::from_millis(100), Duration::from_hours(1));
+        found.between("worker.scan_every", worker.scan_every, short, hour);
+        found.between("worker.ack_patience", worker.ack_patience, short, Duration::from_mins(5));
+        found.between("worker.max_wait", worker.max_wait, Duration::ZERO, Duration::from_mins(5));
+        let renew = worker.renew_every;
+        let advice = format!(
+            "must be at least three times worker.renew_every ({}), so that two renewals may fail",
+            show_span(renew)
+        );
+        found.span(worker.lease_ttl >= renew.saturating_mul(3), "worker.lease_ttl", worker.lease_ttl, advice);
+        let advice = format!(
+            "must be longer than redis.timeout ({}), or renewals overtake each other",
+            show_span(self.redis.timeout)
+        );
+        found.span(renew > self.redis.timeout, "worker.renew_every", renew, advice);
+        let stop = worker.stop_deadline;
+        let advice = format!(
+            "must be shorter than worker.lease_ttl ({}), or a worker that hangs while it stops keeps sessions beyond its lease",
+            show_span(worker.lease_ttl)
+        );
+        found.span(stop < worker.lease_ttl, "worker.stop_deadline", stop, advice);
+        let needed = worker.ack_patience.saturating_add(self.rabbitmq.publish_timeout);
+        let advice = format!(
+            "must be at least {}, worker.ack_patience and rabbitmq.publish_timeout together: a stop waits for WhatsApp's \
+             answer and for the events that tell of it",
+            show_span(needed)
+        );
+        found.span(stop >= needed, "worker.stop_deadline", stop, advice);
+        let advice = format!(
+            "must be shorter than worker.lease_ttl ({}), or waiting jobs outlive their session's lease",
+            show_span(worker.lease_ttl)
+        );
+        found.span(worker.max_wait < worker.lease_ttl, "worker.max_wait", worker.max_wait, advice);
+    }
+
+    fn check_limits(&self, found: &mut Findings) {
+        let longest = DELAY_STEPS[DELAY_STEPS.len() - 1];
+        let limits = &self.limits;
+        for (key, every, burst) in [
+            ("limits.sender", limits.sender.every, limits.sender.burst),
+            ("limits.numbers", limits.numbers.every, limits.numbers.burst),
+        ] {
+            found.between(&format!("{key}.every"), every, Duration::ZERO, Duration::from_hours(1));
+            found.count(&format!("{key}.burst"), burst.get(), 1, 10_000);
+        }
+        let otp_every = limits.recipient.otp_every;
+        let advice = format!("must not be longer than the longest delay, {}", show_span(longest));
+        found.span(otp_every <= longest, "limits.recipient.otp_every", otp_every, advice);
+        let day = Duration::from_hours(24);
+        let most = otp_every.saturating_mul(limits.recipient.otp_per_day);
+        let advice = format!(
+            "can't be reached: one every {} (limits.recipient.otp_every) makes less in 24 hours; lower it, or 0 for no such limit",
+            show_span(otp_every)
+        );
+        found.want(most <= day, "limits.recipient.otp_per_day", limits.recipient.otp_per_day.to_string(), advice);
+        let month = Duration::from_hours(24 * 31);
+        found.between("limits.numbers.cache_ttl", limits.numbers.cache_ttl, Duration::ZERO, month);
+        found.between("limits.numbers.missing_ttl", limits.numbers.missing_ttl, Duration::ZERO, month);
+        let retry = &self.retry;
+        found.count("retry.otp_attempts", retry.otp_attempts, 1, 100);
+        found.count("retry.bulk_attempts", retry.bulk_attempts, 1, 100);
+        let base = retry.backoff_base;
+        found.between("retry.backoff_base", base, Duration::from_millis(100), longest);
+        let advice = format!(
+            "must be from retry.backoff_base ({}) to the longest delay, {}",
+            show_span(base),
+            show_span(longest)
+        );
+        let fits = (base..=longest).contains(&retry.backoff_max);
+        found.span(fits, "retry.backoff_max", retry.backoff_max, advice);
+    }
+
+    fn check_relay(&self, found: &mut Findings) {
+        let relay = &self.relay;
+        found.count("relay.batch", relay.batch, 1, 10_000);
+        found.between("relay.sweep_every", relay.sweep_every, Duration::from_millis(100), Duration::from_hours(1));
+        let advice = format!(
+            "must be longer than rabbitmq.publish_timeout ({}), or the relay publishes what its worker is still publishing",
+            show_span(self.rabbitmq.publish_timeout)
+        );
+        found.span(relay.age > self.rabbitmq.publish_timeout, "relay.age", relay.age, advice);
+    }
+
+    fn check_gateway(&self, found: &mut Findings) {
+        let gateway = &self.gateway;
+        if let Some(key) = &gateway.api_key {
+            let length = key.expose().len();
+            let fits = length >= MIN_API_KEY && key.expose().bytes().all(|b| b.is_ascii_graphic());
+            let advice = format!(
+                "must have at least {MIN_API_KEY} visible ASCII characters (it has {length}); make one with: openssl rand -hex 24"
+            );
+            found.want(fits, "gateway.api_key", "[secret]", advice);
+        }
+        let most = u32::try_from(MAX_BODY).unwrap_or(u32::MAX);
+        found.count("gateway.body_limit", gateway.body_limit, 1024, most);
+        found.count("gateway.max_connections", gateway.max_connections, 1, 100_000);
+        let minute = Duration::from_mins(1);
+        found.between("gateway.header_timeout", gateway.header_timeout, Duration::from_millis(100), minute);
+        let request = gateway.request_timeout;
+        let needed = self.rabbitmq.publish_timeout.saturating_add(self.postgres.acquire_timeout);
+        let advice = format!(
+            "must be longer than {}, rabbitmq.publish_timeout and postgres.acquire_timeout together, or a caller never \
+             learns what became of a job that was slow",
+            show_span(needed)
+        );
+        found.span(request > needed, "gateway.request_timeout", request, advice);
+        let advice = format!(
+            "must be at least gateway.request_timeout ({}), or a stop cuts requests that would have ended",
+            show_span(request)
+        );
+        found.span(gateway.stop_deadline >= request, "gateway.stop_deadline", gateway.stop_deadline, advice);
+        if let Some(ttl) = gateway.otp_ttl {
+            let first_retry = self.worker.ack_patience.saturating_add(self.retry.backoff_base);
+            let every = self.limits.recipient.otp_every;
+            let advice = format!(
+                "must be longer than limits.recipient.otp_every ({}), or an OTP that the limit delays has always expired \
+                 when its turn comes",
+                show_span(every)
+            );
+            found.span(ttl > every, "gateway.otp_ttl", ttl, advice);
+            let advice = format!(
+                "must be longer than {}, worker.ack_patience and retry.backoff_base together, or no OTP is ever retried",
+                show_span(first_retry)
+            );
+            found.span(ttl > first_retry, "gateway.otp_ttl", ttl, advice);
+        }
+    }
+
+    fn check_whatsapp(&self, found: &mut Findings) {
+        let whatsapp = &self.whatsapp;
+        if let Some(endpoint) = &whatsapp.endpoint {
+            let url = endpoint.starts_with("ws://") || endpoint.starts_with("wss://");
+            let advice = "must start with ws:// or wss://";
+            found.want(url, "whatsapp.endpoint", format!("{endpoint:?}"), advice);
+        }
+        // 812 is what WhatsApp Web itself uploads.
+        found.count("whatsapp.prekeys", whatsapp.prekeys, 10, 812);
+        let (second, minutes) = (Duration::from_secs(1), Duration::from_mins(10));
+        found.between("whatsapp.connect_timeout", whatsapp.connect_timeout, second, minutes);
+        found.between("whatsapp.reconnect_max", whatsapp.reconnect_max, second, Duration::from_hours(1));
+        let name = &whatsapp.device_name;
+        let fits = (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        found.want(fits, "whatsapp.device_name", format!("{name:?}"), "must have 1 to 64 visible characters");
+        let simulator = &self.simulator;
+        for (key, address) in [("simulator.listen", simulator.listen), ("simulator.control", simulator.control)] {
+            found.want(
+                is_loopback(address),
+                key,
+                format!("\"{address}\""),
+                "must be a loopback address, like 127.0.0.1",
+            );
+        }
+        let same = simulator.listen == simulator.control && simulator.listen.port() != 0;
+        let advice = "must differ from simulator.listen";
+        found.want(!same, "simulator.control", format!("\"{}\"", simulator.control), advice);
+        if let (Some(delivered), Some(read)) = (simulator.delivered_after, simulator.read_after) {
+            let advice = format!("must not be shorter than simulator.delivered_after ({})", show_span(delivered));
+            found.span(read >= delivered, "simulator.read_after", read, advice);
+        }
+    }
+}
+
+fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().is_loopback()
+}

@@ -1,0 +1,96 @@
+//! Request bodies: JSON, of a bounded size, with errors that name the field and repeat no value.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+
+/// Reads a JSON body of at most `limit` bytes.
+pub(super) async fn read<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, ApiError> {
+    let (parts, body) = request.into_parts();
+    if !is_json(&parts.headers) {
+        let message = "the body must be JSON, with the header `Content-Type: application/json`";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message));
+    }
+    parse(&collect(&parts.headers, body, limit).await?)
+}
+
+/// Reads a JSON body that may be absent altogether.
+pub(super) async fn read_or_default<T: DeserializeOwned + Default>(
+    request: Request,
+    limit: usize,
+) -> Result<T, ApiError> {
+    let absent = !request.headers().contains_key(header::CONTENT_TYPE)
+        && !request.headers().contains_key(header::TRANSFER_ENCODING)
+        && request.headers().get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
+    if absent { Ok(T::default()) } else { read(request, limit).await }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<axum::body::Bytes, ApiError> {
+    let too_large = || {
+        let message = format!("a body has at most {limit} bytes");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+    };
+    // Refused before it is read, where the caller says how long it is.
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > u64::try_from(limit).unwrap_or(u64::MAX)) {
+        return Err(too_large());
+    }
+    match to_bytes(body, limit).await {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if is_length_limit(&error) => Err(too_large()),
+        Err(_) => Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_body", "the body ended before its time")),
+    }
+}
+
+/// `to_bytes` wraps what went wrong; one of its sources tells that the limit was reached.
+fn is_length_limit(error: &axum::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        // The type belongs to a package that axum does not export, so it is known by its words.
+        if error.to_string() == "length limit exceeded" {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| describe(&error))?;
+    reader.end().map_err(|_| bad_json("something follows the JSON object".to_owned()))?;
+    Ok(value)
+}
+
+fn bad_json(message: String) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "bad_json", message)
+}
+
+/// Says where and what without repeating a value, which serde's own words do.
+fn describe(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let inner = error.inner();
+    if !inner.is_data() {
+        return bad_json(format!("not JSON at line {}, column {}", inner.line(), inner.column()));
+    }
+    let text = inner.to_string();
+    let bad = |message: &str| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", message);
+    let path = error.path().to_string();
+    let at = |path: String, answer: ApiError| if path == "." { answer } else { answer.field(path) };
+    // These name only fields and kinds of ours.
+    if let Some(name) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        let place = if path == "." { name.to_owned() } else { format!("{path}.{name}") };
+        return bad("missing").field(place);
+    }
+    if text.starts_with("unknown field") {
+        return at(path, bad("no such field"));
+    }
+    at(path, bad("wrong type or value"))
+}

@@ -1,0 +1,142 @@
+//! Errors as callers see them: one shape, whatever went wrong.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kurir_core::domain::FailReason;
+use serde::Serialize;
+
+use super::sessions::SessionView;
+use crate::gateway::usecase::UseCaseError;
+
+/// Seconds after which to ask again: for a QR code that is to come, and for a system that did not answer.
+const SOON: &str = "2";
+const LATER: &str = "5";
+
+/// An error answer.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub message: String,
+    pub field: Option<String>,
+    pub state: Option<&'static str>,
+    pub retry_after: Option<&'static str>,
+    /// What exists already, beside the error.
+    pub session: Option<Box<SessionView>>,
+}
+
+#[derive(Serialize)]
+struct Shape<'a> {
+    error: Inner<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<Box<SessionView>>,
+}
+
+#[derive(Serialize)]
+struct Inner<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'a str>,
+}
+
+impl ApiError {
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { status, code, message, field: None, state: None, retry_after: None, session: None }
+    }
+
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    pub const fn retry_later(mut self) -> Self {
+        self.retry_after = Some(LATER);
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let inner = Inner { code: self.code, message: &self.message, field: self.field.as_deref(), state: self.state };
+        let mut response = (self.status, Json(Shape { error: inner, session: self.session })).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<UseCaseError> for ApiError {
+    fn from(error: UseCaseError) -> Self {
+        let message = error.to_string();
+        let plain = |status, code| Self::new(status, code, message.clone());
+        match error {
+            UseCaseError::Field { field, reason, .. } => {
+                plain(StatusCode::UNPROCESSABLE_ENTITY, reason.as_str()).field(field)
+            }
+            UseCaseError::NotFound { field, .. } => {
+                let mut answer = plain(StatusCode::NOT_FOUND, "not_found");
+                answer.field = field.map(str::to_owned);
+                answer
+            }
+            UseCaseError::SessionExists(record) => {
+                let mut answer = plain(StatusCode::CONFLICT, "session_exists").field("id");
+                answer.state = Some(record.status.state.as_str());
+                answer.session = Some(Box::new(SessionView::of(&record)));
+                answer
+            }
+            UseCaseError::SessionIdTaken => plain(StatusCode::CONFLICT, "session_id_taken").field("id"),
+            UseCaseError::SessionDeleted => plain(StatusCode::CONFLICT, "session_deleted").field("session"),
+            UseCaseError::IdReused => plain(StatusCode::CONFLICT, "id_reused").field("id"),
+            UseCaseError::NoQr { state, soon, .. } => {
+                let mut answer = plain(StatusCode::NOT_FOUND, "no_qr");
+                answer.state = Some(state.as_str());
+                answer.retry_after = soon.then_some(SOON);
+                answer
+            }
+            UseCaseError::NotQueued => plain(StatusCode::SERVICE_UNAVAILABLE, "not_queued").retry_later(),
+            UseCaseError::Unsettled => plain(StatusCode::SERVICE_UNAVAILABLE, "unsettled").retry_later(),
+            UseCaseError::NotDeclared => plain(StatusCode::SERVICE_UNAVAILABLE, "not_declared").retry_later(),
+            UseCaseError::NoQueue { state } => {
+                let mut answer = plain(StatusCode::NOT_FOUND, "no_queue").field("session");
+                answer.state = Some(state.as_str());
+                answer
+            }
+            UseCaseError::TooLarge => {
+                plain(StatusCode::PAYLOAD_TOO_LARGE, FailReason::BodyTooLarge.as_str()).field("content")
+            }
+            UseCaseError::Draw(error) => {
+                tracing::error!(%error, "a QR code could not be drawn");
+                plain(StatusCode::INTERNAL_SERVER_ERROR, "internal")
+            }
+            UseCaseError::Port(error) => {
+                // Which system it was is the operator's business; the caller learns whether asking again may help.
+                tracing::warn!(error = error.chain(), "a request failed");
+                if error.is_transient() {
+                    let message = "a system that the gateway depends on did not answer";
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).retry_later()
+                } else {
+                    Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request could not be carried out")
+                }
+            }
+        }
+    }
+}
+
+/// No route of this path.
+pub(super) async fn no_such_path() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "no_such_path", "there is nothing at this path")
+}
+
+/// A route of this path, but not for this method; the allowed ones stand in `Allow`.
+pub(super) async fn wrong_method() -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "this path does not take this method; see Allow")
+}

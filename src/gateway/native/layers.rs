@@ -1,0 +1,65 @@
+//! What is done around every request.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use tracing::Instrument as _;
+
+use super::App;
+use super::error::ApiError;
+
+/// The header with a request's id: the caller's own, or one of ours.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest id that is taken from a caller.
+const MAX_ID: usize = 64;
+
+/// Gives the request an id and a span, and repeats the id in the answer.
+pub(super) async fn request_id(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| fits(id));
+    let id = given.map_or_else(|| format!("{:032x}", app.entropy.nonce()), str::to_owned);
+    // The query may hold anything, so it is not logged.
+    let span = tracing::info_span!(
+        "request",
+        request = %id,
+        method = %request.method(),
+        path = request.uri().path(),
+        tenant = tracing::field::Empty
+    );
+    let mut response = async {
+        let response = next.run(request).await;
+        tracing::debug!(status = response.status().as_u16(), "answered");
+        response
+    }
+    .instrument(span)
+    .await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn fits(id: &str) -> bool {
+    (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+}
+
+/// Answers belong to one caller and one moment; a QR code above all.
+pub(super) async fn never_cached(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Cuts a request off that takes too long, its body's arrival included.
+pub(super) async fn time_limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(app.request_timeout, next.run(request)).await;
+    answered.unwrap_or_else(|_| {
+        let message =
+            "the request took too long; what became of it is not known. Repeating it with the same id is safe";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", message).retry_later().into_response()
+    })
+}

@@ -1,0 +1,111 @@
+//! Connections: how many, how long, and how they end.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long to wait after an accept that failed, which is mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// What bounds the server.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub header_timeout: Duration,
+    pub max_connections: usize,
+    pub stop_deadline: Duration,
+}
+
+/// What a stop had to cut off at its deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Abandoned {
+    /// Connections with a request that had not ended.
+    pub connections: usize,
+    /// Pieces of work that had not ended though their callers may have gone.
+    pub tasks: usize,
+}
+
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    tasks: TaskTracker,
+    limits: Limits,
+    stop: CancellationToken,
+) -> Abandoned {
+    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let mut connections = JoinSet::new();
+    loop {
+        // A free slot first: what can't be served waits in the system's own queue.
+        let slot = tokio::select! {
+            () = stop.cancelled() => break,
+            Ok(slot) = Arc::clone(&slots).acquire_owned() => slot,
+            Some(_) = connections.join_next() => continue,
+        };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let (router, stop) = (router.clone(), stop.clone());
+                connections.spawn(async move {
+                    drive(stream, router, limits.header_timeout, stop).await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                }
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    tasks.close();
+    let ended = async {
+        while connections.join_next().await.is_some() {}
+        tasks.wait().await;
+    };
+    if tokio::time::timeout(limits.stop_deadline, ended).await.is_ok() {
+        return Abandoned::default();
+    }
+    let abandoned = Abandoned { connections: connections.len(), tasks: tasks.len() };
+    connections.shutdown().await;
+    tracing::warn!(connections = abandoned.connections, tasks = abandoned.tasks, "requests were cut off by the stop");
+    abandoned
+}
+
+async fn drive(stream: TcpStream, router: axum::Router, header_timeout: Duration, stop: CancellationToken) {
+    // Answers are small; they must not wait for the caller's acknowledgement of the previous one.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection ended at once");
+        return;
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended with an error");
+    }
+}

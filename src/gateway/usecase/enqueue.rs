@@ -1,0 +1,218 @@
+//! Enqueueing a message.
+//!
+//! Two places must agree, the ledger and the queue, and either may fail between. The order is: ledger (`queued`, with its
+//! event), then queue, then answer. What can happen, and why nothing stays queued for ever or is sent twice:
+//!
+//! | what happens | what is done |
+//! |---|---|
+//! | the ledger does not answer | nothing was published; the caller hears 503 and sends the same id again |
+//! | no such queue | the queues are declared (the session may be half created) and the job is published once more; if there is still none, the entry becomes `failed` and the caller hears 404 |
+//! | the queue does not answer | it may have taken the job or not. The entry becomes `failed` (`cancelled`), and a worker that gets the job nevertheless finds that and drops it. If a worker was faster, the entry has moved on, and the job is plainly queued |
+//! | …and the ledger does not answer any more either | the caller hears that nothing is known and sends the same id again |
+//! | the gateway dies between ledger and queue | the same id again: an entry that is still `queued` is published again. Without that it ends when its deadline has passed and somebody looks (`messages`) |
+//! | the caller hangs up or loses patience | the work goes on to its end in a task of its own |
+//!
+//! A job that is published twice stands in the queue twice and is sent once, because a worker moves the ledger's entry
+//! by compare-and-set before it sends.
+
+use std::collections::BTreeMap;
+
+use kurir_core::domain::{
+    FailReason, Job, JobId, Lane, LedgerEntry, MessageState, SessionId, Target, TenantId, Timestamp, Wanted,
+};
+use kurir_core::port::{Enqueued, JobHeaders, LedgerWrite, PublishJob, Written};
+use kurir_core::wire::{ContentV1, JOB_KIND, JobV1, MAX_BODY, MessageDataV1};
+use uuid::Uuid;
+
+use super::{UseCaseError, UseCases};
+
+/// Longest time to live that a caller may ask for.
+const MAX_TTL: u32 = 30 * 24 * 3600;
+
+/// A message to enqueue.
+#[derive(Clone, Debug)]
+pub struct Enqueue {
+    /// The caller's id of it; the same id again is the same message.
+    pub id: Option<JobId>,
+    /// The session that is to send it.
+    pub session: String,
+    /// The recipient's number as the caller writes it.
+    pub to: String,
+    /// The lane; without one, otp for a one-time password and bulk for everything else.
+    pub lane: Option<Lane>,
+    /// What it says.
+    pub content: ContentV1,
+    /// Its deadline, RFC 3339.
+    pub expires_at: Option<String>,
+    /// Its deadline, in seconds from now; not beside `expires_at`.
+    pub ttl: Option<u32>,
+    /// The caller's own words.
+    pub metadata: BTreeMap<String, String>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+}
+
+/// What became of a message to enqueue.
+#[derive(Clone, Debug)]
+pub enum Receipt {
+    /// It is in the queue.
+    Accepted(LedgerEntry),
+    /// It was accepted before, under the same id.
+    Known(LedgerEntry),
+}
+
+impl UseCases {
+    /// Enqueues a message. Must not be dropped halfway: run it in a task of its own.
+    pub async fn enqueue(&self, tenant: &TenantId, request: Enqueue) -> Result<Receipt, UseCaseError> {
+        let now = self.ports.clock.now();
+        let traceparent = request.traceparent.clone();
+        let wire = self.wire(tenant, request, now)?;
+        let body = serde_json::to_vec(&wire).map_err(|error| UseCaseError::field("content", error.to_string()))?;
+        if body.len() > MAX_BODY {
+            return Err(UseCaseError::TooLarge);
+        }
+        let job = wire.into_job(self.default_country.as_deref()).map_err(|(reason, detail)| bad(reason, &detail))?;
+        let Target::Session(session) = job.target.clone() else {
+            return Err(UseCaseError::field("session", "a session is needed"));
+        };
+        let record = self.own_session(tenant, &session).await.map_err(|error| match error {
+            UseCaseError::NotFound { what, .. } => UseCaseError::NotFound { what, field: Some("session") },
+            other => other,
+        })?;
+        if record.wanted == Wanted::Deleted {
+            return Err(UseCaseError::SessionDeleted);
+        }
+        if job.expired(now) && self.entry(&job.key()).await?.is_none() {
+            return Err(UseCaseError::field("expires_at", "lies in the past"));
+        }
+        let (entry, known) = self.enter(&job, &session, now).await?;
+        if known && entry.state != MessageState::Queued {
+            return Ok(Receipt::Known(entry));
+        }
+        let publish = PublishJob {
+            target: job.target.clone(),
+            lane: job.lane,
+            body,
+            headers: JobHeaders {
+                kind: JOB_KIND.to_owned(),
+                message_id: Some(job.id.to_string()),
+                traceparent,
+                enqueued_at: Some(now),
+                ..JobHeaders::default()
+            },
+        };
+        let entry = self.publish(entry, publish, &session).await?;
+        Ok(if known { Receipt::Known(entry) } else { Receipt::Accepted(entry) })
+    }
+
+    /// The request as a job of the contract.
+    fn wire(&self, tenant: &TenantId, request: Enqueue, now: Timestamp) -> Result<JobV1, UseCaseError> {
+        let otp = matches!(request.content, ContentV1::Otp { .. });
+        let lane = request.lane.unwrap_or(if otp { Lane::Otp } else { Lane::Bulk });
+        let ttl = match (request.ttl, &request.expires_at) {
+            (Some(_), Some(_)) => {
+                return Err(UseCaseError::field("ttl", "either ttl or expires_at is given, not both"));
+            }
+            (Some(ttl), None) if (1..=MAX_TTL).contains(&ttl) => Some(std::time::Duration::from_secs(ttl.into())),
+            (Some(_), None) => {
+                return Err(UseCaseError::field("ttl", format!("must be from 1 to {MAX_TTL} seconds")));
+            }
+            (None, None) if lane == Lane::Otp => self.otp_ttl,
+            (None, _) => None,
+        };
+        let expires_at = ttl.map(|ttl| now.plus(ttl).to_rfc3339()).or(request.expires_at);
+        Ok(JobV1 {
+            id: request.id.map_or_else(|| self.random_job_id(now), JobId::as_uuid),
+            tenant: tenant.to_string(),
+            session: Some(request.session),
+            pool: None,
+            to: request.to,
+            lane,
+            content: request.content,
+            expires_at,
+            enqueued_at: Some(now.to_rfc3339()),
+            metadata: request.metadata,
+        })
+    }
+
+    /// A UUID of version 7.
+    fn random_job_id(&self, now: Timestamp) -> Uuid {
+        let mut random = [0; 10];
+        self.ports.entropy.fill(&mut random);
+        let millis = u64::try_from(now.as_millis()).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    }
+
+    /// Writes the entry, or finds the one that is there; tells which.
+    async fn enter(&self, job: &Job, session: &SessionId, now: Timestamp) -> Result<(LedgerEntry, bool), UseCaseError> {
+        let mut entry = LedgerEntry::new(job, now);
+        let events = MessageDataV1::events(&entry, MessageState::Queued, Some(session), now);
+        let write = LedgerWrite { fence: None, entry: entry.clone(), pace: None, events };
+        if self.ports.ledger.write(vec![write]).await?.first() == Some(&Written::Done) {
+            entry.version = 1;
+            return Ok((entry, false));
+        }
+        let found = self.entry(&entry.key).await?.ok_or(UseCaseError::Unsettled)?;
+        // The ledger holds neither the number nor the text, so this is as much as can be compared.
+        if found.recipient != entry.recipient || found.session != entry.session || found.lane != entry.lane {
+            return Err(UseCaseError::IdReused);
+        }
+        Ok((found, true))
+    }
+
+    async fn publish(
+        &self,
+        entry: LedgerEntry,
+        job: PublishJob,
+        session: &SessionId,
+    ) -> Result<LedgerEntry, UseCaseError> {
+        let mut answer = self.ports.jobs.publish(vec![job.clone()]).await;
+        if matches!(answer.as_deref(), Ok([Enqueued::NoSuchTarget])) {
+            answer = match self.ports.jobs.declare(session).await {
+                Ok(()) => self.ports.jobs.publish(vec![job]).await,
+                Err(error) => Err(error),
+            };
+        }
+        match answer.as_deref() {
+            Ok([Enqueued::Accepted]) => Ok(entry),
+            Ok([Enqueued::NoSuchTarget]) => match self.end(&entry, FailReason::WrongTarget).await? {
+                (state, true) => Err(UseCaseError::NoQueue { state: state.state }),
+                (moved, false) => Ok(moved),
+            },
+            Ok(_) | Err(_) => {
+                let error = answer.err().map(|error| error.chain());
+                tracing::warn!(session = %session, job = %entry.key.job, error, "a job could not be published");
+                match self.end(&entry, FailReason::Cancelled).await? {
+                    (_, true) => Err(UseCaseError::NotQueued),
+                    (moved, false) => Ok(moved),
+                }
+            }
+        }
+    }
+
+    /// Ends an entry whose job is not in the queue, as far as the gateway knows. If a worker has got it nevertheless,
+    /// tells how far it came (`false`).
+    async fn end(&self, entry: &LedgerEntry, reason: FailReason) -> Result<(LedgerEntry, bool), UseCaseError> {
+        let unsettled = |error: &UseCaseError| {
+            tracing::warn!(job = %entry.key.job, error = %error, "a job may stay queued until its id is sent again");
+            UseCaseError::Unsettled
+        };
+        match self.advance(entry, MessageState::Failed, Some(reason)).await {
+            Ok(Some(ended)) => Ok((ended, true)),
+            Ok(None) => match self.entry(&entry.key).await {
+                Ok(Some(moved)) => Ok((moved, false)),
+                Ok(None) => Err(UseCaseError::Unsettled),
+                Err(error) => Err(unsettled(&error)),
+            },
+            Err(error) => Err(unsettled(&error)),
+        }
+    }
+}
+
+/// The contract tells a bad field as `field: what is wrong`.
+fn bad(reason: FailReason, detail: &str) -> UseCaseError {
+    const FIELDS: [&str; 6] = ["session", "to", "content", "expires_at", "metadata", "tenant"];
+    let (name, message) = detail.split_once(": ").unwrap_or(("", detail));
+    let field = FIELDS.into_iter().find(|field| *field == name).unwrap_or("content");
+    UseCaseError::Field { field, reason, message: message.to_owned() }
+}

@@ -1,0 +1,86 @@
+//! Why a use case could not be carried out.
+
+use kurir_core::domain::{FailReason, MessageState, SessionRecord, SessionState};
+use kurir_core::port::PortError;
+
+/// Why a use case could not be carried out. Messages are for callers: they hold no secret and no input.
+#[derive(Debug, thiserror::Error)]
+pub enum UseCaseError {
+    /// A field of the request is bad.
+    #[error("{message}")]
+    Field {
+        /// Which.
+        field: &'static str,
+        /// The contract's word for it.
+        reason: FailReason,
+        /// What is wrong, and what would be right.
+        message: String,
+    },
+    /// There is no such thing, or it belongs to another tenant.
+    #[error("there is no such {what}")]
+    NotFound {
+        /// `session` or `message`.
+        what: &'static str,
+        /// The field that named it, where it was not the path.
+        field: Option<&'static str>,
+    },
+    /// A session of this id exists and belongs to the caller.
+    #[error("a session of this id exists already; it is {}", .0.status.state)]
+    SessionExists(Box<SessionRecord>),
+    /// The session's id belongs to somebody else.
+    #[error("this session id is taken; choose another one, or leave it out to get one")]
+    SessionIdTaken,
+    /// The session is on its way out.
+    #[error("the session is being deleted")]
+    SessionDeleted,
+    /// The job's id was used for a different job.
+    #[error("this id was used before, for a message to another number, of another session or in another lane")]
+    IdReused,
+    /// There is no QR code to scan.
+    #[error("there is no QR code to scan: {hint}")]
+    NoQr {
+        /// Where the session stands.
+        state: SessionState,
+        /// Why, in words.
+        hint: &'static str,
+        /// Whether one is to be expected soon.
+        soon: bool,
+    },
+    /// The queue did not answer. The job was cancelled in the ledger, so that it is never sent, even if the queue has
+    /// taken it.
+    #[error(
+        "the queue did not answer; the message was cancelled and will not be sent under this id. Send it again under \
+         another id"
+    )]
+    NotQueued,
+    /// Neither the queue nor the ledger answered, or the ledger can't say what became of the job.
+    #[error(
+        "it is not known whether the message was queued. Send the same request with this id again: it is sent once"
+    )]
+    Unsettled,
+    /// The session has no queue, and none could be made.
+    #[error("the session has no queue; it may have been deleted in this moment")]
+    NoQueue {
+        /// Where the message stands now.
+        state: MessageState,
+    },
+    /// A session was stored, and its queues could not be declared.
+    #[error("the session was created, but the queue did not answer; send the same request again")]
+    NotDeclared,
+    /// The job is larger than a queue takes.
+    #[error("the message is too large")]
+    TooLarge,
+    /// A drawing failed.
+    #[error("the QR code can't be drawn")]
+    Draw(#[from] kurir_core::domain::QrError),
+    /// A port failed.
+    #[error("{0}")]
+    Port(#[from] PortError),
+}
+
+impl UseCaseError {
+    /// A bad field.
+    pub(super) fn field(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Field { field, reason: FailReason::BadField, message: message.into() }
+    }
+}

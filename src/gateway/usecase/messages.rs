@@ -1,0 +1,52 @@
+//! Looking at a message.
+
+use kurir_core::domain::{JobId, JobKey, LedgerEntry, MessageState, TenantId};
+use kurir_core::port::{LedgerWrite, Written};
+use kurir_core::wire::MessageDataV1;
+
+use super::{UseCaseError, UseCases};
+
+impl UseCases {
+    /// What the ledger knows of a message.
+    ///
+    /// One that is still queued after its deadline is ended here: no worker would send it any more, and none may ever
+    /// see it, if the gateway died between its entry in the ledger and its way into the queue.
+    pub async fn message(&self, tenant: &TenantId, job: JobId) -> Result<LedgerEntry, UseCaseError> {
+        let key = JobKey::new(tenant.clone(), job);
+        let entry = self.entry(&key).await?.ok_or(UseCaseError::NotFound { what: "message", field: None })?;
+        let now = self.ports.clock.now();
+        let late = entry.state == MessageState::Queued && entry.expires_at.is_some_and(|deadline| now >= deadline);
+        if !late {
+            return Ok(entry);
+        }
+        match self.advance(&entry, MessageState::Expired, None).await? {
+            Some(expired) => Ok(expired),
+            None => self.entry(&key).await?.ok_or(UseCaseError::NotFound { what: "message", field: None }),
+        }
+    }
+
+    pub(super) async fn entry(&self, key: &JobKey) -> Result<Option<LedgerEntry>, UseCaseError> {
+        Ok(self.ports.ledger.get(std::slice::from_ref(key)).await?.pop().flatten())
+    }
+
+    /// Moves an entry that no worker has touched; `None`: somebody has.
+    pub(super) async fn advance(
+        &self,
+        entry: &LedgerEntry,
+        next: MessageState,
+        reason: Option<kurir_core::domain::FailReason>,
+    ) -> Result<Option<LedgerEntry>, UseCaseError> {
+        let now = self.ports.clock.now();
+        let Ok(mut moved) = entry.advance(next, now) else { return Ok(None) };
+        moved.reason = reason;
+        let events = MessageDataV1::events(&moved, entry.state, moved.session.as_ref(), now);
+        let write = LedgerWrite { fence: None, entry: moved.clone(), pace: None, events };
+        match self.ports.ledger.write(vec![write]).await?.first() {
+            Some(Written::Done) => {
+                moved.version += 1;
+                Ok(Some(moved))
+            }
+            _ => Ok(None),
+        }
+    }
+}

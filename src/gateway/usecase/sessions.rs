@@ -1,0 +1,127 @@
+//! Sessions: create, look at, scan, delete.
+
+use kurir_core::domain::{
+    Epoch, EventKind, QrCode, SessionId, SessionRecord, SessionState, SessionStatus, TenantId, Wanted,
+};
+use kurir_core::port::{Created, NewSession};
+use kurir_core::wire::SessionDataV1;
+
+use super::{UseCaseError, UseCases};
+
+/// One page of sessions.
+#[derive(Debug)]
+pub struct SessionPage {
+    /// Ordered by id.
+    pub sessions: Vec<SessionRecord>,
+    /// Where the next page begins, if there is one: the id to pass as `after`.
+    pub next: Option<SessionId>,
+}
+
+impl UseCases {
+    /// Creates a session with its queues. Without an id it gets a random one.
+    ///
+    /// First the record, then the queues: a queue without a session would stay for ever, while a session without queues
+    /// is healed by the same request again, by the first message for it, or by the worker that takes it.
+    pub async fn create_session(&self, tenant: &TenantId, id: Option<String>) -> Result<SessionRecord, UseCaseError> {
+        let id = match id {
+            Some(id) => SessionId::new(id).map_err(|error| UseCaseError::field("id", error.to_string()))?,
+            None => self.random_session_id()?,
+        };
+        let at = self.ports.clock.now();
+        let event = SessionDataV1::event(
+            EventKind::SessionCreated,
+            tenant,
+            &id,
+            &SessionStatus::created(at),
+            // A session that is created anew after its deletion is another fact with another event.
+            (Epoch(0), u64::try_from(at.as_millis()).unwrap_or(0)),
+            at,
+        )?;
+        let new = NewSession { id: id.clone(), tenant: tenant.clone(), at, events: vec![event] };
+        let created = self.ports.sessions.create(new).await?;
+        let record = match &created {
+            Created::New(record) | Created::Exists(record) => record,
+        };
+        if record.tenant != *tenant {
+            return Err(UseCaseError::SessionIdTaken);
+        }
+        if record.wanted != Wanted::Deleted
+            && let Err(error) = self.ports.jobs.declare(&id).await
+        {
+            tracing::warn!(session = %id, error = error.chain(), "the queues of a new session could not be declared");
+            return Err(UseCaseError::NotDeclared);
+        }
+        match created {
+            Created::New(record) => {
+                tracing::info!(session = %id, %tenant, "session created");
+                Ok(record)
+            }
+            Created::Exists(record) => Err(UseCaseError::SessionExists(Box::new(record))),
+        }
+    }
+
+    fn random_session_id(&self) -> Result<SessionId, UseCaseError> {
+        // 80 bits: ids never meet, and stay short enough to be read out.
+        let nonce = self.ports.entropy.nonce() >> 48;
+        SessionId::new(format!("s{nonce:020x}")).map_err(|error| UseCaseError::field("id", error.to_string()))
+    }
+
+    /// One session.
+    pub async fn session(&self, tenant: &TenantId, id: &SessionId) -> Result<SessionRecord, UseCaseError> {
+        self.own_session(tenant, id).await
+    }
+
+    /// The tenant's sessions after `after`, at most `limit`.
+    pub async fn sessions(
+        &self,
+        tenant: &TenantId,
+        after: Option<&SessionId>,
+        limit: u32,
+    ) -> Result<SessionPage, UseCaseError> {
+        // One more than asked for tells whether there is another page.
+        let mut sessions = self.ports.sessions.list(Some(tenant), after, limit.saturating_add(1)).await?;
+        let more = u32::try_from(sessions.len()).is_ok_and(|found| found > limit);
+        sessions.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let next = sessions.last().filter(|_| more).map(|record| record.id.clone());
+        Ok(SessionPage { sessions, next })
+    }
+
+    /// The QR code that waits to be scanned. Asking for one after a round went by unscanned starts the next round.
+    pub async fn qr(&self, tenant: &TenantId, id: &SessionId) -> Result<QrCode, UseCaseError> {
+        let record = self.own_session(tenant, id).await?;
+        let state = record.status.state;
+        let none = |hint, soon| Err(UseCaseError::NoQr { state, hint, soon });
+        match record.wanted {
+            Wanted::Deleted => return none("the session is being deleted", false),
+            Wanted::Stopped => return none("the session is stopped", false),
+            Wanted::Running => {}
+        }
+        match state {
+            SessionState::AwaitingScan => match record.status.qr {
+                Some(qr) if qr.expires_at > self.ports.clock.now() => Ok(qr),
+                _ => none("the last one has ended, the next one follows", true),
+            },
+            SessionState::Created => none("no worker has connected the session yet", true),
+            SessionState::ScanTimedOut | SessionState::LoggedOut => {
+                self.ports.sessions.want(id, Wanted::Running).await?;
+                none("a new round of codes was asked for", true)
+            }
+            SessionState::Paired | SessionState::Connected | SessionState::Disconnected => {
+                none("the session is linked already", false)
+            }
+            SessionState::Banned => none("WhatsApp bans the account", false),
+            SessionState::Outdated => none("WhatsApp refuses this version of the client", false),
+        }
+    }
+
+    /// Says that the session is to be logged out and removed; its owner does it.
+    pub async fn delete_session(&self, tenant: &TenantId, id: &SessionId) -> Result<SessionRecord, UseCaseError> {
+        let mut record = self.own_session(tenant, id).await?;
+        if !self.ports.sessions.want(id, Wanted::Deleted).await? {
+            return Err(UseCaseError::NotFound { what: "session", field: None });
+        }
+        tracing::info!(session = %id, %tenant, "session is to be deleted");
+        record.wanted = Wanted::Deleted;
+        Ok(record)
+    }
+}

@@ -1,0 +1,136 @@
+//! What stands in the file is sealed, and bound to its place.
+
+use bytes::Bytes;
+use kurir_core::domain::{
+    Account, FailReason, Keyring, Lane, PhoneNumber, QrCode, Secret, SessionState, SessionStatus,
+};
+use kurir_core::port::{
+    DeadLetter, EventSink as _, JobQueue as _, Outbox as _, PortError, SessionStore, Settled, StateBatch, StateKey,
+    StatePut, StateStore, Written,
+};
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+use super::{KEY, OTHER_KEY, OTHER_VERSION, Place, WallClock, event, job, next, owned, session};
+use kurir::adapters::sqlite::SqliteStore;
+use kurir_core::port::Clock as _;
+
+const QR: &str = "2@qrsecretqrsecret";
+const NUMBER: &str = "6281298765432";
+const VALUE: &str = "signalsecretsignalsecret";
+const BODIES: [&str; 4] = ["waiting code 481516", "dead code 234201", "outbox body 108108", "event body 424242"];
+
+fn put(key: &str, value: &str) -> StatePut {
+    StatePut { at: StateKey::new("session", key), value: Bytes::from(value.to_owned()), expires_at: None }
+}
+
+/// Fills every place that holds a secret.
+async fn fill(store: &SqliteStore) {
+    let fence = owned(store).await;
+    let now = WallClock.now();
+    let status = SessionStatus {
+        state: SessionState::AwaitingScan,
+        qr: Some(QrCode { text: Secret::new(QR.into()), expires_at: now }),
+        account: Some(Account { number: PhoneNumber::from_digits(NUMBER.into()).unwrap(), device: 3 }),
+        ..SessionStatus::created(now)
+    };
+    assert_eq!(store.update(&fence, &status, &[]).await.unwrap(), Written::Done);
+    let batch = StateBatch { puts: vec![put("a", VALUE), put("b", "another value")], deletes: vec![] };
+    assert_eq!(store.apply(vec![(fence, batch)]).await.unwrap(), [Written::Done]);
+
+    let queue = store.queue();
+    queue.declare(&session()).await.unwrap();
+    queue.publish(vec![job(BODIES[1]), job(BODIES[0])]).await.unwrap();
+    let mut stream = queue.subscribe(&session(), Lane::Otp, 1).await.unwrap();
+    let letter = DeadLetter { reason: FailReason::BadField, detail: "to".into() };
+    assert_eq!(next(&mut stream).await.settle.dead(letter).await.unwrap(), Settled::Yes);
+    store.add(&[event(1, BODIES[2])]).await.unwrap();
+    store.events().publish(&[event(2, BODIES[3])]).await.unwrap();
+}
+
+/// Which of these texts stand in the database's files.
+fn found<'a>(place: &Place, texts: &[&'a str]) -> Vec<&'a str> {
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(place.file().parent().unwrap()).unwrap() {
+        bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    let within = |text: &&&str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    texts.iter().filter(within).copied().collect()
+}
+
+#[tokio::test]
+async fn no_secret_stands_in_the_files() {
+    let place = Place::new();
+    let store = place.open().await;
+    fill(&store).await;
+    let secrets = [&[QR, NUMBER, VALUE][..], &BODIES].concat();
+    // While it is open much of it is in the write-ahead log, afterwards in the database.
+    for when in ["open", "closed"] {
+        if when == "closed" {
+            store.close().await;
+        }
+        assert_eq!(found(&place, &secrets), [""; 0], "{when}");
+        assert_eq!(found(&place, &["sender-one", "awaiting_scan"]).len(), 2, "{when}: the search finds what is there");
+    }
+}
+
+fn is_corrupt<T>(answer: Result<T, PortError>) -> bool {
+    matches!(answer, Err(error @ PortError::Corrupt { .. }) if !error.is_transient())
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_told_everywhere() {
+    let place = Place::new();
+    let store = place.open().await;
+    fill(&store).await;
+    store.close().await;
+    for key in [OTHER_KEY, OTHER_VERSION] {
+        let store = place.open_with(key).await;
+        let keys = ["a", "b"].map(|key| StateKey::new("session", key));
+        assert!(is_corrupt(StateStore::get(&store, &session(), &keys).await));
+        assert!(is_corrupt(StateStore::get(&store, &session(), &keys[..1]).await));
+        assert!(is_corrupt(store.scan(&session(), "session", "").await));
+        assert!(is_corrupt(SessionStore::get(&store, &session()).await));
+        assert!(is_corrupt(store.list(None, None, 10).await));
+        let later = WallClock.now().plus(std::time::Duration::from_mins(1));
+        assert!(is_corrupt(store.pending(later, 10).await));
+        assert!(is_corrupt(store.queue().dead_letters(10).await));
+        let mut stream = store.queue().subscribe(&session(), Lane::Otp, 1).await.unwrap();
+        assert!(is_corrupt(stream.next().await.map(|_| ())));
+        drop(stream);
+        store.close().await;
+    }
+    // A wrong key harms nothing, and an old key among newer ones is enough.
+    let store = place.open_with(&format!("{KEY},3:{}", &OTHER_KEY[2..])).await;
+    let found = store.scan(&session(), "session", "a").await.unwrap();
+    assert_eq!(found, [("a".to_owned(), Bytes::from(VALUE))]);
+    let mut stream = store.queue().subscribe(&session(), Lane::Otp, 1).await.unwrap();
+    assert_eq!(next(&mut stream).await.body, BODIES[0].as_bytes());
+}
+
+#[tokio::test]
+async fn a_value_moved_to_another_place_is_refused() {
+    let place = Place::new();
+    let store = place.open().await;
+    fill(&store).await;
+    let outside = SqliteConnectOptions::new().filename(place.file());
+    let mut outside = SqliteConnection::connect_with(&outside).await.unwrap();
+    sqlx::query("UPDATE state SET value = (SELECT value FROM state WHERE key = CAST('b' AS BLOB))")
+        .execute(&mut outside)
+        .await
+        .unwrap();
+    let error = StateStore::get(&store, &session(), &[StateKey::new("session", "a")]).await.unwrap_err();
+    assert!(
+        matches!(&error, PortError::Corrupt { system: "SQLite", what, .. } if what.contains("sender-one")),
+        "{error:?}"
+    );
+    let kept = StateStore::get(&store, &session(), &[StateKey::new("session", "b")]).await.unwrap();
+    assert_eq!(kept, [Some(Bytes::from("another value"))]);
+}
+
+#[test]
+fn the_keys_of_these_tests_differ() {
+    let open = |key: &str, sealed: &[u8]| Keyring::parse(key).unwrap().open(b"p", sealed).is_ok();
+    let sealed = Keyring::parse(KEY).unwrap().seal(b"p", b"x", [0; 12]);
+    assert_eq!([KEY, OTHER_KEY, OTHER_VERSION].map(|key| open(key, &sealed)), [true, false, false]);
+}

@@ -1,0 +1,63 @@
+//! The conformance suites.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use kurir::adapters::sqlite::{SqliteQueue, SqliteStore};
+use kurir_core::contract::{DeadLetterProbe, EventPorts, Queues, Stores, events, job_queue, stores};
+use kurir_core::port::DeadLetter;
+
+use crate::Place;
+
+/// Opens databases and keeps their folders until the end.
+#[derive(Default)]
+struct Places(Mutex<Vec<Place>>);
+
+impl Places {
+    async fn open(&self) -> SqliteStore {
+        let place = Place::new();
+        let store = place.open().await;
+        self.0.lock().unwrap().push(place);
+        store
+    }
+}
+
+struct Probe(SqliteQueue);
+
+#[async_trait]
+impl DeadLetterProbe for Probe {
+    async fn read(&self) -> Vec<(Vec<u8>, DeadLetter)> {
+        let letters = self.0.dead_letters(1000).await.unwrap();
+        letters.into_iter().map(|dead| (dead.body, dead.letter)).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_keeps_its_promises() {
+    let places = Places::default();
+    stores(async || {
+        let store = Arc::new(places.open().await);
+        Stores { sessions: store.clone(), state: store.clone(), ledger: store.clone(), outbox: store }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_queues_keep_their_promises() {
+    let places = Places::default();
+    job_queue(async || {
+        let queue = places.open().await.queue();
+        Queues { jobs: Arc::new(queue.clone()), dead: Some(Arc::new(Probe(queue))) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_events_keep_their_promises() {
+    let places = Places::default();
+    events(async || {
+        let events = Arc::new(places.open().await.events());
+        EventPorts { sink: events.clone(), source: events }
+    })
+    .await;
+}

@@ -1,0 +1,5 @@
+//! The worker's loops over in-process ports.
+
+mod jobs;
+mod life;
+mod world;
