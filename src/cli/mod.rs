@@ -52,7 +52,7 @@ enum Role {
     Demo(demo::DemoArgs),
 }
 
-/// The settings file of the demo, used when no other is given.
+/// The demo's settings; others may be laid over them.
 #[cfg(feature = "simulator")]
 const DEMO_CONFIG: &str = include_str!("../../config/demo.toml");
 
@@ -87,11 +87,11 @@ pub fn main() -> ExitCode {
 }
 
 fn load(cli: &Cli) -> anyhow::Result<Config> {
-    let sources = Sources::of_process(cli.configured.files.clone(), cli.configured.settings.clone());
+    #[cfg_attr(not(feature = "simulator"), expect(unused_mut, reason = "only the demo has settings of its own"))]
+    let mut sources = Sources::of_process(cli.configured.files.clone(), cli.configured.settings.clone());
     #[cfg(feature = "simulator")]
-    if matches!(cli.role, Role::Demo(_)) && sources.files.is_empty() {
-        let sources = sources.with_text("config/demo.toml (compiled in)", DEMO_CONFIG);
-        return Ok(Config::load(&sources)?);
+    if matches!(cli.role, Role::Demo(_)) {
+        sources.built_in = Some(("config/demo.toml", DEMO_CONFIG));
     }
     Ok(Config::load(&sources)?)
 }

@@ -39,7 +39,8 @@ impl Backends {
             .await
             .context("PostgreSQL (postgres.url) can't be used")?;
         store.migrate().await.context("the tables in PostgreSQL could not be brought to this version")?;
-        let rabbit = RabbitMq::connect(rabbitmq(config, role)).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
+        let rabbit =
+            RabbitMq::connect(rabbitmq(config, role)).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
         let (leases, members, recipients) = match needs {
             Needs::Redis => redis(config).await?,
             // Never asked by these roles.
@@ -57,10 +58,7 @@ impl Backends {
             Box::new(move || Box::pin(async move { store.close().await })),
         ];
         Ok(Self {
-            probes: vec![
-                store_probe("postgres", Arc::clone(&sessions)),
-                rabbit_probe(Arc::clone(&broker)),
-            ],
+            probes: vec![store_probe("postgres", Arc::clone(&sessions)), rabbit_probe(Arc::clone(&broker))],
             sessions,
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _)),
             ledger: Arc::clone(&shared) as _,

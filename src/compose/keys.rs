@@ -28,7 +28,9 @@ pub fn keyring(store: &StoreConfig, missing: Missing, entropy: &dyn Entropy) -> 
         return Ok(Arc::new(Keyring::parse(keys.expose()).context("store.encryption_keys can't be used")?));
     }
     let Some(path) = store.encryption_keys_file.as_deref().map(Path::new) else {
-        bail!("no keys for encryption at rest: set store.encryption_keys (KURIR_STORE__ENCRYPTION_KEYS) or store.encryption_keys_file");
+        bail!(
+            "no keys for encryption at rest: set store.encryption_keys (KURIR_STORE__ENCRYPTION_KEYS) or store.encryption_keys_file"
+        );
     };
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,

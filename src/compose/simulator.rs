@@ -1,6 +1,5 @@
 //! `kurir sim`, and the simulator's settings.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use kurir_sim::{PhonesRule, ReceiptDelays, SimConfig};
@@ -17,7 +16,7 @@ pub(super) fn settings(config: &Config) -> SimConfig {
     SimConfig {
         websocket: simulator.listen,
         control: simulator.control,
-        phones: PhonesRule::Any { except: HashSet::new(), magic: simulator.magic_endings },
+        phones: PhonesRule { magic_endings: simulator.magic_endings, ..PhonesRule::default() },
         receipts: ReceiptDelays { delivered: simulator.delivered_after, read: simulator.read_after },
         ..SimConfig::default()
     }

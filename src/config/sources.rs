@@ -20,6 +20,8 @@ const PREFIX: &str = "KURIR_";
 /// Where settings come from, beside the defaults. The later part wins, within a part the later entry.
 #[derive(Clone, Default)]
 pub struct Sources {
+    /// A TOML text that is compiled in, with the name of its file; it lies below the files.
+    pub built_in: Option<(&'static str, &'static str)>,
     /// TOML files.
     pub files: Vec<PathBuf>,
     /// Variables of the environment; those that are none of ours are passed over.
@@ -34,7 +36,7 @@ impl Sources {
     pub fn of_process(files: Vec<PathBuf>, flags: Vec<String>) -> Self {
         let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
         let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
-        Self { files, environment, flags }
+        Self { built_in: None, files, environment, flags }
     }
 }
 
@@ -74,6 +76,9 @@ pub(super) type Settings = BTreeMap<String, Given>;
 /// are left out.
 pub(super) fn gather(sources: &Sources) -> Layers {
     let mut layers = Layers::of_defaults();
+    if let Some((name, text)) = sources.built_in {
+        layers.lay_toml(name.to_owned(), text);
+    }
     for path in &sources.files {
         layers.lay_file(path);
     }
@@ -120,16 +125,19 @@ impl Layers {
 
     fn lay_file(&mut self, path: &Path) {
         let name = path.display().to_string();
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) => return self.complain(name, None, format!("the file can't be read: {error}")),
-        };
+        match std::fs::read_to_string(path) {
+            Ok(text) => self.lay_toml(name, &text),
+            Err(error) => self.complain(name, None, format!("the file can't be read: {error}")),
+        }
+    }
+
+    fn lay_toml(&mut self, name: String, text: &str) {
         match text.parse::<Table>() {
             Ok(table) => {
                 let origin = Origin::File(name);
                 flatten("", &table, &mut |key, value| self.lay(key, value.clone(), &origin));
             }
-            Err(error) => self.complain(place_of(&name, &text, &error), None, not_toml(&error)),
+            Err(error) => self.complain(place_of(&name, text, &error), None, not_toml(&error)),
         }
     }
 

@@ -42,6 +42,8 @@ pub struct WorkerConfig {
     /// How long a stop may take.
     #[serde(deserialize_with = "read::span")]
     pub stop_deadline: Duration,
+    /// Whether a job's tenant must be the user that RabbitMQ vouches for.
+    pub prove_tenant: bool,
 }
 
 impl WorkerConfig {
@@ -93,6 +95,9 @@ pub struct RelayConfig {
     pub age: Duration,
     /// Events at a time.
     pub batch: u32,
+    /// How long ended jobs are remembered.
+    #[serde(deserialize_with = "read::span")]
+    pub remember: Duration,
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn the_reference_explains_every_section_and_sets_nothing_twice() {
 fn each_mode_has_what_its_roles_need() {
     let load = |name: &str, environment: &[(&str, &str)]| {
         let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Config::load(&Sources { files: vec![file(name)], environment, flags: Vec::new() }).unwrap()
+        Config::load(&Sources { built_in: None, files: vec![file(name)], environment, flags: Vec::new() }).unwrap()
     };
     let demo = load("demo.toml", &[]);
     demo.require_for(Role::Demo).unwrap();

@@ -17,7 +17,7 @@ fn sources(toml: &str, environment: &[(&str, &str)], flags: &[&str]) -> (tempfil
     std::fs::write(&path, toml).unwrap();
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-    (folder, Sources { files: vec![path], environment, flags })
+    (folder, Sources { built_in: None, files: vec![path], environment, flags })
 }
 
 fn load(toml: &str, environment: &[(&str, &str)], flags: &[&str]) -> Result<Config, ConfigError> {

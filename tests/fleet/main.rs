@@ -42,7 +42,10 @@ async fn produce(world: &World, jobs: &[(String, String, String)], unknown: Opti
 fn jobs(world: &World, sessions: usize, count: usize, label: &str) -> Vec<(String, String, String)> {
     (0..count)
         .map(|at| {
-            let number = format!("62813{:08}", u32::from_str_radix(&world.tag, 16).unwrap() % 9000 * 8000 + u32::try_from(at).unwrap() + 1);
+            let number = format!(
+                "62813{:08}",
+                u32::from_str_radix(&world.tag, 16).unwrap() % 9000 * 8000 + u32::try_from(at).unwrap() + 1
+            );
             (world.session(at % sessions), number, format!("{label} kode {at:06}"))
         })
         .collect()
@@ -73,7 +76,13 @@ async fn owners(store: &dyn SessionStore, world: &World, sessions: usize) -> Vec
     owners
 }
 
-async fn until_owners(store: &dyn SessionStore, world: &World, sessions: usize, what: &str, good: impl Fn(&[String]) -> bool) {
+async fn until_owners(
+    store: &dyn SessionStore,
+    world: &World,
+    sessions: usize,
+    what: &str,
+    good: impl Fn(&[String]) -> bool,
+) {
     let mut timer = tokio::time::interval(Duration::from_millis(200));
     let mut last = Vec::new();
     let wait = async {
@@ -96,7 +105,15 @@ async fn a_foreign_producer_sends_through_a_fleet_whose_workers_come_and_go() {
     let second = world.worker("worker-2");
     let relay = world.relay();
     for at in 0..SESSIONS {
-        world.link(&world.session(at), &format!("6281900{:06}", u32::from_str_radix(&world.tag, 16).unwrap() % 90_000 * 10 + u32::try_from(at).unwrap())).await;
+        world
+            .link(
+                &world.session(at),
+                &format!(
+                    "6281900{:06}",
+                    u32::from_str_radix(&world.tag, 16).unwrap() % 90_000 * 10 + u32::try_from(at).unwrap()
+                ),
+            )
+            .await;
     }
     let store = world.store().await;
     let by = |owners: &[String], name: &str| owners.iter().filter(|owner| owner.starts_with(name)).count();
@@ -110,7 +127,10 @@ async fn a_foreign_producer_sends_through_a_fleet_whose_workers_come_and_go() {
     // A third worker takes over some, without a scan.
     let third = world.worker("worker-3");
     until_owners(&*store, &world, SESSIONS, "session with the third worker", |o| by(o, "worker-3") > 0).await;
-    let batch = jobs(&world, SESSIONS, 30, "second").into_iter().map(|(s, n, t)| (s, n.replace("62813", "62814"), t)).collect::<Vec<_>>();
+    let batch = jobs(&world, SESSIONS, 30, "second")
+        .into_iter()
+        .map(|(s, n, t)| (s, n.replace("62813", "62814"), t))
+        .collect::<Vec<_>>();
     let report = produce(&world, &batch, None).await;
     all_arrived(&world, &batch, &report).await;
 
@@ -121,7 +141,10 @@ async fn a_foreign_producer_sends_through_a_fleet_whose_workers_come_and_go() {
     for at in 0..SESSIONS {
         world.connected(&world.session(at)).await;
     }
-    let batch = jobs(&world, SESSIONS, 30, "third").into_iter().map(|(s, n, t)| (s, n.replace("62813", "62815"), t)).collect::<Vec<_>>();
+    let batch = jobs(&world, SESSIONS, 30, "third")
+        .into_iter()
+        .map(|(s, n, t)| (s, n.replace("62813", "62815"), t))
+        .collect::<Vec<_>>();
     let report = produce(&world, &batch, None).await;
     all_arrived(&world, &batch, &report).await;
 
@@ -151,8 +174,13 @@ async fn the_gateway_serves_sessions_codes_and_messages() {
     let (_, inbox) = world.sim.get("/phones/6281600001234/inbox").await;
     assert!(inbox.to_string().contains("Kode: 246810"), "{inbox}");
 
-    let (status, refused) =
-        world.gateway.post("/v1/messages", json!({"session": "nobody", "to": "+6281600001234", "content": {"type": "text", "text": "x"}})).await;
+    let (status, refused) = world
+        .gateway
+        .post(
+            "/v1/messages",
+            json!({"session": "nobody", "to": "+6281600001234", "content": {"type": "text", "text": "x"}}),
+        )
+        .await;
     assert_eq!(status, 404, "{refused}");
     for path in ["/healthz", "/readyz"] {
         assert_eq!(world.gateway.get(path).await.0, 200, "{path}");

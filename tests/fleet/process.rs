@@ -75,12 +75,21 @@ impl Role {
         assert!(sent.is_ok_and(|status| status.success()), "{}: kill failed", self.name);
         let ended = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await;
         let status = ended.unwrap_or_else(|_| panic!("{} did not stop within 60 s:\n{}", self.name, self.output()));
-        assert!(status.as_ref().is_ok_and(std::process::ExitStatus::success), "{}: {status:?}\n{}", self.name, self.output());
+        assert!(
+            status.as_ref().is_ok_and(std::process::ExitStatus::success),
+            "{}: {status:?}\n{}",
+            self.name,
+            self.output()
+        );
         self.output()
     }
 }
 
-fn follow(stream: impl AsyncRead + Unpin + Send + 'static, output: Arc<Mutex<Vec<String>>>, count: Arc<watch::Sender<usize>>) {
+fn follow(
+    stream: impl AsyncRead + Unpin + Send + 'static,
+    output: Arc<Mutex<Vec<String>>>,
+    count: Arc<watch::Sender<usize>>,
+) {
     tokio::spawn(async move {
         let mut lines = BufReader::new(stream).lines();
         while let Ok(Some(line)) = lines.next_line().await {

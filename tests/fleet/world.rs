@@ -15,7 +15,8 @@ use crate::http::Client;
 use crate::process::Role;
 
 pub fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `make test`, which starts the servers"))
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run the tests with `make test`, which starts the servers"))
 }
 
 pub struct World {

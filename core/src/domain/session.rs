@@ -75,7 +75,9 @@ impl SessionState {
                 matches!(next, AwaitingScan | Outdated | ScanTimedOut | LoggedOut | Connected | Banned)
             }
             // The next code of the same round is `AwaitingScan` again.
-            AwaitingScan => matches!(next, AwaitingScan | ScanTimedOut | Paired | Outdated | LoggedOut | Connected | Banned),
+            AwaitingScan => {
+                matches!(next, AwaitingScan | ScanTimedOut | Paired | Outdated | LoggedOut | Connected | Banned)
+            }
             Paired | Connected | Disconnected => !matches!(next, Created | AwaitingScan | ScanTimedOut),
             Banned | Outdated => matches!(next, Connected | Disconnected | LoggedOut | Banned | AwaitingScan),
         }

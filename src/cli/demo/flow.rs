@@ -89,7 +89,12 @@ fn folder(asked: Option<PathBuf>) -> anyhow::Result<PathBuf> {
 }
 
 /// One OTP job per row, shared out evenly, all in the queues before the first is looked at.
-async fn enqueue(up: &Embedded, rows: &[Row], sessions: &[SessionId], tenant: &TenantId) -> anyhow::Result<Vec<Enqueued>> {
+async fn enqueue(
+    up: &Embedded,
+    rows: &[Row],
+    sessions: &[SessionId],
+    tenant: &TenantId,
+) -> anyhow::Result<Vec<Enqueued>> {
     let now = up.backends.clock.now();
     let expires_at = now.plus(OTP_LIFE);
     let mut enqueued = Vec::with_capacity(rows.len());
@@ -159,7 +164,8 @@ fn table(accepted: usize, figures: &Figures, arrivals: &Arrivals) -> Table {
     for (reason, count) in &figures.failed {
         row(&format!("failed: {reason}"), count.to_string());
     }
-    let millis = |span: Option<Duration>| span.map_or_else(|| "-".to_owned(), |span| format!("{} ms", span.as_millis()));
+    let millis =
+        |span: Option<Duration>| span.map_or_else(|| "-".to_owned(), |span| format!("{} ms", span.as_millis()));
     row("enqueue to WhatsApp's ack, p50", millis(figures.percentile(50)));
     row("enqueue to WhatsApp's ack, p99", millis(figures.percentile(99)));
     row("phones: shown, arrived once", arrivals.once.to_string());
@@ -169,7 +175,13 @@ fn table(accepted: usize, figures: &Figures, arrivals: &Arrivals) -> Table {
 }
 
 /// What did not come out as it should: every row's text once at its phone, or a reason that fits the row.
-fn complaints(args: &DemoArgs, enqueued: &[Enqueued], tally: &Tally, figures: &Figures, arrivals: &Arrivals) -> Vec<String> {
+fn complaints(
+    args: &DemoArgs,
+    enqueued: &[Enqueued],
+    tally: &Tally,
+    figures: &Figures,
+    arrivals: &Arrivals,
+) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut expect = |what: &str, is: usize, should: usize| {
         if is != should {
@@ -177,7 +189,8 @@ fn complaints(args: &DemoArgs, enqueued: &[Enqueued], tally: &Tally, figures: &F
         }
     };
     let bad = enqueued.iter().filter(|row| tally.reason(&row.job) == Some(FailReason::BadNumber.as_str())).count();
-    let absent = enqueued.iter().filter(|row| tally.reason(&row.job) == Some(FailReason::NotOnWhatsapp.as_str())).count();
+    let absent =
+        enqueued.iter().filter(|row| tally.reason(&row.job) == Some(FailReason::NotOnWhatsapp.as_str())).count();
     if args.recipients.ends_with("config/demo/recipients.csv") {
         // The shipped file is known: 200 reachable numbers, 3 without WhatsApp, 2 that are none.
         expect("rows", enqueued.len(), 205);
@@ -199,4 +212,3 @@ fn complaints(args: &DemoArgs, enqueued: &[Enqueued], tally: &Tally, figures: &F
     }
     complaints
 }
-

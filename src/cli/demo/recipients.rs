@@ -16,8 +16,9 @@ pub struct Row {
 
 /// Reads a file with the header `number,text`.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
-    let mut reader = csv::Reader::from_path(path)
-        .with_context(|| format!("the recipients {} can't be opened; name another file with --recipients", path.display()))?;
+    let mut reader = csv::Reader::from_path(path).with_context(|| {
+        format!("the recipients {} can't be opened; name another file with --recipients", path.display())
+    })?;
     let rows = reader
         .deserialize()
         .collect::<Result<Vec<Row>, _>>()
