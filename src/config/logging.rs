@@ -27,7 +27,8 @@ pub const CAPS: &[(&str, LevelFilter)] = &[
     ("deadpool_redis", LevelFilter::WARN),
     ("hyper", LevelFilter::WARN),
     ("hyper_util", LevelFilter::WARN),
-    ("lapin", LevelFilter::WARN),
+    // Its warnings print returned messages with their bodies.
+    ("lapin", LevelFilter::ERROR),
     ("redis", LevelFilter::WARN),
     ("rustls", LevelFilter::WARN),
     // sqlx warns of slow statements with their text; values travel apart from it.
