@@ -1,1 +1,35 @@
-//! placeholder
+//! One conformance suite per port. Whoever implements a port runs its suite; a failure names the promise that was
+//! broken, and a suite goes on after a failure, so that one run tells all of them.
+//!
+//! Every check asks `make` for an instance of its own. It must be empty (a schema, a file, a virtual host or a key
+//! prefix of its own): some promises are about everything that a store holds. Names and ids are random all the same,
+//! so that servers can be shared where a port knows names only.
+//!
+//! Suites run on a Tokio runtime with time and I/O enabled, and real time: never on a paused clock.
+
+mod events;
+mod fixture;
+mod jobs;
+mod jobs_park;
+mod jobs_streams;
+mod lease;
+mod ledger;
+mod ledger_guard;
+mod members;
+mod outbox;
+mod recipients;
+mod recipients_day;
+mod sessions;
+mod sessions_guard;
+mod state;
+mod state_guard;
+mod state_scan;
+mod stores;
+mod suite;
+
+pub use events::{EventPorts, events};
+pub use jobs::{DeadLetterProbe, Queues, job_queue};
+pub use lease::lease_store;
+pub use members::membership;
+pub use recipients::recipient_limits;
+pub use stores::{Stores, stores};

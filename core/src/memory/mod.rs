@@ -1,1 +1,38 @@
-//! placeholder
+//! The ports within one process. The clocks, randomness, leases, members and recipient limits are what a single
+//! process runs on, so they drop what has expired; stores, queues, exchange and messenger are for tests, which want
+//! the promises of the real ones without a server.
+//!
+//! No lock is ever held across an `await`.
+
+mod clock;
+mod entropy;
+mod events;
+mod jobs;
+mod jobs_stream;
+mod lease;
+mod ledger;
+mod members;
+mod messenger;
+mod outbox;
+mod recipients;
+mod sessions;
+mod state;
+mod stores;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use clock::{ManualClock, SystemClock};
+pub use entropy::{SeededEntropy, SystemEntropy};
+pub use events::MemoryEvents;
+pub use jobs::MemoryJobQueue;
+pub use lease::MemoryLeases;
+pub use members::MemoryMembership;
+pub use messenger::{MemoryMessenger, Reply, SentText};
+pub use recipients::MemoryRecipientLimits;
+pub use stores::MemoryStores;
+
+/// Locks a mutex. One whose holder panicked is used on: each of our critical sections leaves its data whole at every
+/// point where it could panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,95 @@
+//! The register of sessions: who may not write.
+
+use bytes::Bytes;
+
+use super::Stores;
+use super::fixture::{entry, event, job, session, status};
+use crate::domain::{Epoch, Fence, SessionState, SessionStatus, Wanted};
+use crate::port::{StateBatch, StateKey, StatePut, Written};
+
+fn one_value() -> StateBatch {
+    let put = StatePut { at: StateKey::new("a", "k"), value: Bytes::from_static(b"v"), expires_at: None };
+    StateBatch { puts: vec![put], deletes: vec![] }
+}
+
+pub(super) async fn an_old_owner_updates_nothing(stores: Stores) {
+    let (old, owned) = stores.taken_over().await;
+    let before = stores.sessions.get(&owned.id).await.unwrap();
+    let new = SessionStatus { state: SessionState::LoggedOut, ..status(1) };
+    let told = [event(&owned.tenant, Some(&owned.id))];
+    assert_eq!(stores.sessions.update(&old, &new, &told).await.unwrap(), Written::Fenced);
+    assert_eq!(stores.sessions.get(&owned.id).await.unwrap(), before);
+    assert_eq!(stores.waiting().await, [], "nothing was written, so nothing is told");
+    assert_eq!(stores.sessions.update(&owned.fence, &new, &told).await.unwrap(), Written::Done);
+    assert_eq!(stores.waiting().await, told);
+}
+
+pub(super) async fn an_epoch_never_minted_updates_nothing(stores: Stores) {
+    let owned = stores.owned().await;
+    let before = stores.sessions.get(&owned.id).await.unwrap();
+    let ahead = Fence { session: owned.id.clone(), epoch: Epoch(owned.fence.epoch.0 + 1) };
+    assert_eq!(stores.sessions.update(&ahead, &status(1), &[]).await.unwrap(), Written::Fenced);
+    let nobody = Fence { session: session(), epoch: Epoch(1) };
+    assert_eq!(stores.sessions.update(&nobody, &status(1), &[]).await.unwrap(), Written::Fenced);
+    assert_eq!(stores.sessions.get(&owned.id).await.unwrap(), before);
+    assert_eq!(stores.sessions.get(&nobody.session).await.unwrap(), None);
+}
+
+pub(super) async fn delete_needs_the_wish(stores: Stores) {
+    let owned = stores.owned().await;
+    for wanted in [Wanted::Running, Wanted::Stopped] {
+        stores.sessions.want(&owned.id, wanted).await.unwrap();
+        assert_eq!(stores.sessions.delete(&owned.fence).await.unwrap(), Written::Conflict);
+        assert!(stores.sessions.get(&owned.id).await.unwrap().is_some());
+    }
+    stores.sessions.want(&owned.id, Wanted::Deleted).await.unwrap();
+    assert_eq!(stores.sessions.delete(&owned.fence).await.unwrap(), Written::Done);
+    assert_eq!(stores.sessions.get(&owned.id).await.unwrap(), None);
+    assert_eq!(stores.sessions.delete(&owned.fence).await.unwrap(), Written::Conflict, "it is not there any more");
+}
+
+pub(super) async fn an_old_owner_deletes_nothing(stores: Stores) {
+    let (old, owned) = stores.taken_over().await;
+    stores.state.apply(vec![(owned.fence.clone(), one_value())]).await.unwrap();
+    stores.sessions.want(&owned.id, Wanted::Deleted).await.unwrap();
+    assert_eq!(stores.sessions.delete(&old).await.unwrap(), Written::Fenced);
+    assert!(stores.sessions.get(&owned.id).await.unwrap().is_some());
+    assert_eq!(stores.state.scan(&owned.id, "a", "").await.unwrap().len(), 1);
+}
+
+pub(super) async fn delete_removes_the_session_with_its_state_only(stores: Stores) {
+    let (gone, kept) = (stores.owned().await, stores.owned().await);
+    for owned in [&gone, &kept] {
+        stores.state.apply(vec![(owned.fence.clone(), one_value())]).await.unwrap();
+    }
+    let sent = entry(&job(&gone.tenant), Some(&gone.id));
+    assert_eq!(stores.write(Some(&gone.fence), &sent).await, Written::Done);
+    let told = [event(&gone.tenant, Some(&gone.id))];
+    stores.outbox.add(&told).await.unwrap();
+
+    stores.sessions.want(&gone.id, Wanted::Deleted).await.unwrap();
+    assert_eq!(stores.sessions.delete(&gone.fence).await.unwrap(), Written::Done);
+    assert_eq!(stores.state.scan(&gone.id, "a", "").await.unwrap(), []);
+    assert_eq!(stores.sessions.epoch(&gone.id).await.unwrap(), None);
+    assert_eq!(stores.state.scan(&kept.id, "a", "").await.unwrap().len(), 1);
+    assert!(stores.sessions.get(&kept.id).await.unwrap().is_some());
+    assert!(stores.entry(&sent).await.is_some(), "what was sent stays in the ledger");
+    assert_eq!(stores.waiting().await, told, "what was to be told is told");
+
+    let late = stores.state.apply(vec![(gone.fence.clone(), one_value())]).await.unwrap();
+    assert_eq!(late, [Written::Fenced], "nobody writes to a deleted session");
+    assert_eq!(stores.state.scan(&gone.id, "a", "").await.unwrap(), []);
+}
+
+pub(super) async fn a_session_created_anew_is_empty(stores: Stores) {
+    let owned = stores.owned().await;
+    stores.state.apply(vec![(owned.fence.clone(), one_value())]).await.unwrap();
+    stores.sessions.want(&owned.id, Wanted::Deleted).await.unwrap();
+    assert_eq!(stores.sessions.delete(&owned.fence).await.unwrap(), Written::Done);
+    let anew = stores.created(&owned.tenant, &owned.id).await;
+    assert_eq!((anew.owner, anew.wanted), (None, Wanted::Running));
+    assert_eq!(anew.status.state, SessionState::Created);
+    assert_eq!(stores.state.scan(&owned.id, "a", "").await.unwrap(), []);
+    let answer = stores.sessions.update(&owned.fence, &status(1), &[]).await.unwrap();
+    assert_eq!(answer, Written::Fenced, "the owner of the deleted session does not own the new one");
+}

@@ -1,0 +1,200 @@
+//! The job queues within one process.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use super::jobs_stream::MemoryJobStream;
+use super::lock;
+use crate::domain::{Lane, SessionId, Target};
+use crate::port::{Clock, DeadLetter, Enqueued, JobHeaders, JobQueue, JobStream, PortError, PublishJob};
+
+/// How many dead letters are kept; the oldest go first.
+const DEAD_KEPT: usize = 10_000;
+
+/// Which queue.
+pub(super) type Place = (SessionId, Lane);
+
+/// A job in a queue.
+pub(super) struct Item {
+    /// Its place in the queue's order. It keeps it when it is given back, and gets a new one when it was parked.
+    pub(super) order: u64,
+    pub(super) body: Vec<u8>,
+    pub(super) headers: JobHeaders,
+}
+
+/// A job that was handed out.
+pub(super) struct Unsettled {
+    pub(super) item: Item,
+    pub(super) consumer: u64,
+    /// Nobody can settle it any more: it goes back when its consumer ends.
+    pub(super) orphan: bool,
+}
+
+/// One lane of one session.
+#[derive(Default)]
+pub(super) struct Queue {
+    pub(super) ready: BTreeMap<u64, Item>,
+    /// By the boot time at which they come back, and a number that tells apart those of one moment.
+    pub(super) parked: BTreeMap<(Duration, u64), Item>,
+    /// By tag.
+    pub(super) unsettled: HashMap<u64, Unsettled>,
+    /// Those that listen, the active one first.
+    pub(super) consumers: VecDeque<u64>,
+    /// Told whenever there may be something for a consumer that waits.
+    pub(super) changed: Arc<Notify>,
+}
+
+impl Queue {
+    /// Brings back what was parked until now.
+    fn promote(&mut self, now: Duration, next: &mut u64) {
+        while let Some(due) = self.parked.first_entry().filter(|due| due.key().0 <= now) {
+            let item = due.remove();
+            self.ready.insert(*next, Item { order: *next, ..item });
+            *next += 1;
+        }
+    }
+
+    /// The next job for a consumer, if it is the active one and has room in its window.
+    fn hand_out(&mut self, consumer: u64, window: u16) -> Option<Item> {
+        if self.consumers.front() != Some(&consumer) {
+            return None;
+        }
+        let out = self.unsettled.values().filter(|unsettled| unsettled.consumer == consumer).count();
+        if out >= usize::from(window.max(1)) {
+            return None;
+        }
+        self.ready.pop_first().map(|(_, item)| item)
+    }
+}
+
+/// What a queue gave to a consumer.
+pub(super) enum Taken {
+    /// A job, to be settled under this tag.
+    Job { tag: u64, body: Vec<u8>, headers: JobHeaders },
+    /// Nothing for this consumer now; how long until something parked comes back, if anything is.
+    Nothing { due: Option<Duration> },
+    /// There is no such queue any more.
+    Removed,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) queues: HashMap<Place, Queue>,
+    /// What makes orders, consumers and tags; one counter serves all.
+    next: u64,
+    dead: VecDeque<(Vec<u8>, DeadLetter)>,
+}
+
+impl State {
+    pub(super) fn fresh(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Hands out the next job of a queue under a new tag.
+    pub(super) fn take(&mut self, place: &Place, consumer: u64, window: u16, now: Duration) -> Taken {
+        let tag = self.fresh();
+        // Numbers for what comes back are taken from here on.
+        self.next += 1;
+        let Some(queue) = self.queues.get_mut(place) else { return Taken::Removed };
+        queue.promote(now, &mut self.next);
+        let Some(item) = queue.hand_out(consumer, window) else {
+            return Taken::Nothing { due: queue.parked.keys().next().map(|(due, _)| due.saturating_sub(now)) };
+        };
+        let (body, headers) = (item.body.clone(), item.headers.clone());
+        queue.unsettled.insert(tag, Unsettled { item, consumer, orphan: false });
+        Taken::Job { tag, body, headers }
+    }
+
+    pub(super) fn bury(&mut self, body: Vec<u8>, letter: DeadLetter) {
+        if self.dead.len() >= DEAD_KEPT {
+            self.dead.pop_front();
+        }
+        self.dead.push_back((body, letter));
+    }
+}
+
+/// What the queue shares with its streams and deliveries.
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) state: Mutex<State>,
+}
+
+/// The queues of one process, for tests: what is put in stays until it is taken out, so it has no bound.
+#[derive(Clone)]
+pub struct MemoryJobQueue {
+    shared: Arc<Shared>,
+}
+
+impl MemoryJobQueue {
+    /// No queues yet. Delays are counted by the clock's boot time.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { shared: Arc::new(Shared { clock, state: Mutex::default() }) }
+    }
+
+    /// The dead letters with the bodies of their jobs, oldest first.
+    pub fn dead_letters(&self) -> Vec<(Vec<u8>, DeadLetter)> {
+        lock(&self.shared.state).dead.iter().cloned().collect()
+    }
+}
+
+#[async_trait]
+impl JobQueue for MemoryJobQueue {
+    async fn declare(&self, session: &SessionId) -> Result<(), PortError> {
+        let mut state = lock(&self.shared.state);
+        for lane in Lane::ALL {
+            state.queues.entry((session.clone(), lane)).or_default();
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, session: &SessionId) -> Result<(), PortError> {
+        let mut state = lock(&self.shared.state);
+        for lane in Lane::ALL {
+            if let Some(queue) = state.queues.remove(&(session.clone(), lane)) {
+                queue.changed.notify_waiters();
+            }
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, jobs: Vec<PublishJob>) -> Result<Vec<Enqueued>, PortError> {
+        let now = self.shared.clock.now();
+        let mut state = lock(&self.shared.state);
+        let answers = jobs.into_iter().map(|job| {
+            let Target::Session(session) = job.target else { return Enqueued::NoSuchTarget };
+            let order = state.fresh();
+            let Some(queue) = state.queues.get_mut(&(session, job.lane)) else { return Enqueued::NoSuchTarget };
+            let headers = JobHeaders { enqueued_at: Some(now), ..job.headers };
+            queue.ready.insert(order, Item { order, body: job.body, headers });
+            queue.changed.notify_waiters();
+            Enqueued::Accepted
+        });
+        Ok(answers.collect())
+    }
+
+    async fn subscribe(&self, session: &SessionId, lane: Lane, window: u16) -> Result<Box<dyn JobStream>, PortError> {
+        let place = (session.clone(), lane);
+        let mut state = lock(&self.shared.state);
+        let consumer = state.fresh();
+        let queue = state.queues.get_mut(&place).ok_or_else(|| PortError::Refused {
+            system: "the job queue in memory",
+            action: "a subscription",
+            source: format!("session {session} has no queues; declare them first").into(),
+        })?;
+        queue.consumers.push_back(consumer);
+        Ok(Box::new(MemoryJobStream::new(self.shared.clone(), place, consumer, window, queue.changed.clone())))
+    }
+
+    async fn depth(&self, session: &SessionId, lane: Lane) -> Result<u64, PortError> {
+        let now = self.shared.clock.boot();
+        let state = lock(&self.shared.state);
+        let Some(queue) = state.queues.get(&(session.clone(), lane)) else { return Ok(0) };
+        let due = queue.parked.keys().take_while(|(due, _)| *due <= now).count();
+        Ok((queue.ready.len() + due) as u64)
+    }
+}

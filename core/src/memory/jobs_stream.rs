@@ -1,0 +1,206 @@
+//! The taking side of the job queues within one process: streams and settlements.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::jobs::{Item, Place, Queue, Shared, Taken};
+use super::lock;
+use crate::domain::Target;
+use crate::port::{DeadLetter, Delivery, JobHeaders, JobStream, PortError, Settle, Settled};
+
+/// How long to believe that the clock goes on by itself: one that is moved by hand tells nobody.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+pub(super) struct MemoryJobStream {
+    shared: Arc<Shared>,
+    place: Place,
+    consumer: u64,
+    window: u16,
+    changed: Arc<Notify>,
+    closed: bool,
+}
+
+impl MemoryJobStream {
+    pub(super) const fn new(
+        shared: Arc<Shared>,
+        place: Place,
+        consumer: u64,
+        window: u16,
+        changed: Arc<Notify>,
+    ) -> Self {
+        Self { shared, place, consumer, window, changed, closed: false }
+    }
+
+    /// Makes room for the next consumer and gives back what nobody can settle.
+    fn end(&mut self) {
+        self.closed = true;
+        let mut state = lock(&self.shared.state);
+        let Some(queue) = state.queues.get_mut(&self.place) else { return };
+        queue.consumers.retain(|consumer| *consumer != self.consumer);
+        let consumer = self.consumer;
+        let orphans = queue.unsettled.extract_if(|_, unsettled| unsettled.orphan && unsettled.consumer == consumer);
+        let orphans: Vec<Item> = orphans.map(|(_, unsettled)| unsettled.item).collect();
+        queue.ready.extend(orphans.into_iter().map(|item| (item.order, item)));
+        queue.changed.notify_waiters();
+    }
+}
+
+impl Drop for MemoryJobStream {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[async_trait]
+impl JobStream for MemoryJobStream {
+    async fn next(&mut self) -> Result<Option<Delivery>, PortError> {
+        loop {
+            if self.closed {
+                return Ok(None);
+            }
+            // Made before the look, so that what changes after the look is not missed.
+            let changed = self.changed.notified();
+            let now = self.shared.clock.boot();
+            let taken = lock(&self.shared.state).take(&self.place, self.consumer, self.window, now);
+            match taken {
+                // From here to the return nothing waits: what was taken is never lost by a dropped call.
+                Taken::Job { tag, body, headers } => {
+                    let (session, lane) = self.place.clone();
+                    let settle = MemorySettle {
+                        shared: self.shared.clone(),
+                        place: self.place.clone(),
+                        consumer: self.consumer,
+                        tag,
+                    };
+                    let target = Target::Session(session);
+                    return Ok(Some(Delivery { target, lane, body, headers, settle: Box::new(settle) }));
+                }
+                Taken::Nothing { due: Some(due) } => {
+                    // Either way there is a reason to look again.
+                    let _ = timeout(due.min(LOOK_AGAIN), changed).await;
+                }
+                Taken::Nothing { due: None } => changed.await,
+                Taken::Removed => return Err(PortError::Closed("the queue of a removed session")),
+            }
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), PortError> {
+        self.end();
+        Ok(())
+    }
+}
+
+struct MemorySettle {
+    shared: Arc<Shared>,
+    place: Place,
+    consumer: u64,
+    tag: u64,
+}
+
+impl MemorySettle {
+    /// Takes the job out of the unsettled ones and lets `then` put it where it goes.
+    fn settle(&self, then: impl FnOnce(&mut Queue, Item)) -> Settled {
+        let mut state = lock(&self.shared.state);
+        let Some(queue) = state.queues.get_mut(&self.place) else { return Settled::Stale };
+        let Some(unsettled) = queue.unsettled.remove(&self.tag) else { return Settled::Stale };
+        then(queue, unsettled.item);
+        // There is room in the window now, and perhaps a job.
+        queue.changed.notify_waiters();
+        Settled::Yes
+    }
+}
+
+impl Drop for MemorySettle {
+    fn drop(&mut self) {
+        let mut state = lock(&self.shared.state);
+        let Some(queue) = state.queues.get_mut(&self.place) else { return };
+        if queue.consumers.contains(&self.consumer) {
+            if let Some(unsettled) = queue.unsettled.get_mut(&self.tag) {
+                unsettled.orphan = true;
+            }
+        } else if let Some(unsettled) = queue.unsettled.remove(&self.tag) {
+            queue.ready.insert(unsettled.item.order, unsettled.item);
+            queue.changed.notify_waiters();
+        }
+    }
+}
+
+#[async_trait]
+impl Settle for MemorySettle {
+    async fn ack(self: Box<Self>) -> Result<Settled, PortError> {
+        Ok(self.settle(|_, _| ()))
+    }
+
+    async fn park(self: Box<Self>, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError> {
+        let due = self.shared.clock.boot().saturating_add(delay);
+        let tag = self.tag;
+        Ok(self.settle(|queue, item| {
+            queue.parked.insert((due, tag), Item { headers, ..item });
+        }))
+    }
+
+    async fn dead(self: Box<Self>, letter: DeadLetter) -> Result<Settled, PortError> {
+        let mut body = None;
+        let settled = self.settle(|_, item| body = Some(item.body));
+        if let Some(body) = body {
+            lock(&self.shared.state).bury(body, letter);
+        }
+        Ok(settled)
+    }
+
+    async fn release(self: Box<Self>) -> Result<Settled, PortError> {
+        Ok(self.settle(|queue, item| {
+            queue.ready.insert(item.order, item);
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Lane, SessionId, Timestamp};
+    use crate::memory::{ManualClock, MemoryJobQueue};
+    use crate::port::{JobQueue, PublishJob};
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    #[tokio::test]
+    async fn a_delay_goes_by_the_clock_that_was_given() {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
+        let queue = MemoryJobQueue::new(clock.clone());
+        let session = SessionId::new("s").unwrap();
+        queue.declare(&session).await.unwrap();
+        let job = PublishJob {
+            target: Target::Session(session.clone()),
+            lane: Lane::Otp,
+            body: b"1".to_vec(),
+            headers: JobHeaders::default(),
+        };
+        queue.publish(vec![job]).await.unwrap();
+        let mut stream = queue.subscribe(&session, Lane::Otp, 1).await.unwrap();
+        let delivery = stream.next().await.unwrap().unwrap();
+        assert_eq!(delivery.settle.park(HOUR, JobHeaders::default()).await.unwrap(), Settled::Yes);
+        clock.advance(HOUR.saturating_sub(Duration::from_millis(1)));
+        assert_eq!(queue.depth(&session, Lane::Otp).await.unwrap(), 0);
+        let waiting = tokio::spawn(async move { stream.next().await.unwrap().unwrap().body });
+        clock.advance(Duration::from_millis(1));
+        let body = timeout(Duration::from_secs(10), waiting).await.expect("it is due").unwrap();
+        assert_eq!(body, b"1");
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_removed_queues_ends_with_an_error() {
+        let queue = MemoryJobQueue::new(Arc::new(ManualClock::new(Timestamp::from_millis(0))));
+        let session = SessionId::new("s").unwrap();
+        assert!(queue.subscribe(&session, Lane::Otp, 1).await.is_err(), "nothing was declared");
+        queue.declare(&session).await.unwrap();
+        let mut stream = queue.subscribe(&session, Lane::Otp, 1).await.unwrap();
+        queue.remove(&session).await.unwrap();
+        assert!(matches!(stream.next().await, Err(PortError::Closed(_))));
+    }
+}

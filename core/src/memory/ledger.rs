@@ -1,0 +1,102 @@
+//! The ledger in memory.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+
+use super::MemoryStores;
+use super::stores::Tables;
+use crate::domain::{JobKey, LedgerEntry, MessageId, SessionId, Timestamp};
+use crate::port::{Ledger, LedgerWrite, PortError, Written};
+
+struct Row {
+    entry: LedgerEntry,
+    written_at: Timestamp,
+}
+
+/// The entries, and where to find them by message.
+#[derive(Default)]
+pub(super) struct Entries {
+    rows: HashMap<JobKey, Row>,
+    by_message: HashMap<(SessionId, MessageId), JobKey>,
+}
+
+fn message_of(entry: &LedgerEntry) -> Option<(SessionId, MessageId)> {
+    entry.session.clone().map(|session| (session, entry.message_id.clone()))
+}
+
+impl Entries {
+    fn get(&self, key: &JobKey) -> Option<LedgerEntry> {
+        self.rows.get(key).map(|row| row.entry.clone())
+    }
+
+    fn remove(&mut self, key: &JobKey) {
+        let message = self.rows.remove(key).and_then(|row| message_of(&row.entry));
+        if let Some(message) = message.filter(|message| self.by_message.get(message) == Some(key)) {
+            self.by_message.remove(&message);
+        }
+    }
+
+    fn put(&mut self, entry: LedgerEntry, written_at: Timestamp) {
+        self.remove(&entry.key);
+        if let Some(message) = message_of(&entry) {
+            self.by_message.insert(message, entry.key.clone());
+        }
+        self.rows.insert(entry.key.clone(), Row { entry, written_at });
+    }
+}
+
+fn write(tables: &mut Tables, write: LedgerWrite, now: Timestamp) -> Written {
+    if write.fence.as_ref().is_some_and(|fence| !tables.allows(fence)) {
+        return Written::Fenced;
+    }
+    let stored = tables.ledger.rows.get(&write.entry.key).map_or(0, |row| row.entry.version);
+    if stored != write.entry.version {
+        return Written::Conflict;
+    }
+    if let (Some(fence), Some(pace)) = (&write.fence, write.pace)
+        && let Some(record) = tables.owned(fence)
+    {
+        record.pace = pace;
+    }
+    tables.ledger.put(LedgerEntry { version: stored + 1, ..write.entry }, now);
+    tables.outbox.add(&write.events, now);
+    Written::Done
+}
+
+#[async_trait]
+impl Ledger for MemoryStores {
+    async fn write(&self, writes: Vec<LedgerWrite>) -> Result<Vec<Written>, PortError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        Ok(writes.into_iter().map(|one| write(&mut tables, one, now)).collect())
+    }
+
+    async fn get(&self, keys: &[JobKey]) -> Result<Vec<Option<LedgerEntry>>, PortError> {
+        let tables = self.tables();
+        Ok(keys.iter().map(|key| tables.ledger.get(key)).collect())
+    }
+
+    async fn by_message(&self, session: &SessionId, ids: &[MessageId]) -> Result<Vec<Option<LedgerEntry>>, PortError> {
+        let tables = self.tables();
+        let ledger = &tables.ledger;
+        let find = |id: &MessageId| ledger.get(ledger.by_message.get(&(session.clone(), id.clone()))?);
+        Ok(ids.iter().map(find).collect())
+    }
+
+    async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let mut tables = self.tables();
+        let old: Vec<_> = tables
+            .ledger
+            .rows
+            .iter()
+            .filter(|(_, row)| row.written_at < before && !row.entry.state.is_open())
+            .map(|(key, _)| key.clone())
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .collect();
+        for key in &old {
+            tables.ledger.remove(key);
+        }
+        Ok(old.len() as u64)
+    }
+}

@@ -1,0 +1,100 @@
+//! The register of sessions in memory.
+
+use std::ops::Bound;
+
+use async_trait::async_trait;
+
+use super::MemoryStores;
+use crate::domain::{
+    Epoch, Fence, OutboxEvent, PaceState, SessionId, SessionRecord, SessionStatus, TenantId, Wanted, WorkerName,
+};
+use crate::port::{Created, NewSession, PortError, SessionStore, Written};
+
+#[async_trait]
+impl SessionStore for MemoryStores {
+    async fn create(&self, session: NewSession) -> Result<Created, PortError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        if let Some(record) = tables.sessions.get(&session.id) {
+            return Ok(Created::Exists(record.clone()));
+        }
+        let record = SessionRecord {
+            id: session.id.clone(),
+            tenant: session.tenant,
+            wanted: Wanted::Running,
+            epoch: Epoch::default(),
+            owner: None,
+            pace: PaceState::default(),
+            status: SessionStatus::created(session.at),
+            created_at: session.at,
+        };
+        tables.sessions.insert(session.id, record.clone());
+        tables.outbox.add(&session.events, now);
+        Ok(Created::New(record))
+    }
+
+    async fn get(&self, id: &SessionId) -> Result<Option<SessionRecord>, PortError> {
+        Ok(self.tables().sessions.get(id).cloned())
+    }
+
+    async fn list(
+        &self,
+        tenant: Option<&TenantId>,
+        after: Option<&SessionId>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>, PortError> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let tables = self.tables();
+        let page = tables
+            .sessions
+            .range::<SessionId, _>((start, Bound::Unbounded))
+            .map(|(_, record)| record)
+            .filter(|record| tenant.is_none_or(|tenant| record.tenant == *tenant))
+            .take(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(page.cloned().collect())
+    }
+
+    async fn claim(&self, id: &SessionId, owner: &WorkerName) -> Result<Option<SessionRecord>, PortError> {
+        Ok(self.tables().sessions.get_mut(id).map(|record| {
+            record.epoch.0 += 1;
+            record.owner = Some(owner.clone());
+            record.clone()
+        }))
+    }
+
+    async fn update(
+        &self,
+        fence: &Fence,
+        status: &SessionStatus,
+        events: &[OutboxEvent],
+    ) -> Result<Written, PortError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let Some(record) = tables.owned(fence) else { return Ok(Written::Fenced) };
+        record.status = status.clone();
+        tables.outbox.add(events, now);
+        Ok(Written::Done)
+    }
+
+    async fn want(&self, id: &SessionId, wanted: Wanted) -> Result<bool, PortError> {
+        Ok(self.tables().sessions.get_mut(id).map(|record| record.wanted = wanted).is_some())
+    }
+
+    async fn delete(&self, fence: &Fence) -> Result<Written, PortError> {
+        let mut tables = self.tables();
+        let Some(record) = tables.sessions.get(&fence.session) else { return Ok(Written::Conflict) };
+        if record.epoch != fence.epoch {
+            return Ok(Written::Fenced);
+        }
+        if record.wanted != Wanted::Deleted {
+            return Ok(Written::Conflict);
+        }
+        tables.sessions.remove(&fence.session);
+        tables.state.remove(&fence.session);
+        Ok(Written::Done)
+    }
+
+    async fn epoch(&self, id: &SessionId) -> Result<Option<Epoch>, PortError> {
+        Ok(self.tables().sessions.get(id).map(|record| record.epoch))
+    }
+}

@@ -1,0 +1,49 @@
+//! A store within one process: sessions, Signal state, ledger and outbox under one lock, which is their transaction.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::ledger::Entries;
+use super::lock;
+use super::outbox::Waiting;
+use super::state::Values;
+use crate::domain::{Fence, SessionId, SessionRecord};
+use crate::port::Clock;
+
+/// A store that keeps everything until it is dropped. It guards its writes as a real one does.
+pub struct MemoryStores {
+    /// Tells when something was written.
+    pub(super) clock: Arc<dyn Clock>,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+pub(super) struct Tables {
+    pub(super) sessions: BTreeMap<SessionId, SessionRecord>,
+    pub(super) state: HashMap<SessionId, Values>,
+    pub(super) ledger: Entries,
+    pub(super) outbox: Waiting,
+}
+
+impl Tables {
+    /// Whether the writer still owns the session.
+    pub(super) fn allows(&self, fence: &Fence) -> bool {
+        self.sessions.get(&fence.session).is_some_and(|record| record.epoch == fence.epoch)
+    }
+
+    /// The session's record, if the writer still owns it.
+    pub(super) fn owned(&mut self, fence: &Fence) -> Option<&mut SessionRecord> {
+        self.sessions.get_mut(&fence.session).filter(|record| record.epoch == fence.epoch)
+    }
+}
+
+impl MemoryStores {
+    /// An empty store. The clock tells the age of what is written.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, tables: Mutex::default() }
+    }
+
+    pub(super) fn tables(&self) -> MutexGuard<'_, Tables> {
+        lock(&self.tables)
+    }
+}

@@ -1,0 +1,73 @@
+//! The in-process implementations keep what the ports promise.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kurir_core::contract::{self, DeadLetterProbe, EventPorts, Queues, Stores};
+use kurir_core::memory::{
+    MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores, SystemClock,
+};
+use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores() {
+    contract::stores(async || {
+        let store = Arc::new(MemoryStores::new(Arc::new(SystemClock)));
+        Stores { sessions: store.clone(), state: store.clone(), ledger: store.clone(), outbox: store }
+    })
+    .await;
+}
+
+struct Dead(MemoryJobQueue);
+
+#[async_trait]
+impl DeadLetterProbe for Dead {
+    async fn read(&self) -> Vec<(Vec<u8>, DeadLetter)> {
+        self.0.dead_letters()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn job_queue() {
+    contract::job_queue(async || {
+        let queue = MemoryJobQueue::new(Arc::new(SystemClock));
+        Queues { jobs: Arc::new(queue.clone()), dead: Some(Arc::new(Dead(queue))) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events() {
+    contract::events(async || {
+        let events = Arc::new(MemoryEvents::new(1024));
+        EventPorts { sink: events.clone(), source: events }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lease_store() {
+    contract::lease_store(async || {
+        let leases: Arc<dyn LeaseStore> = Arc::new(MemoryLeases::new(Arc::new(SystemClock)));
+        leases
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn membership() {
+    contract::membership(async || {
+        let members: Arc<dyn Membership> = Arc::new(MemoryMembership::new(Arc::new(SystemClock)));
+        members
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recipient_limits() {
+    contract::recipient_limits(async || {
+        let limits: Arc<dyn RecipientLimits> = Arc::new(MemoryRecipientLimits::new());
+        limits
+    })
+    .await;
+}
