@@ -1,0 +1,111 @@
+//! A linked device as the server knows it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+
+use super::{DeviceAddress, Mailbox, PreKeyPool};
+use crate::server::Command;
+
+/// The open connection of a device.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    /// Which connection of the simulator it is.
+    pub serial: u64,
+    pub commands: mpsc::Sender<Command>,
+}
+
+/// One linked device.
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub address: DeviceAddress,
+    pub key_index: u32,
+    /// The key of its first handshake is its credential for every login.
+    pub noise_static: [u8; 32],
+    /// The signed identity that others are shown with its keys.
+    pub signed_identity: Vec<u8>,
+    /// What the client calls itself.
+    pub name: String,
+    /// Milliseconds since 1970.
+    pub linked_at: u64,
+    pub mailbox: Mailbox,
+    keys: Mutex<PreKeyPool>,
+    link: Mutex<Option<Link>>,
+    collections: Mutex<HashMap<String, u64>>,
+    app_keys_received: AtomicBool,
+}
+
+/// What is known of a device when it is linked.
+pub(crate) struct NewDevice {
+    pub address: DeviceAddress,
+    pub key_index: u32,
+    pub noise_static: [u8; 32],
+    pub signed_identity: Vec<u8>,
+    pub name: String,
+    pub linked_at: u64,
+    pub keys: PreKeyPool,
+    pub mailbox_limit: usize,
+}
+
+impl Device {
+    pub(crate) fn new(new: NewDevice) -> Self {
+        Self {
+            address: new.address,
+            key_index: new.key_index,
+            noise_static: new.noise_static,
+            signed_identity: new.signed_identity,
+            name: new.name,
+            linked_at: new.linked_at,
+            mailbox: Mailbox::new(new.mailbox_limit),
+            keys: Mutex::new(new.keys),
+            link: Mutex::new(None),
+            collections: Mutex::default(),
+            app_keys_received: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn keys(&self) -> MutexGuard<'_, PreKeyPool> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn link_slot(&self) -> MutexGuard<'_, Option<Link>> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The open connection, if any.
+    pub(crate) fn link(&self) -> Option<Link> {
+        self.link_slot().clone()
+    }
+
+    /// Makes `link` the device's connection and returns the one it had.
+    pub(crate) fn attach(&self, link: Link) -> Option<Link> {
+        self.link_slot().replace(link)
+    }
+
+    /// Forgets the connection, unless a newer one took its place.
+    pub(crate) fn detach(&self, serial: u64) {
+        let mut slot = self.link_slot();
+        if slot.as_ref().is_some_and(|link| link.serial == serial) {
+            *slot = None;
+        }
+    }
+
+    /// The version of an app-state collection, after adding a patch if there was one.
+    pub(crate) fn collection_version(&self, name: &str, patched: bool) -> u64 {
+        let mut collections = self.collections.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = collections.entry(name.to_owned()).or_default();
+        *version += u64::from(patched);
+        *version
+    }
+
+    /// Whether the phone's app-state keys reached the device.
+    pub(crate) fn has_app_keys(&self) -> bool {
+        self.app_keys_received.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn app_keys_arrived(&self) {
+        self.app_keys_received.store(true, Ordering::Release);
+    }
+}

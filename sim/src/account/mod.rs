@@ -1,0 +1,15 @@
+//! Accounts: a number, its phone and the devices linked to it.
+
+mod adv;
+mod device;
+mod mailbox;
+mod number;
+mod prekeys;
+mod registry;
+
+pub(crate) use adv::{DeviceIdentity, accept_answer, key_index_list, link_identity};
+pub(crate) use device::{Device, Link, NewDevice};
+pub(crate) use mailbox::{Mailbox, Stanza, StanzaClass};
+pub use number::{DeviceAddress, PhoneNumber};
+pub(crate) use prekeys::{PreKeyPool, SignedPreKey};
+pub(crate) use registry::{Account, Ban, Registry};

@@ -1,0 +1,5 @@
+//! The control interface: HTTP with JSON, an event stream, and a page for people.
+
+mod http;
+
+pub(crate) use http::serve;

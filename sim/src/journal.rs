@@ -1,0 +1,287 @@
+//! The journal: what happened, in order. Audits rest on it, so nothing in it is an estimate.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use tokio::sync::{broadcast, watch};
+
+use crate::account::{DeviceAddress, PhoneNumber};
+
+/// Entries a slow listener may lag behind before it misses some.
+const LISTENER_BACKLOG: usize = 4096;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JournalEntry {
+    /// Position in the journal, from 1, without gaps.
+    pub seq: u64,
+    /// Milliseconds since 1970.
+    pub at: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: JournalEvent,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum JournalEvent {
+    /// A device was linked.
+    Linked {
+        /// The new device.
+        device: DeviceAddress,
+    },
+    /// A device was logged out.
+    LoggedOut {
+        /// The device that is gone.
+        device: DeviceAddress,
+        /// Whether the device itself asked for it.
+        by_device: bool,
+    },
+    /// A device logged in.
+    Connected {
+        /// The device.
+        device: DeviceAddress,
+    },
+    /// A device's connection ended.
+    Disconnected {
+        /// The device.
+        device: DeviceAddress,
+        /// Why.
+        reason: String,
+    },
+    /// A device logged in while another live connection of it was open. The older one was closed.
+    Overlap {
+        /// The device.
+        device: DeviceAddress,
+    },
+    /// A login was refused.
+    LoginRefused {
+        /// The device that tried.
+        device: DeviceAddress,
+        /// The failure code it got.
+        code: u16,
+    },
+    /// A device handed a message to the server, which took it.
+    Accepted {
+        /// The sender.
+        from: DeviceAddress,
+        /// The message id.
+        id: String,
+    },
+    /// The server answered a message with an error, or not at all (`code` 0).
+    Refused {
+        /// The sender.
+        from: DeviceAddress,
+        /// The message id.
+        id: String,
+        /// The error code.
+        code: u16,
+        /// Whether the phone got the message all the same.
+        delivered: bool,
+    },
+    /// A readable message reached a phone.
+    Arrived {
+        /// The phone.
+        phone: PhoneNumber,
+        /// The sender.
+        from: DeviceAddress,
+        /// The message id.
+        id: String,
+        /// Whether the phone had shown the id before.
+        duplicate: bool,
+    },
+    /// A message reached a phone, which could not read it and asked for it again.
+    Unreadable {
+        /// The phone.
+        phone: PhoneNumber,
+        /// The sender.
+        from: DeviceAddress,
+        /// The message id.
+        id: String,
+        /// How often this id was unreadable.
+        count: u32,
+        /// What the Signal library said.
+        reason: String,
+    },
+    /// A message was encrypted with a message key that was used before.
+    CounterReplayed {
+        /// The phone.
+        phone: PhoneNumber,
+        /// The sender.
+        from: DeviceAddress,
+        /// The message id.
+        id: String,
+    },
+    /// A phone sent a message.
+    Written {
+        /// The phone.
+        phone: PhoneNumber,
+        /// The account it wrote to.
+        to: PhoneNumber,
+        /// The message id.
+        id: String,
+    },
+    /// The oldest stanza that waited for a device was dropped, because too many waited.
+    QueueOverflow {
+        /// The device.
+        device: DeviceAddress,
+        /// The id of the stanza.
+        id: String,
+    },
+    /// A fault was ordered.
+    FaultSet {
+        /// Its number; 0 for a fault that happened at once.
+        fault: u64,
+    },
+}
+
+/// Totals since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Messages that devices handed in and the server took.
+    pub accepted: u64,
+    /// Messages that were answered with an error or not at all.
+    pub refused: u64,
+    /// Messages that phones showed.
+    pub shown: u64,
+    /// Readable messages whose id the phone had shown before.
+    pub duplicates: u64,
+    /// Messages that phones could not read.
+    pub unreadable: u64,
+    /// Message keys that were used twice.
+    pub counter_replays: u64,
+    /// Times that one device had two live connections.
+    pub overlaps: u64,
+    /// Stanzas that were dropped because too many waited.
+    pub overflowed: u64,
+    /// Journal entries that are no longer kept.
+    pub forgotten: u64,
+}
+
+impl Counters {
+    fn count(&mut self, event: &JournalEvent) {
+        match event {
+            JournalEvent::Accepted { .. } => self.accepted += 1,
+            JournalEvent::Refused { .. } => self.refused += 1,
+            JournalEvent::Arrived { duplicate: false, .. } => self.shown += 1,
+            JournalEvent::Arrived { duplicate: true, .. } => self.duplicates += 1,
+            JournalEvent::Unreadable { .. } => self.unreadable += 1,
+            JournalEvent::CounterReplayed { .. } => self.counter_replays += 1,
+            JournalEvent::Overlap { .. } => self.overlaps += 1,
+            JournalEvent::QueueOverflow { .. } => self.overflowed += 1,
+            _ => {}
+        }
+    }
+}
+
+#[derive(Default)]
+struct Pages {
+    entries: VecDeque<Arc<JournalEntry>>,
+    last: u64,
+    counters: Counters,
+}
+
+/// The journal of one simulator.
+pub(crate) struct Journal {
+    pages: Mutex<Pages>,
+    limit: usize,
+    live: broadcast::Sender<Arc<JournalEntry>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Journal {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            pages: Mutex::default(),
+            limit,
+            live: broadcast::Sender::new(LISTENER_BACKLOG),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes an entry. `at` is in milliseconds since 1970.
+    pub(crate) fn write(&self, at: u64, event: JournalEvent) {
+        let mut pages = self.lock();
+        pages.counters.count(&event);
+        pages.last += 1;
+        let entry = Arc::new(JournalEntry { seq: pages.last, at, event });
+        if pages.entries.len() == self.limit {
+            pages.entries.pop_front();
+            pages.counters.forgotten += 1;
+        }
+        pages.entries.push_back(Arc::clone(&entry));
+        // Sent under the lock, so that listeners see the journal's order. Without a listener the
+        // entry is simply not sent.
+        drop(self.live.send(entry));
+        drop(pages);
+        self.touch();
+    }
+
+    /// Wakes those who wait for a state that is not journaled, like an acknowledgement.
+    pub(crate) fn touch(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Up to `limit` entries after position `after`.
+    pub(crate) fn read(&self, after: u64, limit: usize) -> Vec<Arc<JournalEntry>> {
+        let pages = self.lock();
+        let first = pages.last - pages.entries.len() as u64;
+        let skip = usize::try_from(after.saturating_sub(first)).unwrap_or(usize::MAX);
+        pages.entries.iter().skip(skip).take(limit).cloned().collect()
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.lock().counters
+    }
+
+    /// New entries as they are written.
+    pub(crate) fn follow(&self) -> broadcast::Receiver<Arc<JournalEntry>> {
+        self.live.subscribe()
+    }
+
+    /// Grows whenever something happened.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(fault: u64) -> JournalEvent {
+        JournalEvent::FaultSet { fault }
+    }
+
+    #[test]
+    fn positions_have_no_gaps_and_reading_goes_on_where_it_stopped() {
+        let journal = Journal::new(3);
+        for number in 1..=5 {
+            journal.write(number * 10, fault(number));
+        }
+        let seqs = |after, limit| journal.read(after, limit).iter().map(|entry| entry.seq).collect::<Vec<_>>();
+        assert_eq!(seqs(0, 10), [3, 4, 5]);
+        assert_eq!(seqs(3, 1), [4]);
+        assert!(seqs(5, 10).is_empty());
+        assert_eq!(journal.counters().forgotten, 2);
+        assert_eq!(*journal.changes().borrow(), 5);
+    }
+
+    #[test]
+    fn shown_and_duplicates_are_counted_apart() {
+        let journal = Journal::new(10);
+        let phone = "15551230001".parse().expect("valid");
+        let from = DeviceAddress { account: phone, device: 1 };
+        for duplicate in [false, true, true] {
+            journal.write(0, JournalEvent::Arrived { phone, from, id: "a".into(), duplicate });
+        }
+        assert_eq!((journal.counters().shown, journal.counters().duplicates), (1, 2));
+    }
+}

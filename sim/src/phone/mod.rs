@@ -1,0 +1,10 @@
+//! Phones: the primary device of each account, with real Signal state.
+
+mod actor;
+mod inbox;
+mod signal_store;
+
+pub use actor::PhoneBehaviour;
+pub(crate) use actor::{Envelope, Phone, Reaction};
+pub use inbox::{InboxMessage, OutgoingMessage, SentCopy};
+pub(crate) use signal_store::{EncKind, PhoneBundle};

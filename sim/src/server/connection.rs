@@ -1,0 +1,442 @@
+//! One client's connection, from the first byte to the last.
+//!
+//! A connection is one task. It takes what the client sends, orders from elsewhere, and what waits
+//! in the device's mailbox; it answers in one write for all that arrived together. Work for phones
+//! is done after the answers are written, so that an acknowledgement does not wait for it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rand::rngs::StdRng;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use wacore_binary::NodeRef;
+use wacore_binary::builder::NodeBuilder;
+use wacore_binary::marshal::unmarshal_ref;
+use waproto::buffa::Message as _;
+use waproto::whatsapp as wa;
+
+use super::login::{self, Refusal, Seat};
+use super::message::{self, Errand};
+use super::pairing::{self, Registration};
+use super::{Command, Effects, EndReason, Session, iq, receipt, stanza};
+use crate::account::Link;
+use crate::journal::JournalEvent;
+use crate::transport::{Answer, Wire, WireError, answer_hello};
+use crate::world::World;
+
+/// Orders that may wait for one connection.
+const COMMAND_BACKLOG: usize = 16;
+/// WebSocket messages that are handled before the answers are written.
+const BATCH: usize = 64;
+/// How long a client may take to close after the server said goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What a connection is at the moment.
+enum Stage {
+    /// Not linked: it shows QR codes.
+    Unlinked { offer: Option<PendingOffer> },
+    /// Logged in, does not want messages yet.
+    Passive(Seat),
+    /// Logged in and served.
+    Active(Seat),
+}
+
+/// An offered link that the client has not answered.
+struct PendingOffer {
+    id: String,
+    answer: oneshot::Sender<Result<Vec<u8>, String>>,
+}
+
+impl Stage {
+    fn seat(&self) -> Option<&Seat> {
+        match self {
+            Self::Unlinked { .. } => None,
+            Self::Passive(seat) | Self::Active(seat) => Some(seat),
+        }
+    }
+}
+
+struct Connection {
+    world: Arc<World>,
+    serial: u64,
+    wire: Wire,
+    stage: Stage,
+    errands: Vec<Errand>,
+    requests: u64,
+}
+
+/// Serves one client until either side ends the connection.
+pub(crate) async fn serve(world: Arc<World>, stream: TcpStream) {
+    let serial = world.next_serial();
+    let rng = world.entropy.stream("connection", serial);
+    let limit = world.config.limits.handshake;
+    let opened = tokio::select! {
+        () = world.stop.cancelled() => return,
+        opened = tokio::time::timeout(limit, handshake(&world, stream, rng)) => opened,
+    };
+    match opened {
+        Ok(Ok(opened)) => begin(world, serial, opened).await,
+        Ok(Err(reason)) => tracing::debug!(serial, reason, "handshake failed"),
+        Err(_) => tracing::debug!(serial, "handshake took too long"),
+    }
+}
+
+struct Opened {
+    wire: Wire,
+    client_static: [u8; 32],
+    payload: wa::ClientPayload,
+}
+
+async fn handshake(world: &World, stream: TcpStream, mut rng: StdRng) -> Result<Opened, String> {
+    let wire_error = |error: WireError| error.to_string();
+    let mut wire = Wire::accept(stream, world.config.limits.frame_bytes).await.map_err(wire_error)?;
+    let hello = next_plain(&mut wire).await?;
+    let answer = answer_hello(&world.keys, &hello, &mut rng).map_err(|error| error.to_string())?;
+    let established = match answer {
+        Answer::Done { reply, established } => {
+            wire.push_plain(&reply).map_err(wire_error)?;
+            *established
+        }
+        Answer::AwaitFinish { reply, pending } => {
+            wire.push_plain(&reply).map_err(wire_error)?;
+            wire.flush().await.map_err(wire_error)?;
+            let finish = next_plain(&mut wire).await?;
+            pending.finish(&finish).map_err(|error| error.to_string())?
+        }
+    };
+    wire.flush().await.map_err(wire_error)?;
+    let (client_static, payload) = wire.secure(established);
+    let payload = wa::ClientPayload::decode_from_slice(&payload)
+        .map_err(|error| format!("the client payload does not parse: {error}"))?;
+    Ok(Opened { wire, client_static, payload })
+}
+
+async fn next_plain(wire: &mut Wire) -> Result<Bytes, String> {
+    loop {
+        if let Some(frame) = wire.next_plain().map_err(|error| error.to_string())? {
+            return Ok(frame.freeze());
+        }
+        if !wire.receive().await.map_err(|error| error.to_string())? {
+            return Err("the client closed".into());
+        }
+    }
+}
+
+async fn begin(world: Arc<World>, serial: u64, opened: Opened) {
+    let Opened { wire, client_static, payload } = opened;
+    let (commands, orders) = mpsc::channel(COMMAND_BACKLOG);
+    let mut connection =
+        Connection { world, serial, wire, stage: Stage::Unlinked { offer: None }, errands: Vec::new(), requests: 0 };
+    let begun = match payload.device_pairing_data.as_option() {
+        Some(data) => connection.begin_unlinked(data, client_static, &commands),
+        None => connection.begin_login(&payload, client_static, commands.clone()).await,
+    };
+    // The connection's own sender is dropped: from here on others hold it.
+    drop(commands);
+    let reason = match begun {
+        Ok(()) => connection.run(orders).await,
+        Err(reason) => reason,
+    };
+    connection.end(reason).await;
+}
+
+impl Connection {
+    fn begin_unlinked(
+        &mut self,
+        data: &wa::client_payload::DevicePairingRegistrationData,
+        client_static: [u8; 32],
+        commands: &mpsc::Sender<Command>,
+    ) -> Result<(), EndReason> {
+        let registration = Registration::read(data).map_err(|reason| EndReason::Broken(reason.into()))?;
+        let mut rng = self.world.entropy.stream("pairing", self.serial);
+        let timings = self.world.config.qr;
+        let references = self.world.pairings.open(
+            self.serial,
+            client_static,
+            &registration,
+            commands,
+            timings,
+            (Instant::now(), &mut rng),
+        );
+        let id = self.next_request();
+        self.push(&pairing::pair_device(&id, &references))
+    }
+
+    async fn begin_login(
+        &mut self,
+        payload: &wa::ClientPayload,
+        client_static: [u8; 32],
+        commands: mpsc::Sender<Command>,
+    ) -> Result<(), EndReason> {
+        let seat = match login::admit(&self.world, payload, &client_static) {
+            Ok(seat) => seat,
+            Err((device, refusal)) => {
+                if let Some(device) = device {
+                    self.world.log(JournalEvent::LoginRefused { device, code: refusal.code() });
+                }
+                return Err(EndReason::LoginRefused(refusal));
+            }
+        };
+        let link = Link { serial: self.serial, commands };
+        login::take_over(&self.world, &seat.device, link).await;
+        self.stage = Stage::Passive(seat.clone());
+        // A logout or ban may have come between the check and the seat; what comes from now on
+        // arrives as a command.
+        if let Err((_, refusal)) = login::admit(&self.world, payload, &client_static) {
+            return Err(EndReason::LoginRefused(refusal));
+        }
+        self.world.log(JournalEvent::Connected { device: seat.device.address });
+        for node in login::welcome(&self.world, &seat) {
+            self.push(&node)?;
+        }
+        Ok(())
+    }
+
+    fn next_request(&mut self) -> String {
+        self.requests += 1;
+        format!("sim-{}-{}", self.serial, self.requests)
+    }
+
+    fn push(&mut self, node: &wacore_binary::Node) -> Result<(), EndReason> {
+        self.wire.push(node).map_err(broken)
+    }
+
+    async fn run(&mut self, mut orders: mpsc::Receiver<Command>) -> EndReason {
+        loop {
+            if let Err(reason) = self.write_out().await {
+                return reason;
+            }
+            for errand in std::mem::take(&mut self.errands) {
+                message::run_errand(&self.world, errand).await;
+            }
+            let next = tokio::select! {
+                biased;
+                () = self.world.stop.cancelled() => ControlFlow::Break(EndReason::Stopping),
+                Some(order) = orders.recv() => self.obey(order),
+                () = mail(&self.stage) => ControlFlow::Continue(()),
+                received = self.wire.receive() => self.received(received),
+            };
+            if let ControlFlow::Break(reason) = next {
+                return reason;
+            }
+        }
+    }
+
+    /// Writes the answers and what waits in the mailbox.
+    async fn write_out(&mut self) -> Result<(), EndReason> {
+        if let Stage::Active(seat) = &self.stage {
+            let (wire, mut result) = (&mut self.wire, Ok(()));
+            seat.device.mailbox.send_pending(|node| {
+                if result.is_ok() {
+                    result = wire.push(node);
+                }
+            });
+            result.map_err(broken)?;
+        }
+        self.wire.flush().await.map_err(broken)
+    }
+
+    fn obey(&mut self, order: Command) -> ControlFlow<EndReason> {
+        match order {
+            Command::End(reason) => ControlFlow::Break(reason),
+            Command::Yield(verdict) => {
+                let closed = self.already_closed();
+                // The newer connection may have given up waiting.
+                let _ = verdict.send(!closed);
+                ControlFlow::Break(if closed { EndReason::ClientClosed } else { EndReason::Replaced })
+            }
+            Command::Offer(offer) => {
+                let id = self.next_request();
+                let Stage::Unlinked { offer: pending } = &mut self.stage else {
+                    return ControlFlow::Continue(());
+                };
+                let node = offer.node(&id);
+                *pending = Some(PendingOffer { id, answer: offer.answer });
+                match self.push(&node) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(reason) => ControlFlow::Break(reason),
+                }
+            }
+        }
+    }
+
+    /// Whether the client had closed before it was told to go. What it sent before counts.
+    fn already_closed(&mut self) -> bool {
+        while let Some(received) = self.wire.receive_ready() {
+            if !matches!(received, Ok(true)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn received(&mut self, first: Result<bool, WireError>) -> ControlFlow<EndReason> {
+        let mut received = first;
+        for _ in 0..BATCH {
+            match received {
+                Ok(true) => self.handle_buffered()?,
+                Ok(false) => return ControlFlow::Break(EndReason::ClientClosed),
+                Err(error) => return ControlFlow::Break(broken(error)),
+            }
+            match self.wire.receive_ready() {
+                Some(more) => received = more,
+                None => break,
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn handle_buffered(&mut self) -> ControlFlow<EndReason> {
+        loop {
+            let bytes = match self.wire.next_stanza() {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return ControlFlow::Continue(()),
+                Err(error) => return ControlFlow::Break(broken(error)),
+            };
+            let node = match unmarshal_ref(&bytes) {
+                Ok(node) => node,
+                Err(error) => {
+                    return ControlFlow::Break(broken(WireError::Stanza(error.to_string())));
+                }
+            };
+            self.handle(&node)?;
+        }
+    }
+
+    fn handle(&mut self, node: &NodeRef<'_>) -> ControlFlow<EndReason> {
+        let mut effects = Effects::default();
+        match &mut self.stage {
+            Stage::Unlinked { offer } => handle_unlinked(node, offer, &mut effects),
+            Stage::Passive(seat) | Stage::Active(seat) => {
+                let session = Session { world: &self.world, account: &seat.account, device: &seat.device };
+                match node.tag.as_ref() {
+                    "iq" => iq::handle(&session, node, &mut effects),
+                    "message" => message::handle(&session, node, &mut effects),
+                    "receipt" => receipt::handle(&session, node, &mut effects),
+                    "ack" => receipt::handle_ack(&session, node),
+                    "ib" | "presence" | "chatstate" => {}
+                    tag => tracing::debug!(tag, "a stanza without meaning here"),
+                }
+            }
+        }
+        self.errands.append(&mut effects.errands);
+        for reply in &effects.replies {
+            if let Err(reason) = self.push(reply) {
+                return ControlFlow::Break(reason);
+            }
+        }
+        if effects.activate
+            && let Err(reason) = self.activate()
+        {
+            return ControlFlow::Break(reason);
+        }
+        effects.end.map_or(ControlFlow::Continue(()), ControlFlow::Break)
+    }
+
+    /// Hands over what waited while the device was away, announced and closed by counts.
+    fn activate(&mut self) -> Result<(), EndReason> {
+        let Stage::Passive(seat) = &self.stage else {
+            return Ok(());
+        };
+        let seat = seat.clone();
+        let waiting = seat.device.mailbox.rewind();
+        if waiting.total() > 0 {
+            let preview = NodeBuilder::new("offline_preview")
+                .attr("count", waiting.total())
+                .attr("message", waiting.messages)
+                .attr("receipt", waiting.receipts)
+                .attr("notification", waiting.notifications)
+                .build();
+            self.push(&NodeBuilder::new("ib").children([preview]).build())?;
+        }
+        let (wire, mut result, mut position) = (&mut self.wire, Ok(()), 0_usize);
+        seat.device.mailbox.send_pending(|node| {
+            if result.is_ok() {
+                let mut node = node.clone();
+                node.attrs.insert("offline", position.to_string());
+                position += 1;
+                result = wire.push(&node);
+            }
+        });
+        result.map_err(broken)?;
+        let done = NodeBuilder::new("offline").attr("count", position).build();
+        self.push(&NodeBuilder::new("ib").children([done]).build())?;
+        self.stage = Stage::Active(seat);
+        Ok(())
+    }
+
+    async fn end(mut self, reason: EndReason) {
+        self.world.pairings.close(self.serial);
+        if let Some(seat) = self.stage.seat() {
+            seat.device.detach(self.serial);
+            let event = JournalEvent::Disconnected { device: seat.device.address, reason: reason.describe() };
+            self.world.log(event);
+        }
+        tracing::debug!(serial = self.serial, reason = reason.describe(), "connection ends");
+        let farewell = match &reason {
+            EndReason::Cut => None,
+            EndReason::Replaced => Some(Some(stanza::stream_error(None, Some("replaced")))),
+            EndReason::Removed => Some(Some(stanza::stream_error(Some(401), Some("device_removed")))),
+            EndReason::StreamError(code) => Some(Some(stanza::stream_error(Some(*code), None))),
+            EndReason::LoginRefused(refusal) => Some(Some(Refusal::node(refusal))),
+            EndReason::ClientClosed | EndReason::Broken(_) | EndReason::Stopping => Some(None),
+        };
+        if let Some(last) = farewell {
+            let goodbye = async {
+                if let Some(node) = last {
+                    self.wire.push(&node)?;
+                }
+                self.wire.close().await
+            };
+            // A client that does not take the goodbye gets none.
+            drop(tokio::time::timeout(FAREWELL, goodbye).await);
+        }
+        // What was acknowledged must reach its phone, whatever became of the connection.
+        for errand in std::mem::take(&mut self.errands) {
+            message::run_errand(&self.world, errand).await;
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
+fn broken(error: WireError) -> EndReason {
+    EndReason::Broken(error.to_string())
+}
+
+/// Waits for mail, if the client wants it.
+async fn mail(stage: &Stage) {
+    match stage {
+        Stage::Active(seat) => seat.device.mailbox.filled().await,
+        Stage::Unlinked { .. } | Stage::Passive(_) => std::future::pending().await,
+    }
+}
+
+/// Before it is linked, a client may only answer the offer and keep its connection alive.
+fn handle_unlinked(node: &NodeRef<'_>, offer: &mut Option<PendingOffer>, effects: &mut Effects) {
+    if node.tag.as_ref() != "iq" {
+        return;
+    }
+    let id = stanza::attr(node, "id");
+    let kind = stanza::attr(node, "type");
+    if kind == "get" || kind == "set" {
+        effects.replies.push(stanza::result(&id, []));
+        return;
+    }
+    let Some(pending) = offer.take_if(|pending| pending.id == id) else {
+        return;
+    };
+    let answer = node
+        .get_optional_child_by_tag(&["pair-device-sign", "device-identity"])
+        .and_then(|identity| identity.content_bytes())
+        .map(<[u8]>::to_vec)
+        .ok_or_else(|| {
+            let text = node.get_optional_child("error").map(|error| stanza::attr(error, "text"));
+            format!("it refused: {}", text.unwrap_or_else(|| "no reason given".into()))
+        });
+    // The phone may have given up.
+    let _ = pending.answer.send(answer);
+}

@@ -1,0 +1,40 @@
+//! Requests of logged-in devices.
+
+mod account;
+mod encrypt;
+mod usync;
+
+use wacore_binary::NodeRef;
+use wacore_binary::builder::NodeBuilder;
+
+use super::{Effects, Session, stanza};
+
+/// Answers a request. What the simulator does not know gets an empty result, as most clients only
+/// wait for any answer.
+pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Effects) {
+    let id = stanza::attr(node, "id");
+    let kind = stanza::attr(node, "type");
+    if id.is_empty() || (kind != "get" && kind != "set") {
+        return;
+    }
+    let namespace = stanza::attr(node, "xmlns");
+    let reply = match namespace.as_str() {
+        "encrypt" => encrypt::handle(session, node, &id, kind == "set"),
+        "usync" => usync::handle(session, node, &id),
+        "passive" => {
+            effects.activate = node.get_optional_child("active").is_some();
+            stanza::result(&id, [])
+        }
+        "md" => account::linked_devices(session, node, &id, effects),
+        "abt" => stanza::result(&id, [NodeBuilder::new("props").attr("protocol", "1").attr("hash", "sim").build()]),
+        "blocklist" => stanza::result(&id, [NodeBuilder::new("list").attr("dhash", "sim").build()]),
+        "privacy" => account::privacy(node, &id),
+        "w:sync:app:state" => account::app_state(session, node, &id),
+        "w:p" | "urn:xmpp:ping" => stanza::result(&id, []),
+        other => {
+            tracing::debug!(namespace = other, "a request the simulator does not know gets an empty result");
+            stanza::result(&id, [])
+        }
+    };
+    effects.replies.push(reply);
+}

@@ -1,0 +1,174 @@
+//! Messages that devices send, on their way to phones and other devices.
+
+use std::sync::Arc;
+
+use wacore_binary::builder::NodeBuilder;
+use wacore_binary::{Jid, NodeRef};
+
+use super::{Effects, Session, outgoing, receipt, stanza};
+use crate::account::{Account, DeviceAddress, Stanza, StanzaClass};
+use crate::fault::MessageFate;
+use crate::journal::JournalEvent;
+use crate::phone::{EncKind, Envelope, Reaction};
+use crate::world::World;
+
+/// Work that a stanza leaves for a phone.
+pub(crate) enum Errand {
+    /// Read a message and answer it.
+    Read { account: Arc<Account>, chat: Jid, envelope: Envelope },
+    /// Send a text once more to a device that could not read it.
+    SendAgain { account: Arc<Account>, device: DeviceAddress, id: String },
+}
+
+/// Does an errand.
+pub(crate) async fn run_errand(world: &World, errand: Errand) {
+    match errand {
+        Errand::Read { account, chat, envelope } => read(world, &account, chat, envelope).await,
+        Errand::SendAgain { account, device, id } => outgoing::send_again(world, &account, device, &id),
+    }
+}
+
+/// Takes a message from a device.
+pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Effects) {
+    let (id, world) = (stanza::attr(node, "id"), session.world);
+    let Some(to) = stanza::jid_attr(node, "to") else {
+        tracing::debug!("a message without a recipient");
+        return;
+    };
+    let from = session.device.address;
+    let ack = |code: Option<u16>| {
+        let ack = stanza::ack("message", &id, &to, world.now_secs());
+        match code {
+            Some(code) => ack.attr("error", code).build(),
+            None => ack.build(),
+        }
+    };
+    let Some(chat) = DeviceAddress::from_jid(&to).filter(|_| !id.is_empty()) else {
+        // Groups, broadcasts and channels are not simulated.
+        effects.replies.push(ack(Some(400)));
+        return;
+    };
+    let fate = if chat.account == from.account { MessageFate::Accept } else { world.fate(from, chat.account) };
+    match fate {
+        MessageFate::Accept => {
+            effects.replies.push(ack(None));
+            world.log(JournalEvent::Accepted { from, id: id.clone() });
+        }
+        MessageFate::Error(code) => {
+            effects.replies.push(ack(Some(code)));
+            world.log(JournalEvent::Refused { from, id, code, delivered: false });
+            return;
+        }
+        MessageFate::Silence { deliver } => {
+            world.log(JournalEvent::Refused { from, id: id.clone(), code: 0, delivered: deliver });
+            if !deliver {
+                return;
+            }
+        }
+    }
+    distribute(session, node, &id, &to, chat, effects);
+}
+
+/// Hands each encrypted copy to the device it is for.
+fn distribute(
+    session: &Session<'_>,
+    node: &NodeRef<'_>,
+    id: &str,
+    to: &Jid,
+    chat: DeviceAddress,
+    effects: &mut Effects,
+) {
+    // A first sending has one copy per device; a repetition for one device has its copy at the top.
+    match node.get_optional_child("participants") {
+        Some(participants) => {
+            for copy in participants.get_children_by_tag("to") {
+                let target = stanza::jid_attr(copy, "jid").and_then(|jid| DeviceAddress::from_jid(&jid));
+                if let (Some(target), Some(enc)) = (target, copy.get_optional_child("enc")) {
+                    hand_over(session, node, enc, id, to, target, effects);
+                }
+            }
+        }
+        None => {
+            if let Some(enc) = node.get_optional_child("enc") {
+                hand_over(session, node, enc, id, to, chat, effects);
+            }
+        }
+    }
+}
+
+fn hand_over(
+    session: &Session<'_>,
+    node: &NodeRef<'_>,
+    enc: &NodeRef<'_>,
+    id: &str,
+    to: &Jid,
+    target: DeviceAddress,
+    effects: &mut Effects,
+) {
+    let from = session.device.address;
+    let kind = stanza::optional_attr(enc, "type").and_then(|kind| EncKind::from_wire(&kind));
+    let (Some(kind), Some(ciphertext)) = (kind, enc.content_bytes()) else {
+        return;
+    };
+    if target.device == 0 {
+        let Some(account) = session.world.account(target.account) else {
+            return;
+        };
+        let envelope = Envelope { from, id: id.to_owned(), kind, ciphertext: ciphertext.to_vec() };
+        effects.errands.push(Errand::Read { account, chat: to.to_non_ad(), envelope });
+        return;
+    }
+    let Some(device) = session.world.device(target) else {
+        return;
+    };
+    let mut message = NodeBuilder::new("message")
+        .attr("from", from.jid())
+        .attr("id", id)
+        .attr("type", stanza::optional_attr(node, "type").unwrap_or_else(|| "text".into()))
+        .attr("t", session.world.now_secs())
+        .attr("sender_lid", from.lid());
+    if target.account == from.account {
+        message = message.attr("recipient", to.to_non_ad());
+    }
+    let mut content = vec![stanza::enc(kind.as_wire(), ciphertext.to_vec())];
+    if kind == EncKind::PreKey {
+        content.push(stanza::bytes("device-identity", session.device.signed_identity.as_slice()));
+    }
+    let node = message.children(content).build();
+    let stanza = Stanza { class: StanzaClass::Message, id: id.to_owned(), kind: None, node };
+    session.world.post(&device, stanza);
+}
+
+/// A phone reads a message, and answers as its settings say.
+async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
+    let (reaction, delays) = {
+        let mut phone = account.phone();
+        let reaction = phone.receive(&envelope, world.now_millis());
+        (reaction, phone.behaviour.delays(world.config.receipts))
+    };
+    let Envelope { from, id, .. } = envelope;
+    let phone = account.number;
+    let answer = receipt::PhoneAnswer { chat, to: from, id: id.clone(), delays };
+    match reaction {
+        // A copy of an own device's message is no event, but somebody may wait for it.
+        Reaction::Silent => world.journal.touch(),
+        Reaction::Shown => {
+            world.log(JournalEvent::Arrived { phone, from, id, duplicate: false });
+            answer.delivered_and_read(world).await;
+        }
+        Reaction::Duplicate => {
+            world.log(JournalEvent::Arrived { phone, from, id, duplicate: true });
+            answer.delivered(world).await;
+        }
+        Reaction::Replayed { shown_before } => {
+            world.log(JournalEvent::CounterReplayed { phone, from, id });
+            if shown_before {
+                answer.delivered(world).await;
+            }
+        }
+        Reaction::Unreadable { count, reason, bundle } => {
+            world.log(JournalEvent::Unreadable { phone, from, id, count, reason });
+            answer.retry(world, count, &bundle);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The server: what it does with each stanza, and how connections come and go.
+
+mod connection;
+mod device_list;
+mod iq;
+mod login;
+mod message;
+mod outgoing;
+mod pairing;
+mod receipt;
+mod stanza;
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use wacore_binary::Node;
+
+use crate::account::{Account, Device};
+use crate::world::World;
+
+pub(crate) use connection::serve;
+pub(crate) use device_list::announce as announce_devices;
+pub(crate) use outgoing::send_text;
+pub use pairing::LinkedDevice;
+pub(crate) use pairing::{Pairings, scan};
+pub(crate) use receipt::Receipts;
+
+/// Orders to a connection from elsewhere.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Offer the link to an unlinked client and report its answer.
+    Offer(Box<pairing::Offer>),
+    /// A newer connection of the same device is there. Says whether this one was still alive.
+    Yield(oneshot::Sender<bool>),
+    /// End in this way.
+    End(EndReason),
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EndReason {
+    /// The client closed it.
+    ClientClosed,
+    /// Cut without a word.
+    Cut,
+    /// The client sent what it may not send, or the socket broke.
+    Broken(String),
+    /// Replaced by a newer connection of the same device.
+    Replaced,
+    /// The device was logged out.
+    Removed,
+    /// A stream error with this code.
+    StreamError(u16),
+    /// The login was refused with this failure.
+    LoginRefused(login::Refusal),
+    /// The simulator stops.
+    Stopping,
+}
+
+impl EndReason {
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::ClientClosed => "closed by the client".into(),
+            Self::Cut => "cut".into(),
+            Self::Broken(reason) => reason.clone(),
+            Self::Replaced => "replaced by a newer connection".into(),
+            Self::Removed => "logged out".into(),
+            Self::StreamError(code) => format!("stream error {code}"),
+            Self::LoginRefused(refusal) => format!("login refused with {}", refusal.code()),
+            Self::Stopping => "the simulator stops".into(),
+        }
+    }
+}
+
+/// A logged-in device, as the handlers of its stanzas see it.
+pub(crate) struct Session<'a> {
+    pub world: &'a Arc<World>,
+    pub account: &'a Arc<Account>,
+    pub device: &'a Arc<Device>,
+}
+
+/// What the handling of one stanza leads to.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// Answers to the client, in order.
+    pub replies: Vec<Node>,
+    /// Work for phones, done after the answers are on their way.
+    pub errands: Vec<message::Errand>,
+    /// The client wants what waits for it.
+    pub activate: bool,
+    /// The connection ends after the answers.
+    pub end: Option<EndReason>,
+}

@@ -1,0 +1,109 @@
+//! What phones write: to the devices of another account, with copies for their own.
+
+use std::sync::Arc;
+
+use wacore_binary::Node;
+use wacore_binary::builder::NodeBuilder;
+
+use super::message::{Errand, run_errand};
+use super::stanza;
+use crate::account::{Account, Device, DeviceAddress, PhoneNumber, Stanza, StanzaClass};
+use crate::error::SimError;
+use crate::journal::JournalEvent;
+use crate::phone::{EncKind, Envelope, Phone};
+use crate::world::World;
+
+/// The phone of `from` sends a text to the account `to`. Returns the message id.
+pub(crate) async fn send_text(
+    world: &World,
+    from: PhoneNumber,
+    to: PhoneNumber,
+    text: &str,
+) -> Result<String, SimError> {
+    let sender = world.account(from).ok_or(SimError::NotRegistered(from))?;
+    let recipient = world.account(to).ok_or(SimError::NotRegistered(to))?;
+    let (id, plaintext) = sender.phone().write(to, text, world.now_millis());
+    world.log(JournalEvent::Written { phone: from, to, id: id.clone() });
+    for device in recipient.linked() {
+        let sealed = seal_for(&sender, &device, &plaintext, false)?;
+        world.post(&device, message(world, from, &id, None, sealed));
+    }
+    if from != to {
+        let copy = Phone::copy_of(text, to);
+        for device in sender.linked() {
+            let sealed = seal_for(&sender, &device, &copy, false)?;
+            world.post(&device, message(world, from, &id, Some(to), sealed));
+        }
+        let (kind, ciphertext) = seal_for_phone(&sender, &recipient, &plaintext)?;
+        let envelope = Envelope { from: DeviceAddress { account: from, device: 0 }, id: id.clone(), kind, ciphertext };
+        let read = Errand::Read { account: Arc::clone(&recipient), chat: to.jid(), envelope };
+        Box::pin(run_errand(world, read)).await;
+    }
+    Ok(id)
+}
+
+/// Sends a text once more, for a device that could not read it, in a new session.
+pub(crate) fn send_again(world: &World, sender: &Account, to: DeviceAddress, id: &str) {
+    let Some(device) = world.device(to) else {
+        return;
+    };
+    let Some(plaintext) = sender.phone().again(id) else {
+        tracing::debug!("a device asks for a message that its phone no longer has");
+        return;
+    };
+    match seal_for(sender, &device, &plaintext, true) {
+        Ok(sealed) => world.post(&device, message(world, sender.number, id, None, sealed)),
+        Err(error) => tracing::warn!(%error, "a message can't be sent again"),
+    }
+}
+
+fn seal_for(sender: &Account, device: &Device, plaintext: &[u8], renew: bool) -> Result<(EncKind, Vec<u8>), SimError> {
+    let to = device.address;
+    let failed = |error: wacore::libsignal::protocol::SignalProtocolError| SimError::Encrypt {
+        account: to.account,
+        device: to.device,
+        reason: error.to_string(),
+    };
+    let mut phone = sender.phone();
+    let bundle = if renew || !phone.has_session(to) {
+        Some(device.keys().bundle(to.device, true).map_err(failed)?)
+    } else {
+        None
+    };
+    phone.seal(to, bundle.as_ref(), plaintext).map_err(failed)
+}
+
+/// Two phones are never locked at once, so that two which write to each other do not wait for ever.
+fn seal_for_phone(sender: &Account, recipient: &Account, plaintext: &[u8]) -> Result<(EncKind, Vec<u8>), SimError> {
+    let to = DeviceAddress { account: recipient.number, device: 0 };
+    let failed = |error: wacore::libsignal::protocol::SignalProtocolError| SimError::Encrypt {
+        account: to.account,
+        device: to.device,
+        reason: error.to_string(),
+    };
+    let known = sender.phone().has_session(to);
+    let bundle = if known { None } else { Some(recipient.phone().published().map_err(failed)?) };
+    sender.phone().seal(to, bundle.as_ref(), plaintext).map_err(failed)
+}
+
+fn message(
+    world: &World,
+    from: PhoneNumber,
+    id: &str,
+    copy_to: Option<PhoneNumber>,
+    sealed: (EncKind, Vec<u8>),
+) -> Stanza {
+    let (kind, ciphertext) = sealed;
+    let mut message = NodeBuilder::new("message")
+        .attr("from", from.jid())
+        .attr("id", id)
+        .attr("type", "text")
+        .attr("t", world.now_secs())
+        .attr("notify", "Simulated phone")
+        .attr("sender_lid", from.lid());
+    if let Some(to) = copy_to {
+        message = message.attr("recipient", to.jid());
+    }
+    let node: Node = message.children([stanza::enc(kind.as_wire(), ciphertext)]).build();
+    Stanza { class: StanzaClass::Message, id: id.to_owned(), kind: None, node }
+}

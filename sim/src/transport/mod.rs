@@ -1,0 +1,11 @@
+//! From bytes on a socket to stanzas and back: WebSocket, frames, Noise, binary nodes.
+
+mod cert;
+mod frame;
+mod noise;
+mod quick_ack;
+mod wire;
+
+pub(crate) use cert::ServerKeys;
+pub(crate) use noise::{Answer, answer_hello};
+pub(crate) use wire::{Wire, WireError};

@@ -1,0 +1,128 @@
+//! The HTTP control interface, driven as a person or a script would.
+
+use std::ops::Not;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+use crate::client::{PATIENCE, TestClient, simulator};
+
+/// One request on a connection of its own: status and body.
+async fn request(sim: &kurir_sim::SimHandle, method: &str, path: &str, body: Option<Value>) -> (u16, String) {
+    let address = sim.control_url().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).await.expect("the interface listens");
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.expect("writes");
+    stream.write_all(body.as_bytes()).await.expect("writes");
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.expect("reads");
+    let (head, body) = reply.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    (status, body.to_owned())
+}
+
+fn parse(body: &str) -> Value {
+    serde_json::from_str(body).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_can_be_driven_over_http_alone() {
+    let sim = simulator(|_| ()).await;
+    let mut client = TestClient::start(&sim, Arc::default()).await;
+    let scan = json!({ "qr": client.qr().await, "phone": "15551230001" });
+    let (status, linked) = request(&sim, "POST", "/scan", Some(scan)).await;
+    assert_eq!(status, 200, "{linked}");
+    assert_eq!(parse(&linked)["device"], 1);
+    client.connected().await;
+
+    let text = json!({ "to": "15551230001", "text": "by HTTP" });
+    let (status, _) = request(&sim, "POST", "/phones/15551230002/send", Some(text)).await;
+    assert_eq!(status, 200);
+    assert_eq!(client.text().await.2, "by HTTP");
+
+    let fault = json!({ "kind": "ack_error", "code": 463, "to": "15551230002", "times": 1 });
+    let (status, _) = request(&sim, "POST", "/faults", Some(fault)).await;
+    assert_eq!(status, 200);
+    let id = client.send("15551230002", "refused").await;
+    assert_eq!(client.server_ack(&id).await.error.as_deref(), Some("463"));
+    let id = client.send("15551230002", "taken").await;
+    client.ack_and_receipts(&id).await;
+    let (_, inbox) = request(&sim, "GET", "/phones/15551230002/inbox", None).await;
+    assert_eq!(parse(&inbox)[0]["text"], "taken");
+    let (_, page) = request(&sim, "GET", "/inboxes?limit=1", None).await;
+    assert_eq!(parse(&page)["next"], "15551230001");
+    let (_, page) = request(&sim, "GET", "/inboxes?after=15551230001", None).await;
+    assert_eq!(parse(&page)["phones"][0]["number"], "15551230002");
+
+    let drop = json!({ "account": "15551230001", "device": 1 });
+    let (status, _) = request(&sim, "POST", "/connections/drop", Some(drop)).await;
+    assert_eq!(status, 204);
+    client.connected().await;
+    let (status, _) = request(&sim, "POST", "/accounts/15551230001/devices/1/logout", None).await;
+    assert_eq!(status, 204);
+    let (_, accounts) = request(&sim, "GET", "/accounts", None).await;
+    assert_eq!(parse(&accounts), json!([]));
+    client.stop().await;
+    sim.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_requests_are_told_what_is_wrong() {
+    let sim = simulator(|_| ()).await;
+    let scan = json!({ "qr": "nonsense", "phone": "15551230001" });
+    let (status, body) = request(&sim, "POST", "/scan", Some(scan)).await;
+    assert_eq!(status, 400);
+    assert!(parse(&body)["error"].as_str().is_some_and(|error| error.contains("linking code")), "{body}");
+    let (status, _) = request(&sim, "POST", "/scan", Some(json!({ "qr": "x", "phone": "12" }))).await;
+    assert_eq!(status, 422);
+    let (status, _) = request(&sim, "POST", "/accounts/15551230001/devices/1/logout", None).await;
+    assert_eq!(status, 404);
+    let (status, _) = request(&sim, "POST", "/faults", Some(json!({ "kind": "rain" }))).await;
+    assert_eq!(status, 422);
+    let (status, _) = request(&sim, "DELETE", "/faults/7", None).await;
+    assert_eq!(status, 404);
+    let (status, _) = request(&sim, "GET", "/nothing", None).await;
+    assert_eq!(status, 404);
+    sim.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_the_root_key_and_the_event_stream_are_served() {
+    let sim = simulator(|_| ()).await;
+    let (status, page) = request(&sim, "GET", "/", None).await;
+    assert_eq!(status, 200);
+    assert!(page.contains("<title>kurir simulator</title>"));
+    assert!(!page.contains("https://"), "the page loads nothing from elsewhere");
+    assert_eq!(request(&sim, "GET", "/healthz", None).await, (200, "ok".into()));
+    let (_, key) = request(&sim, "GET", "/root-key", None).await;
+    let hex = sim.root_key().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    assert_eq!(parse(&key)["hex"], hex);
+    assert_eq!(parse(&key)["websocket"], sim.ws_url());
+
+    let address = sim.control_url().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).await.expect("listens");
+    stream.write_all(format!("GET /events HTTP/1.1\r\nhost: {address}\r\n\r\n").as_bytes()).await.expect("writes");
+    let mut lines = BufReader::new(stream).lines();
+    while lines.next_line().await.expect("reads").expect("a head").is_empty().not() {}
+    sim.send_text("15551230002", "15551230001", "seen live").await.expect("the phone writes");
+    let event = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let line = lines.next_line().await.expect("reads").expect("the stream goes on");
+            if let Some(data) = line.strip_prefix("data: ") {
+                return parse(data);
+            }
+        }
+    })
+    .await
+    .expect("an event comes");
+    assert_eq!(event["event"], "written");
+    assert_eq!(event["seq"], 1);
+    // An open event stream does not hold up the stop.
+    assert_eq!(sim.stop(PATIENCE).await.abandoned, 0);
+}
