@@ -1,0 +1,138 @@
+//! Opening connections.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kurir_core::domain::Fence;
+use kurir_core::port::{Clock, Connection, Messenger, MessengerError, StateStore};
+use tokio::sync::mpsc;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+use whatsapp_rust::bot::Bot;
+use whatsapp_rust::http::UreqHttpClient;
+use whatsapp_rust::wacore::store::DevicePropsOverride;
+use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
+
+use super::driver::Driver;
+use super::event_queue::EventQueue;
+use super::events::{Court, Listener};
+use super::failure;
+use super::inbound::Inbound;
+use super::offline_http::OfflineHttp;
+use super::options::{Endpoint, OptionsError, Target, WhatsAppOptions};
+use super::pending::Pending;
+use super::sender::WhatsAppSender;
+use super::state::StateBackend;
+use super::transport::{Dialer, tls_config};
+
+/// How many events the connection's own channel holds, beside those that wait in the queue.
+const CHANNEL: usize = 64;
+
+/// WhatsApp. One for a whole process; sessions share nothing but its settings.
+pub struct WhatsAppMessenger {
+    options: WhatsAppOptions,
+    target: Target,
+    tls: Arc<ClientConfig>,
+    http: UreqHttpClient,
+    store: Arc<dyn StateStore>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why there is no messenger.
+#[derive(Debug, thiserror::Error)]
+pub enum WhatsAppError {
+    /// The settings can't be used.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// TLS could not be set up.
+    #[error("TLS could not be set up")]
+    Tls(#[from] tokio_rustls::rustls::Error),
+}
+
+impl WhatsAppMessenger {
+    /// Checks the settings. Nothing is connected yet.
+    pub fn new(
+        options: WhatsAppOptions,
+        store: Arc<dyn StateStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, WhatsAppError> {
+        let target = options.check()?;
+        Ok(Self { options, target, tls: tls_config()?, http: UreqHttpClient::new(), store, clock })
+    }
+
+    async fn bot(&self, backend: &Arc<StateBackend>, dialer: Dialer, inbound: Inbound) -> Result<Bot, MessengerError> {
+        let device = DevicePropsOverride::new()
+            .with_os(self.options.device_name.clone())
+            .with_platform_type(PlatformType::CHROME);
+        let mut builder = Bot::builder()
+            .with_backend_arc(Arc::clone(backend) as Arc<_>)
+            .with_transport_factory(dialer)
+            .with_inbound_durability_hook(inbound)
+            .with_device_props(device)
+            .with_wanted_pre_key_count(self.options.prekeys)
+            .skip_history_sync();
+        if let Some(version) = self.options.version() {
+            builder = builder.with_version(version);
+        }
+        let builder = match self.options.endpoint {
+            Endpoint::WhatsApp => builder.with_http_client(self.http.clone()),
+            Endpoint::Simulator(_) => builder.with_http_client(OfflineHttp),
+        };
+        builder.build().await.map_err(|error| {
+            if backend.fenced().is_cancelled() {
+                return MessengerError::Fenced;
+            }
+            failure::client("starting", &error)
+        })
+    }
+}
+
+#[async_trait]
+impl Messenger for WhatsAppMessenger {
+    async fn open(&self, fence: Fence) -> Result<Connection, MessengerError> {
+        let span = tracing::info_span!("whatsapp", session = %fence.session, epoch = %fence.epoch);
+        let backend = Arc::new(StateBackend::new(Arc::clone(&self.store), fence, Arc::clone(&self.clock)));
+        let events = Arc::new(EventQueue::new(self.options.event_capacity));
+        let pending = Arc::new(Pending::default());
+        let court = Arc::new(Court::new());
+        let tasks = TaskTracker::new();
+        let dialer = Dialer {
+            target: self.target.clone(),
+            tls: Arc::clone(&self.tls),
+            limit: self.options.connect_limit,
+            events: Arc::clone(&events),
+            tasks: tasks.clone(),
+            stop: court.stop.clone(),
+            span: span.clone(),
+        };
+        let inbound = Inbound { events: Arc::clone(&events), stop: court.stop.clone() };
+        let bot = self.bot(&backend, dialer, inbound).instrument(span.clone()).await?;
+
+        let client = bot.client();
+        let listener = Listener {
+            client: Arc::downgrade(&client),
+            events: Arc::clone(&events),
+            pending: Arc::clone(&pending),
+            court: Arc::clone(&court),
+        };
+        client.subscribe_handler(Arc::new(listener)).detach();
+
+        let (to, reader) = mpsc::channel(CHANNEL);
+        let hurry = CancellationToken::new();
+        tasks.spawn(hand_out(Arc::clone(&events), to, hurry.clone()).instrument(span.clone()));
+        let driver = Driver::new(Arc::clone(&backend), pending.clone(), court.clone(), events);
+        let driving = driver.start(bot, &tasks, &span);
+        let sender = Arc::new(WhatsAppSender { client, backend, pending, court, driving, tasks, hurry, span });
+        Ok(Connection { sender, events: reader })
+    }
+}
+
+async fn hand_out(
+    events: Arc<EventQueue>,
+    to: mpsc::Sender<kurir_core::port::MessengerEvent>,
+    hurry: CancellationToken,
+) {
+    events.hand_out(to, hurry).await;
+}

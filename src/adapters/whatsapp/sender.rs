@@ -1,0 +1,162 @@
+//! The sending side of a connection.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kurir_core::domain::{MessageId, PhoneNumber, Secret};
+use kurir_core::port::{MessengerError, NumberStatus, SendAnswer, Sender};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+use whatsapp_rust::features::ContactError;
+use whatsapp_rust::proto_helpers::MessageBuilderExt as _;
+use whatsapp_rust::send::SendOptions;
+use whatsapp_rust::wacore::iq::devices::RemoveCompanionDeviceSpec;
+use whatsapp_rust::waproto::whatsapp::Message;
+use whatsapp_rust::{Client, Jid};
+
+use super::driver::{Driving, Ended};
+use super::events::{Court, Verdict};
+use super::failure;
+use super::pending::Pending;
+use super::state::StateBackend;
+
+/// How long WhatsApp may take to answer a query; the library itself would wait 75 s.
+const QUERY_LIMIT: Duration = Duration::from_secs(20);
+/// How long a client may take to stop once WhatsApp has logged it out.
+const LOGOUT_LIMIT: Duration = Duration::from_secs(20);
+
+/// Sends on one connection.
+pub(super) struct WhatsAppSender {
+    pub client: Arc<Client>,
+    pub backend: Arc<StateBackend>,
+    pub pending: Arc<Pending>,
+    pub court: Arc<Court>,
+    pub driving: Driving,
+    pub tasks: TaskTracker,
+    pub hurry: CancellationToken,
+    pub span: tracing::Span,
+}
+
+impl WhatsAppSender {
+    /// Whether there is a connection to use.
+    fn ready(&self) -> Result<(), MessengerError> {
+        if self.backend.fenced().is_cancelled() {
+            return Err(MessengerError::Fenced);
+        }
+        if self.court.stop.is_cancelled() || !self.client.is_logged_in() {
+            return Err(MessengerError::NotConnected);
+        }
+        Ok(())
+    }
+
+    /// The error, or that the session has another owner, which explains it.
+    fn explained(&self, error: MessengerError) -> MessengerError {
+        if self.backend.fenced().is_cancelled() { MessengerError::Fenced } else { error }
+    }
+
+    async fn query_numbers(&self, jids: &[Jid]) -> Result<HashMap<String, bool>, MessengerError> {
+        const WHAT: &str = "a number check";
+        let answer = timeout(QUERY_LIMIT, self.client.contacts().is_on_whatsapp(jids)).await;
+        let results = answer.map_err(|_| MessengerError::NoAnswer(WHAT))?.map_err(|error| match error {
+            ContactError::Iq(error) => self.explained(failure::query(WHAT, &error)),
+            other => failure::client(WHAT, &other),
+        })?;
+        let mut registered = HashMap::with_capacity(results.len());
+        for result in &results {
+            for jid in [Some(&result.jid), result.pn_jid.as_ref()].into_iter().flatten().filter(|jid| jid.is_pn()) {
+                registered.insert(jid.user.to_string(), result.is_registered);
+            }
+        }
+        Ok(registered)
+    }
+
+    async fn send(
+        &self,
+        to: &PhoneNumber,
+        id: &MessageId,
+        text: &Secret<String>,
+    ) -> Result<SendAnswer, MessengerError> {
+        let mut place = self.pending.register(id.as_str());
+        let options = SendOptions::default().with_message_id(id.as_str());
+        let message = Message::text(text.expose());
+        match self.client.send_message_with_options(Jid::pn(to.digits()), message, options).await {
+            Ok(_) => Ok(place.answer().await),
+            Err(error) => match failure::send(&error) {
+                Some(error) => Err(self.explained(error)),
+                None => Ok(SendAnswer::Unknown),
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl Sender for WhatsAppSender {
+    async fn check(&self, numbers: &[PhoneNumber]) -> Result<Vec<NumberStatus>, MessengerError> {
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ready()?;
+        let jids: Vec<Jid> = numbers.iter().map(|number| Jid::pn(number.digits())).collect();
+        let registered = self.query_numbers(&jids).instrument(self.span.clone()).await?;
+        // A number that the answer leaves out has no account under these digits, and only these could be sent to.
+        let status = |number: &PhoneNumber| match registered.get(number.digits()) {
+            Some(true) => NumberStatus::Registered,
+            Some(false) | None => NumberStatus::Unregistered,
+        };
+        Ok(numbers.iter().map(status).collect())
+    }
+
+    async fn send_text(
+        &self,
+        to: &PhoneNumber,
+        id: &MessageId,
+        text: &Secret<String>,
+        patience: Duration,
+    ) -> Result<SendAnswer, MessengerError> {
+        self.ready()?;
+        // Giving up drops the send with it, so a message that has not been written by then is never written. Whether
+        // it has, nobody can tell.
+        let sending = timeout(patience, self.send(to, id, text)).instrument(self.span.clone());
+        sending.await.unwrap_or(Ok(SendAnswer::Unknown))
+    }
+
+    async fn logout(&self) -> Result<(), MessengerError> {
+        const WHAT: &str = "the logout";
+        self.ready()?;
+        let own = self.client.pn().ok_or(MessengerError::NotConnected)?;
+        let asked = timeout(QUERY_LIMIT, self.client.execute(RemoveCompanionDeviceSpec::new(&own)))
+            .instrument(self.span.clone())
+            .await;
+        // WhatsApp also ends the stream with word of the logout, and that may overtake its answer.
+        if self.court.verdict() != Some(Verdict::LoggedOut) {
+            asked.map_err(|_| MessengerError::NoAnswer(WHAT))?.map_err(|error| failure::query(WHAT, &error))?;
+            self.court.pass(Verdict::LoggedOut);
+        }
+        let stopped = self.driving.ended(LOGOUT_LIMIT).await;
+        stopped.map(|_| ()).ok_or(MessengerError::NoAnswer("the client's stop after the logout"))
+    }
+
+    async fn close(&self, deadline: Duration) -> bool {
+        self.court.stop.cancel();
+        let flushed = self.driving.ended(deadline).await == Some(Ended::Flushed);
+        self.driving.abort.cancel();
+        self.hurry.cancel();
+        self.tasks.close();
+        // What is left does not wait for anybody: the driver was told to leave the client, the events go where they
+        // fit, and the transport ends with the client.
+        self.tasks.wait().await;
+        flushed
+    }
+}
+
+impl Drop for WhatsAppSender {
+    fn drop(&mut self) {
+        // A connection that nobody closed must not go on: its session may soon have another owner.
+        self.court.stop.cancel();
+        self.hurry.cancel();
+    }
+}
