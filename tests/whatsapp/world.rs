@@ -30,7 +30,7 @@ impl World {
 
     pub async fn with(config: SimConfig) -> Self {
         let sim = Simulator::start(config, CancellationToken::new()).await.expect("the simulator");
-        let stores = Arc::new(MemoryStores::new(Arc::new(SystemClock::default())));
+        let stores = Arc::new(MemoryStores::new(Arc::new(SystemClock)));
         let session = SessionId::new("s1").expect("a name");
         let tenant = TenantId::new("t1").expect("a name");
         let new = NewSession { id: session.clone(), tenant, at: Timestamp::from_millis(0), events: Vec::new() };
@@ -46,7 +46,7 @@ impl World {
             ..WhatsAppOptions::default()
         };
         let store = Arc::clone(&self.stores) as Arc<dyn StateStore>;
-        WhatsAppMessenger::new(options, store, Arc::new(SystemClock::default())).expect("a messenger")
+        WhatsAppMessenger::new(options, store, Arc::new(SystemClock)).expect("a messenger")
     }
 
     /// Takes the session over.
@@ -84,11 +84,7 @@ impl World {
 }
 
 /// The next event of a kind; those before it are skipped.
-pub async fn wait<T>(
-    connection: &mut Connection,
-    what: &str,
-    mut pick: impl FnMut(MessengerEvent) -> Option<T>,
-) -> T {
+pub async fn wait<T>(connection: &mut Connection, what: &str, mut pick: impl FnMut(MessengerEvent) -> Option<T>) -> T {
     let waiting = async {
         while let Some(event) = connection.events.recv().await {
             if let Some(found) = pick(event) {

@@ -21,6 +21,7 @@ pub(super) struct Driver {
     pending: Arc<Pending>,
     court: Arc<Court>,
     events: Arc<EventQueue>,
+    sends: TaskTracker,
 }
 
 /// How a client ended.
@@ -51,8 +52,14 @@ impl Driving {
 }
 
 impl Driver {
-    pub fn new(backend: Arc<StateBackend>, pending: Arc<Pending>, court: Arc<Court>, events: Arc<EventQueue>) -> Self {
-        Self { backend, pending, court, events }
+    pub fn new(
+        backend: Arc<StateBackend>,
+        pending: Arc<Pending>,
+        court: Arc<Court>,
+        events: Arc<EventQueue>,
+        sends: TaskTracker,
+    ) -> Self {
+        Self { backend, pending, court, events, sends }
     }
 
     /// Starts the client and the task that sees to its end.
@@ -80,6 +87,9 @@ impl Driver {
             self.court.pass(Verdict::Fenced);
         }
         self.court.stop.cancel();
+        // A send that is under way still has to find out whether it was written; it ends at once.
+        self.sends.close();
+        self.sends.wait().await;
         let failed_before = self.backend.failed_writes();
         let client = handle.client();
         // Also after the client ended by itself: this is what flushes.

@@ -98,6 +98,7 @@ impl Messenger for WhatsAppMessenger {
         let pending = Arc::new(Pending::default());
         let court = Arc::new(Court::new());
         let tasks = TaskTracker::new();
+        let sends = TaskTracker::new();
         let dialer = Dialer {
             target: self.target.clone(),
             tls: Arc::clone(&self.tls),
@@ -122,9 +123,9 @@ impl Messenger for WhatsAppMessenger {
         let (to, reader) = mpsc::channel(CHANNEL);
         let hurry = CancellationToken::new();
         tasks.spawn(hand_out(Arc::clone(&events), to, hurry.clone()).instrument(span.clone()));
-        let driver = Driver::new(Arc::clone(&backend), pending.clone(), court.clone(), events);
+        let driver = Driver::new(Arc::clone(&backend), pending.clone(), court.clone(), events, sends.clone());
         let driving = driver.start(bot, &tasks, &span);
-        let sender = Arc::new(WhatsAppSender { client, backend, pending, court, driving, tasks, hurry, span });
+        let sender = Arc::new(WhatsAppSender { client, backend, pending, court, driving, sends, tasks, hurry, span });
         Ok(Connection { sender, events: reader })
     }
 }
