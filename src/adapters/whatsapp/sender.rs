@@ -156,10 +156,23 @@ impl Sender for WhatsAppSender {
         let asked = timeout(QUERY_LIMIT, self.client.execute(RemoveCompanionDeviceSpec::new(&own)))
             .instrument(self.span.clone())
             .await;
-        // WhatsApp also ends the stream with word of the logout, and that may overtake its answer.
+        // WhatsApp also ends the stream, and that may overtake its answer: with word of the logout, or without, and then
+        // the next login tells.
         if self.court.verdict() != Some(Verdict::LoggedOut) {
-            asked.map_err(|_| MessengerError::NoAnswer(WHAT))?.map_err(|error| failure::query(WHAT, &error))?;
-            self.court.pass(Verdict::LoggedOut);
+            let failed = match asked {
+                Ok(Ok(_)) => None,
+                Ok(Err(error)) => Some(failure::query(WHAT, &error)),
+                Err(_) => Some(MessengerError::NoAnswer(WHAT)),
+            };
+            match failed {
+                None => self.court.pass(Verdict::LoggedOut),
+                Some(error) => {
+                    self.driving.ended(LOGOUT_LIMIT).await;
+                    if self.court.verdict() != Some(Verdict::LoggedOut) {
+                        return Err(error);
+                    }
+                }
+            }
         }
         let stopped = self.driving.ended(LOGOUT_LIMIT).await;
         stopped.map(|_| ()).ok_or(MessengerError::NoAnswer("the client's stop after the logout"))
