@@ -160,7 +160,7 @@ impl Sender for WhatsAppSender {
         // the next login tells.
         if self.court.verdict() != Some(Verdict::LoggedOut) {
             let failed = match asked {
-                Ok(Ok(_)) => None,
+                Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(failure::query(WHAT, &error)),
                 Err(_) => Some(MessengerError::NoAnswer(WHAT)),
             };
