@@ -2,6 +2,8 @@
 
 #[cfg(feature = "simulator")]
 mod demo;
+#[cfg(not(feature = "simulator"))]
+mod missing;
 mod signal;
 
 use std::path::PathBuf;
@@ -24,6 +26,8 @@ struct Configured {
 }
 
 /// kurir sends WhatsApp messages for other services.
+///
+/// A fleet is gateways, workers and relays beside RabbitMQ, Redis and PostgreSQL; each is a process of this program.
 #[derive(Debug, Parser)]
 #[command(name = "kurir", version)]
 struct Cli {
@@ -50,6 +54,9 @@ enum Role {
     /// Shows the main job on this machine and judges it by what the simulated phones show.
     #[cfg(feature = "simulator")]
     Demo(demo::DemoArgs),
+    #[cfg(not(feature = "simulator"))]
+    #[command(flatten)]
+    Missing(missing::Role),
 }
 
 /// The demo's settings; others may be laid over them.
@@ -59,6 +66,11 @@ const DEMO_CONFIG: &str = include_str!("../../config/demo.toml");
 /// Reads the command line and runs the role.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    #[cfg(not(feature = "simulator"))]
+    if let Role::Missing(role) = &cli.role {
+        eprintln!("{role}");
+        return ExitCode::from(2);
+    }
     let config = match load(&cli) {
         Ok(config) => config,
         Err(error) => {
@@ -121,7 +133,9 @@ async fn run(role: Role, config: Config) -> anyhow::Result<ExitCode> {
             up.stop().await;
         }
         #[cfg(feature = "simulator")]
-        Role::Demo(args) => return demo::run(args, config).await,
+        Role::Demo(args) => return demo::run(args, config, signal::stop()?).await,
+        #[cfg(not(feature = "simulator"))]
+        Role::Missing(role) => anyhow::bail!("{role}"),
     }
     Ok(ExitCode::SUCCESS)
 }
