@@ -1,6 +1,8 @@
 //! The command line: one binary, a subcommand per role.
 
 #[cfg(feature = "simulator")]
+mod bench;
+#[cfg(feature = "simulator")]
 mod demo;
 mod signal;
 
@@ -50,6 +52,9 @@ enum Role {
     /// Shows the main job on this machine and judges it by what the simulated phones show.
     #[cfg(feature = "simulator")]
     Demo(demo::DemoArgs),
+    /// Measures speed and CPU against the simulator.
+    #[cfg(feature = "simulator")]
+    Bench(bench::BenchArgs),
 }
 
 /// The demo's settings; others may be laid over them.
@@ -77,7 +82,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli.role, config)) {
+    match runtime.block_on(run(cli, config)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("kurir: {error:#}");
@@ -96,8 +101,8 @@ fn load(cli: &Cli) -> anyhow::Result<Config> {
     Ok(Config::load(&sources)?)
 }
 
-async fn run(role: Role, config: Config) -> anyhow::Result<ExitCode> {
-    match role {
+async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
+    match cli.role {
         Role::Gateway => compose::gateway(config, signal::stop()?).await?,
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
@@ -122,6 +127,11 @@ async fn run(role: Role, config: Config) -> anyhow::Result<ExitCode> {
         }
         #[cfg(feature = "simulator")]
         Role::Demo(args) => return demo::run(args, config).await,
+        #[cfg(feature = "simulator")]
+        Role::Bench(args) => {
+            let given = bench::Given { files: cli.configured.files, settings: cli.configured.settings };
+            return Box::pin(bench::run(args, config, given)).await;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
