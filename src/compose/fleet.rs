@@ -26,6 +26,9 @@ pub enum Needs {
     Nothing,
 }
 
+/// How many sessions share a consuming connection.
+const SESSIONS_PER_CONNECTION: usize = 900;
+
 /// The volatile ports: leases, members, limits.
 type Volatile = (Arc<dyn LeaseStore>, Arc<dyn Membership>, Arc<dyn RecipientLimits>);
 
@@ -105,6 +108,8 @@ fn rabbitmq(config: &Config, role: &str) -> RabbitOptions {
         publish_timeout: settings.publish_timeout,
         connect_timeout: settings.connect_timeout,
         heartbeat: settings.heartbeat,
+        // Two channels a session, 2047 channels a connection.
+        consume_connections: 1 + config.worker.capacity as usize / SESSIONS_PER_CONNECTION,
         reconnect: Backoff { max: settings.reconnect_max, ..base.reconnect },
         ..base
     }
@@ -114,7 +119,8 @@ async fn redis(config: &Config) -> anyhow::Result<Volatile> {
     let settings = &config.redis;
     let base = RedisOptions::new(url(settings.url.as_ref(), "redis.url")?);
     let options = RedisOptions {
-        prefix: settings.prefix.clone(),
+        prefix: format!("{}:", settings.prefix),
+        pepper: settings.pepper.clone().unwrap_or_else(|| Secret::new(String::new())),
         pool_size: settings.pool as usize,
         connect_timeout: settings.connect_timeout,
         call_timeout: settings.timeout,

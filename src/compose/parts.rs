@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{SessionId, WorkerName};
-use kurir_core::port::{Clock, Entropy, JobQueue as _, Messenger, PortError, SessionStore, StateStore};
+use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore};
 use kurir_workers::{RelayPorts, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -121,9 +121,8 @@ pub(super) fn store_probe(name: &'static str, sessions: Arc<dyn SessionStore>) -
 /// Asks the broker whether its connections are up.
 pub(super) fn rabbit_probe(broker: Arc<RabbitMq>) -> Probe {
     Probe::new("rabbitmq", PROBE_LIMIT, move || {
-        let broker = Arc::clone(&broker);
-        // A publish of nothing: it fails when there is no channel to publish on.
-        async move { broker.publish(Vec::new()).await.map(|_| ()) }
+        let ready = broker.is_ready();
+        async move { if ready { Ok(()) } else { Err(PortError::Closed("RabbitMQ's connection")) } }
     })
 }
 

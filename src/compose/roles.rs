@@ -23,10 +23,14 @@ pub async fn worker(config: Config, stop: CancellationToken) -> anyhow::Result<(
     let messenger = parts::messenger(&config, &backends)?;
     let worker = Worker::start(settings::worker(&config, name.clone()), parts::worker_ports(&backends, messenger));
     tracing::info!(worker = %name, "worker started");
-    stop.cancelled().await;
+    let broken = tokio::select! {
+        () = stop.cancelled() => false,
+        () = worker.ended() => true,
+    };
     let report = worker.stop().await;
     tracing::info!(worker = %name, sessions = report.sessions, abandoned = report.abandoned, "worker stopped");
     backends.close().await;
+    anyhow::ensure!(!broken, "the worker's loop ended by itself; its sessions go to other workers");
     Ok(())
 }
 

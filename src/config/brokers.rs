@@ -47,6 +47,9 @@ pub struct RedisConfig {
     /// `redis://:password@host:6379/0`
     #[serde(deserialize_with = "read::maybe_secret")]
     pub url: Option<Secret<String>>,
+    /// Mixed into the hashes that stand for recipients.
+    #[serde(deserialize_with = "read::maybe_secret")]
+    pub pepper: Option<Secret<String>>,
     /// Put before every key.
     pub prefix: String,
     /// Connections of one process, at most.

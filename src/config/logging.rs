@@ -7,7 +7,7 @@ use std::io;
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
-use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -27,7 +27,8 @@ pub const CAPS: &[(&str, LevelFilter)] = &[
     ("deadpool_redis", LevelFilter::WARN),
     ("hyper", LevelFilter::WARN),
     ("hyper_util", LevelFilter::WARN),
-    ("lapin", LevelFilter::WARN),
+    // Its warnings print returned messages with their bodies.
+    ("lapin", LevelFilter::ERROR),
     ("redis", LevelFilter::WARN),
     ("rustls", LevelFilter::WARN),
     // sqlx warns of slow statements with their text; values travel apart from it.
@@ -94,13 +95,15 @@ pub fn subscriber<W>(config: &LogConfig, writer: W) -> Result<impl Subscriber + 
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = parse(&config.filter).map_err(LoggingError::Filter)?.and(filter_fn(within_cap));
+    let filter = parse(&config.filter).map_err(LoggingError::Filter)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
     let lines = match config.format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(true).boxed(),
     };
-    Ok(Registry::default().with(lines.with_filter(filter)))
+    // Filters of the whole subscriber, not of the layer: a layer's own filter remembers its last answer per thread, and
+    // a question that no event follows (as `log` asks them) made the next event vanish.
+    Ok(Registry::default().with(filter).with(filter_fn(within_cap)).with(lines))
 }
 
 /// Sets up logging for the whole process, to standard error: standard output belongs to what a command was asked for.

@@ -94,19 +94,24 @@ async fn the_user_that_the_broker_vouches_for_survives_parking() {
     assert_eq!(first(&rabbit, &session).await.headers.user.as_deref(), Some("acme"));
 }
 
-#[tokio::test]
-async fn returned_jobs_are_told_apart_in_a_large_batch() {
-    let (rabbit, known, unknown) = (rabbit(QueueKind::Classic).await, session(), session());
-    rabbit.declare(&known).await.unwrap();
-    let mut jobs = Vec::new();
-    let mut expected = Vec::new();
-    for n in 0..2500 {
-        let good = n % 7 != 3;
-        let target = Target::Session(if good { known.clone() } else { unknown.clone() });
-        jobs.push(PublishJob { target, lane: Lane::Bulk, body: vec![], headers: JobHeaders::default() });
-        expected.push(if good { Enqueued::Accepted } else { Enqueued::NoSuchTarget });
+/// In batches of many sizes, because the broker answers several messages with one confirm as it likes.
+#[tokio::test(flavor = "multi_thread")]
+async fn returned_jobs_are_told_apart_in_any_batch() {
+    for kind in [QueueKind::Quorum, QueueKind::Classic] {
+        let (rabbit, known, unknown) = (rabbit(kind).await, session(), session());
+        rabbit.declare(&known).await.unwrap();
+        for size in [2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 2500] {
+            let mut jobs = Vec::new();
+            let mut expected = Vec::new();
+            for n in 0..size {
+                let good = n % 7 != size % 7;
+                let target = Target::Session(if good { known.clone() } else { unknown.clone() });
+                jobs.push(PublishJob { target, lane: Lane::Bulk, body: vec![], headers: JobHeaders::default() });
+                expected.push(if good { Enqueued::Accepted } else { Enqueued::NoSuchTarget });
+            }
+            assert!(JobQueue::publish(&rabbit, jobs).await.unwrap() == expected, "{kind:?}, {size} jobs");
+        }
     }
-    assert_eq!(JobQueue::publish(&rabbit, jobs).await.unwrap(), expected);
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ fn a_later_file_and_a_later_flag_win() {
         write("b.toml", "[redis]\nprefix = \"b\""),
     ];
     let flags = vec!["redis.timeout=300ms".to_owned(), "redis.timeout=400ms".to_owned()];
-    let config = Config::load(&Sources { files, environment: Vec::new(), flags }).unwrap();
+    let config = Config::load(&Sources { built_in: None, files, environment: Vec::new(), flags }).unwrap();
     assert_eq!((config.redis.prefix.as_str(), config.redis.pool, config.limits.sender.burst.get()), ("b", 3, 7));
     assert_eq!(config.redis.timeout, Duration::from_millis(400));
 }

@@ -77,8 +77,7 @@ impl World {
         let address = gateway
             .line("address", |line| {
                 let line: serde_json::Value = serde_json::from_str(line).ok()?;
-                let fields = &line["fields"];
-                (fields["message"] == "gateway started").then(|| fields["address"].as_str().map(str::to_owned))?
+                (line["message"] == "gateway started").then(|| line["address"].as_str().map(str::to_owned))?
             })
             .await;
         Self {

@@ -63,6 +63,9 @@ struct Entry {
     lost: CancellationToken,
 }
 
+/// How often per renewal the deadlines are looked at.
+const LOOKS: u32 = 8;
+
 /// Renews the leases of all sessions of a worker in one request per round.
 pub(crate) struct Keeper {
     store: Arc<dyn LeaseStore>,
@@ -108,12 +111,18 @@ impl Keeper {
 
     /// Renews until stopped. Started once per worker.
     pub(crate) async fn run(&self, stop: CancellationToken) {
-        let mut timer = tokio::time::interval(self.every);
-        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut renewals = tokio::time::interval(self.every);
+        renewals.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // A deadline is noticed soon after it has passed, also while a renewal hangs.
+        let mut looks = tokio::time::interval(self.every / LOOKS);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut round = std::pin::pin!(None);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = timer.tick() => self.round().await,
+                _ = looks.tick() => self.expire(),
+                _ = renewals.tick(), if round.is_none() => round.set(Some(self.round())),
+                () = async { if let Some(round) = round.as_mut().as_pin_mut() { round.await } }, if round.is_some() => round.set(None),
             }
         }
     }

@@ -77,7 +77,8 @@ impl Publisher {
 
     /// Publishes events without waiting for the broker; they are in the outbox, so nothing is lost if it fails.
     pub(crate) fn publish_later(&self, events: Vec<OutboxEvent>) {
-        if events.is_empty() {
+        // While the broker is away the relay has them: waiting here would gather without bound.
+        if events.is_empty() || !*self.healthy.borrow() {
             return;
         }
         let group = self.group.clone();

@@ -1,6 +1,6 @@
 //! The worker: beats, looks through the sessions, takes those that are its own to hold, and hands over those that are not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +65,12 @@ impl Worker {
         self.held.clone()
     }
 
+    /// Returns when the worker has ended by itself, which only a defect brings about.
+    pub async fn ended(&self) {
+        let mut held = self.held.clone();
+        while held.changed().await.is_ok() {}
+    }
+
     /// Stops it: no new jobs, what is on the wire is finished within the worker's stop deadline, sessions are handed
     /// over, then it leaves the fleet.
     pub async fn stop(self) -> StopReport {
@@ -90,6 +96,7 @@ async fn run(
 ) -> StopReport {
     // Ends the parts that the sessions need until their very end.
     let parts = CancellationToken::new();
+    let _end_parts = parts.clone().drop_guard();
     let shared = Arc::new(share(options, ports, &parts));
     let keeper = tokio::spawn({
         let (shared, parts) = (Arc::clone(&shared), parts.clone());
@@ -190,10 +197,13 @@ impl Fleet {
         let placed = place(&wanted, &candidates);
         let mut moves = options.moves_per_scan;
         let mut takes = options.takes_per_scan;
+        let elsewhere = self.held_elsewhere(&wanted).await?;
         for (session, at) in wanted.into_iter().zip(placed) {
             let mine = at.is_some_and(|at| staying[at].instance == self.instance);
             match (mine, self.held.get(&session)) {
-                (true, None) if takes > 0 => takes -= usize::from(self.take(session, now)),
+                (true, None) if takes > 0 && !elsewhere.contains(&session) => {
+                    takes -= usize::from(self.take(session, now));
+                }
                 (false, Some(stop)) if at.is_some() && moves > 0 && !stop.is_cancelled() => {
                     tracing::info!(%session, "session is handed over");
                     stop.cancel();
@@ -203,6 +213,17 @@ impl Fleet {
             }
         }
         Ok(())
+    }
+
+    /// Which of these sessions another worker holds now; asking for their leases would be in vain.
+    async fn held_elsewhere(&self, sessions: &[SessionId]) -> Result<HashSet<SessionId>, PortError> {
+        let open: Vec<SessionId> =
+            sessions.iter().filter(|session| !self.held.contains_key(session)).cloned().collect();
+        if open.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let held = self.shared.ports.leases.held(&open).await?;
+        Ok(open.into_iter().zip(held).filter_map(|(session, held)| held.then_some(session)).collect())
     }
 
     async fn records(&self) -> Result<Vec<SessionRecord>, PortError> {
@@ -234,22 +255,15 @@ impl Fleet {
         }
         let stop = CancellationToken::new();
         self.held.insert(session.clone(), stop.clone());
-        let span = tracing::info_span!("session", %session, worker = %self.shared.options.name);
+        let span = tracing::info_span!("session", %session, worker = %self.shared.options.name, epoch = tracing::field::Empty, tenant = tracing::field::Empty);
         let owning = own(Arc::clone(&self.shared), session.clone(), stop);
         self.tasks.spawn(async move { (session, owning.await) }.instrument(span));
         true
     }
 
     fn ended(&mut self, ended: Result<(SessionId, Ended), tokio::task::JoinError>) {
-        let (session, ended) = match ended {
-            Ok(ended) => ended,
-            Err(error) => {
-                // Which one it was is not known: those whose task is gone are found by their tokens' owners. A panic is
-                // a defect of ours, so the worker ends and its sessions go to others.
-                tracing::error!(%error, "a session's task broke");
-                std::panic::resume_unwind(error.into_panic());
-            }
-        };
+        // Panics are caught where the session is known, and nobody aborts these tasks.
+        let Ok((session, ended)) = ended else { return };
         self.held.remove(&session);
         let ports = &self.shared.ports;
         let pause = match &ended {
@@ -258,15 +272,19 @@ impl Fleet {
                 BACKOFF
             }
             // Whoever took it from us is to keep it: coming back at once would be a fight over the number.
-            Ended::Lost => Backoff { base: self.shared.options.lease_ttl, max: LONGEST_TRUCE },
+            Ended::Replaced => Backoff { base: self.shared.options.lease_ttl, max: LONGEST_TRUCE },
+            Ended::Taken => return,
             _ => {
                 tracing::info!(%session, ?ended, "session ended");
-                self.failed.remove(&session);
                 return;
             }
         };
         let now = ports.clock.now();
         let (times, until) = self.failed.entry(session).or_insert((0, now));
+        // A long while after the last time it is a new story.
+        if now.since(*until) > LONGEST_TRUCE {
+            *times = 0;
+        }
         *times += 1;
         *until = now.plus(pause.delay(*times, ports.entropy.fraction().max(0.5)));
     }

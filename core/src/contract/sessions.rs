@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Stores;
 use super::fixture::{event, now, session, status, tenant, worker};
 use crate::domain::{
-    Account, Epoch, FailReason, PaceState, PhoneNumber, QrCode, Secret, SessionId, SessionState, SessionStatus,
+    Account, Epoch, FailReason, Fence, PaceState, PhoneNumber, QrCode, Secret, SessionId, SessionState, SessionStatus,
     Timestamp, Wanted,
 };
 use crate::port::{Created, NewSession, Written};
@@ -150,6 +150,21 @@ pub(super) async fn an_update_keeps_what_the_owner_does_not_write(stores: Stores
     let mut expected = before;
     expected.status = new;
     assert_eq!(after, expected);
+}
+
+pub(super) async fn a_rest_stops_what_runs_and_nothing_else(stores: Stores) {
+    let owned = stores.owned().await;
+    let late = Fence { epoch: Epoch(owned.fence.epoch.0 + 1), ..owned.fence.clone() };
+    assert_eq!(stores.sessions.rest(&late).await.unwrap(), Written::Fenced);
+    let wanted = async || stores.sessions.get(&owned.id).await.unwrap().unwrap().wanted;
+    assert_eq!(wanted().await, Wanted::Running, "a refused rest changes nothing");
+    assert_eq!(stores.sessions.rest(&owned.fence).await.unwrap(), Written::Done);
+    assert_eq!(wanted().await, Wanted::Stopped);
+    for other in [Wanted::Stopped, Wanted::Deleted] {
+        stores.sessions.want(&owned.id, other).await.unwrap();
+        assert_eq!(stores.sessions.rest(&owned.fence).await.unwrap(), Written::Conflict);
+        assert_eq!(wanted().await, other, "a wish that came meanwhile stays");
+    }
 }
 
 pub(super) async fn want_is_kept_and_tells_whether_there_is_such_a_session(stores: Stores) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Stores;
-use super::fixture::{entry, event, job, session, status};
+use super::fixture::{entry, event, job, session, status, worker};
 use crate::domain::{Epoch, Fence, SessionState, SessionStatus, Wanted};
 use crate::port::{StateBatch, StateKey, StatePut, Written};
 
@@ -92,4 +92,8 @@ pub(super) async fn a_session_created_anew_is_empty(stores: Stores) {
     assert_eq!(stores.state.scan(&owned.id, "a", "").await.unwrap(), []);
     let answer = stores.sessions.update(&owned.fence, &status(1), &[]).await.unwrap();
     assert_eq!(answer, Written::Fenced, "the owner of the deleted session does not own the new one");
+    let claimed = stores.sessions.claim(&owned.id, &worker()).await.unwrap().unwrap();
+    assert!(claimed.epoch > owned.fence.epoch, "the first claim goes on from the deleted session's epoch");
+    let answer = stores.sessions.update(&owned.fence, &status(1), &[]).await.unwrap();
+    assert_eq!(answer, Written::Fenced, "not even once the new one was claimed");
 }

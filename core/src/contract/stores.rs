@@ -100,6 +100,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             sessions::claims_in_parallel_mint_different_epochs,
             sessions::an_update_is_read_back_whole,
             sessions::an_update_keeps_what_the_owner_does_not_write,
+            sessions::a_rest_stops_what_runs_and_nothing_else,
             sessions::want_is_kept_and_tells_whether_there_is_such_a_session,
             sessions_guard::an_old_owner_updates_nothing,
             sessions_guard::an_epoch_never_minted_updates_nothing,

@@ -102,8 +102,6 @@ reasons! {
     SendFailed = "send_failed",
     /// WhatsApp did not answer.
     NoAnswer = "no_answer",
-    /// It was tried as often as its kind allows.
-    AttemptsExhausted = "attempts_exhausted",
     /// Cancelled before it was on the wire.
     Cancelled = "cancelled",
 }

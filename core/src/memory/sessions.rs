@@ -55,8 +55,10 @@ impl SessionStore for MemoryStores {
     }
 
     async fn claim(&self, id: &SessionId, owner: &WorkerName) -> Result<Option<SessionRecord>, PortError> {
-        Ok(self.tables().sessions.get_mut(id).map(|record| {
-            record.epoch.0 += 1;
+        let mut tables = self.tables();
+        let retired = tables.retired.get(id).map_or(0, |epoch| epoch.0);
+        Ok(tables.sessions.get_mut(id).map(|record| {
+            record.epoch.0 = record.epoch.0.max(retired) + 1;
             record.owner = Some(owner.clone());
             record.clone()
         }))
@@ -80,6 +82,16 @@ impl SessionStore for MemoryStores {
         Ok(self.tables().sessions.get_mut(id).map(|record| record.wanted = wanted).is_some())
     }
 
+    async fn rest(&self, fence: &Fence) -> Result<Written, PortError> {
+        let mut tables = self.tables();
+        let Some(record) = tables.owned(fence) else { return Ok(Written::Fenced) };
+        if record.wanted != Wanted::Running {
+            return Ok(Written::Conflict);
+        }
+        record.wanted = Wanted::Stopped;
+        Ok(Written::Done)
+    }
+
     async fn delete(&self, fence: &Fence) -> Result<Written, PortError> {
         let mut tables = self.tables();
         let Some(record) = tables.sessions.get(&fence.session) else { return Ok(Written::Conflict) };
@@ -90,6 +102,7 @@ impl SessionStore for MemoryStores {
             return Ok(Written::Conflict);
         }
         tables.sessions.remove(&fence.session);
+        tables.retired.insert(fence.session.clone(), fence.epoch);
         tables.state.remove(&fence.session);
         Ok(Written::Done)
     }

@@ -7,7 +7,7 @@ use super::ledger::Entries;
 use super::lock;
 use super::outbox::Waiting;
 use super::state::Values;
-use crate::domain::{Fence, SessionId, SessionRecord};
+use crate::domain::{Epoch, Fence, SessionId, SessionRecord};
 use crate::port::Clock;
 
 /// A store that keeps everything until it is dropped. It guards its writes as a real one does.
@@ -20,6 +20,8 @@ pub struct MemoryStores {
 #[derive(Default)]
 pub(super) struct Tables {
     pub(super) sessions: BTreeMap<SessionId, SessionRecord>,
+    /// The last epochs of deleted sessions.
+    pub(super) retired: HashMap<SessionId, Epoch>,
     pub(super) state: HashMap<SessionId, Values>,
     pub(super) ledger: Entries,
     pub(super) outbox: Waiting,

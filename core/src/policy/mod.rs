@@ -10,4 +10,4 @@ pub use backoff::Backoff;
 pub use delay::{DELAY_STEPS, delay_step};
 pub use pace::{PaceRule, Pacer};
 pub use placement::{Candidate, place};
-pub use verdict::{AttemptRule, verdict};
+pub use verdict::{AttemptRule, rest, verdict};

@@ -104,6 +104,11 @@ impl Pacer {
         Ok(())
     }
 
+    /// The rule that it keeps.
+    pub const fn rule(&self) -> PaceRule {
+        self.rule
+    }
+
     /// The state to save with the send.
     pub const fn state(&self) -> PaceState {
         self.saved

@@ -17,6 +17,16 @@ pub struct AttemptRule {
 /// How long a sender rests when WhatsApp says that it may not open new chats, unless WhatsApp names a span.
 const RESTRICTED_REST: Duration = Duration::from_mins(15);
 
+/// How long the sender as a whole rests after `answer`, whatever becomes of the job: the account is meant, and its other
+/// jobs would meet the same.
+pub fn rest(answer: SendAnswer, rule: AttemptRule, fraction: f64) -> Option<Duration> {
+    match answer {
+        SendAnswer::Refused(463) => Some(RESTRICTED_REST),
+        SendAnswer::Refused(429) => Some(rule.backoff.delay(2, fraction)),
+        _ => None,
+    }
+}
+
 /// What becomes of a job after `answer` to its attempt number `attempt` (the first is 1). `fraction` is drawn from
 /// `0.0..1.0`.
 ///
@@ -79,6 +89,14 @@ mod tests {
         );
         assert_eq!(decide(SendAnswer::Unknown, 1, Some(900)), Outcome::Uncertain);
         assert_eq!(decide(SendAnswer::Unknown, 3, None), Outcome::Uncertain);
+    }
+
+    #[test]
+    fn the_sender_rests_even_where_the_job_ends() {
+        assert_eq!(rest(SendAnswer::Refused(463), RULE, 1.0), Some(RESTRICTED_REST));
+        assert_eq!(rest(SendAnswer::Refused(429), RULE, 1.0), Some(Duration::from_secs(2)));
+        assert_eq!(rest(SendAnswer::Refused(479), RULE, 1.0), None);
+        assert_eq!(rest(SendAnswer::Accepted, RULE, 1.0), None);
     }
 
     #[test]

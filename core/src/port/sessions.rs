@@ -32,7 +32,8 @@ pub enum Created {
 /// The sessions.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Creates a session in state `Created`, wanted running, epoch 0.
+    /// Creates a session in state `Created`, wanted running, epoch 0. An id that was used and deleted before may be
+    /// used again: its first claim goes on from the old session's epoch, so that a late writer of that one is refused.
     async fn create(&self, session: NewSession) -> Result<Created, PortError>;
 
     /// One session.
@@ -56,6 +57,10 @@ pub trait SessionStore: Send + Sync {
 
     /// Says what the operator wants; tells whether there is such a session.
     async fn want(&self, id: &SessionId, wanted: Wanted) -> Result<bool, PortError>;
+
+    /// The owner has nothing to do until somebody asks anew (nobody scanned, logged out): what is wanted goes from
+    /// `Running` to `Stopped`. `Conflict`: something else is wanted by now, and stays so.
+    async fn rest(&self, fence: &Fence) -> Result<Written, PortError>;
 
     /// Removes a session with its Signal state. `Conflict`: it is not there, or nobody wants it deleted.
     async fn delete(&self, fence: &Fence) -> Result<Written, PortError>;

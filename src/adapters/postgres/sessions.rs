@@ -41,7 +41,9 @@ WHERE ($1::text IS NULL OR s.tenant = $1) AND s.id > $2
 ORDER BY s.id LIMIT $3";
 
 const CLAIM: &str = "\
-UPDATE session SET epoch = epoch + 1, owner = $2 WHERE id = $1
+UPDATE session
+SET epoch = GREATEST(epoch, COALESCE((SELECT r.epoch FROM retired_session r WHERE r.id = $1), 0)) + 1, owner = $2
+WHERE id = $1
 RETURNING id, tenant, wanted, epoch, owner, status, created_at, NULL::bigint AS pace";
 
 const PACE: &str = "SELECT pace FROM session_pace WHERE session = $1";
@@ -62,6 +64,14 @@ SELECT count(*) > 0 FROM changed";
 
 const WANT: &str = "UPDATE session SET wanted = $2 WHERE id = $1";
 
+const REST: &str = "\
+WITH held AS MATERIALIZED (
+    SELECT id, wanted FROM session WHERE id = $1 AND epoch = $2 FOR UPDATE
+), rested AS (
+    UPDATE session s SET wanted = 'stopped' FROM held WHERE s.id = held.id AND held.wanted = 'running'
+)
+SELECT wanted = 'running' AS rested FROM held";
+
 // The state goes by the foreign key's cascade, which sees what was committed while this waited for the lock.
 const DELETE: &str = "\
 WITH held AS MATERIALIZED (
@@ -69,6 +79,10 @@ WITH held AS MATERIALIZED (
 ), gone AS (
     DELETE FROM session s USING held
     WHERE s.id = held.id AND held.epoch = $2 AND held.wanted = 'deleted'
+), retired AS (
+    INSERT INTO retired_session (id, epoch)
+    SELECT id, epoch FROM held WHERE epoch = $2 AND wanted = 'deleted'
+    ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch
 )
 SELECT epoch = $2 AS mine, wanted = 'deleted' AS unwanted FROM held";
 
@@ -228,6 +242,23 @@ impl SessionStore for PostgresStore {
             Ok(done.rows_affected() > 0)
         })
         .await
+    }
+
+    async fn rest(&self, fence: &Fence) -> Result<Written, PortError> {
+        let rested: Option<bool> = self
+            .retrying("letting a session rest", |_| async move {
+                sqlx::query_scalar(REST)
+                    .bind(fence.session.as_str())
+                    .bind(rows::epoch(fence.epoch))
+                    .fetch_optional(&self.pool)
+                    .await
+            })
+            .await?;
+        Ok(match rested {
+            None => Written::Fenced,
+            Some(true) => Written::Done,
+            Some(false) => Written::Conflict,
+        })
     }
 
     async fn delete(&self, fence: &Fence) -> Result<Written, PortError> {

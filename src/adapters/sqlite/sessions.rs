@@ -233,6 +233,27 @@ impl SessionStore for SqliteStore {
             .await
     }
 
+    async fn rest(&self, fence: &Fence) -> Result<Written, PortError> {
+        let fence = fence.clone();
+        self.db
+            .writer
+            .write("letting a session rest", move |connection| {
+                Box::pin(async move {
+                    if guard(connection, &fence).await? != Guard::Holds {
+                        return Ok(Written::Fenced);
+                    }
+                    let done = sqlx::query("UPDATE session SET wanted = ?2 WHERE id = ?1 AND wanted = ?3")
+                        .bind(fence.session.as_str())
+                        .bind(Wanted::Stopped.as_str())
+                        .bind(Wanted::Running.as_str())
+                        .execute(connection)
+                        .await?;
+                    Ok(if done.rows_affected() > 0 { Written::Done } else { Written::Conflict })
+                })
+            })
+            .await
+    }
+
     async fn delete(&self, fence: &Fence) -> Result<Written, PortError> {
         let fence = fence.clone();
         self.db

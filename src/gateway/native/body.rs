@@ -10,22 +10,30 @@ use super::error::ApiError;
 /// Reads a JSON body of at most `limit` bytes.
 pub(super) async fn read<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, ApiError> {
     let (parts, body) = request.into_parts();
-    if !is_json(&parts.headers) {
-        let message = "the body must be JSON, with the header `Content-Type: application/json`";
-        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message));
-    }
+    check_type(&parts.headers)?;
     parse(&collect(&parts.headers, body, limit).await?)
 }
 
-/// Reads a JSON body that may be absent altogether.
+/// Reads a JSON body that may be empty.
 pub(super) async fn read_or_default<T: DeserializeOwned + Default>(
     request: Request,
     limit: usize,
 ) -> Result<T, ApiError> {
-    let absent = !request.headers().contains_key(header::CONTENT_TYPE)
-        && !request.headers().contains_key(header::TRANSFER_ENCODING)
-        && request.headers().get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
-    if absent { Ok(T::default()) } else { read(request, limit).await }
+    let (parts, body) = request.into_parts();
+    let bytes = collect(&parts.headers, body, limit).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    check_type(&parts.headers)?;
+    parse(&bytes)
+}
+
+fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    if is_json(headers) {
+        return Ok(());
+    }
+    let message = "the body must be JSON, with the header `Content-Type: application/json`";
+    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

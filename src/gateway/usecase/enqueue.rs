@@ -97,6 +97,7 @@ impl UseCases {
                 kind: JOB_KIND.to_owned(),
                 message_id: Some(job.id.to_string()),
                 traceparent,
+                user: Some(job.tenant.to_string()),
                 enqueued_at: Some(now),
                 ..JobHeaders::default()
             },

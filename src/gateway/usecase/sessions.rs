@@ -93,6 +93,8 @@ impl UseCases {
         let none = |hint, soon| Err(UseCaseError::NoQr { state, hint, soon });
         match record.wanted {
             Wanted::Deleted => return none("the session is being deleted", false),
+            // Its owner let it rest because nobody scanned or because it was logged out: asking is the wish to go on.
+            Wanted::Stopped if matches!(state, SessionState::ScanTimedOut | SessionState::LoggedOut) => {}
             Wanted::Stopped => return none("the session is stopped", false),
             Wanted::Running => {}
         }

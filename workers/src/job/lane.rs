@@ -19,10 +19,13 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), max: Durati
 /// How long a job waits that met a store or a broker that did not answer.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// How long a job may be held unsettled while it waits for its turn; RabbitMQ's own limit is 30 minutes.
+const HELD: Duration = Duration::from_mins(5);
+
 /// Serves a lane until the session stops or is lost. Tells how many jobs were cut off. `limited` hears of the rests
 /// that WhatsApp demands.
 pub(crate) async fn serve_lane(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sender<Duration>) -> usize {
-    let window = owned.shared.options.window(lane);
+    let window = bounded(owned.shared.options.window(lane), owned.shared.options.pace.every);
     let slots = Arc::new(Semaphore::new(usize::from(window)));
     let mut jobs: JoinSet<()> = JoinSet::new();
     let mut attempt = 0;
@@ -50,6 +53,13 @@ pub(crate) async fn serve_lane(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sen
         }
     }
     finish(&owned, jobs).await
+}
+
+/// As many jobs as the pace lets go within [`HELD`], at least one: those that wait for their turn are held unsettled, and
+/// the broker takes back what is held for too long.
+fn bounded(window: u16, every: Duration) -> u16 {
+    let fit = HELD.as_millis().checked_div(every.as_millis()).unwrap_or(u128::MAX).max(1);
+    window.min(u16::try_from(fit).unwrap_or(u16::MAX))
 }
 
 /// Takes jobs until the session stops (`Ok`) or the stream breaks.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use kurir_core::domain::{FailReason, Job, Lane, LedgerEntry, MessageState, Outcome, SendAnswer, Target, Timestamp};
-use kurir_core::policy::{Backoff, verdict};
+use kurir_core::policy::{Backoff, rest, verdict};
 use kurir_core::port::{Charge, DeadLetter, JobHeaders, MessengerError, NumberStatus, PortError};
 use kurir_core::wire::{JobV1, Malformed, MessageDataV1};
 use tokio::sync::mpsc;
@@ -46,6 +46,12 @@ pub(crate) async fn process(
         Err(malformed) => return refuse(owned, malformed, &headers).await,
     };
     tracing::Span::current().record("job", tracing::field::display(job.id));
+    // A second copy while the first is in work looks like what a crash leaves behind; it is looked at again when the
+    // first one has come to its end.
+    let Some(_in_work) = owned.in_work.enter(job.key()) else {
+        let now = owned.shared.ports.clock.now();
+        return Ok(park(now, now, headers));
+    };
     let now = owned.shared.ports.clock.now();
     if let Some(until) = headers.not_before.filter(|until| *until > now)
         && !job.expired(now)
@@ -117,29 +123,43 @@ async fn attempt(
     let clock = &owned.shared.ports.clock;
     let entry = owned.shared.entries.write(job.key()).await?;
     let entry = entry.unwrap_or_else(|| LedgerEntry::new(job, clock.now()));
+    if entry.session.as_ref().is_some_and(|session| session != owned.id()) {
+        tracing::warn!("a job stands in the queues of two sessions; the one that the ledger knows keeps it");
+        return Ok(Some(Settlement::Ack));
+    }
     if !entry.state.is_open() {
         tracing::debug!(state = %entry.state, "a job that has been brought to its end was delivered again");
         return Ok(Some(Settlement::Ack));
     }
+    // Put on the wire before, and nobody knows whether it arrived.
+    let in_doubt = entry.state == MessageState::Sending;
     let outcome = match ready(owned, job, &entry, headers).await? {
         Ready::Go(pace) => {
             let sending = match step(owned, &entry, MessageState::Sending, Some(pace), |_| {}).await? {
                 Step::Done(sending) => *sending,
                 Step::Conflict | Step::Fenced => return Ok(None),
             };
-            let outcome = send(owned, job, &sending, limited).await;
-            return conclude(owned, job, &sending, outcome, headers, Phase::After).await;
+            let attempted = send(owned, job, &sending, in_doubt, limited).await;
+            return conclude(owned, job, &sending, attempted, in_doubt, headers).await;
         }
         Ready::No(outcome) => outcome,
     };
-    conclude(owned, job, &entry, (outcome, None), headers, Phase::Before).await
+    conclude(owned, job, &entry, Attempted::not_on_wire(outcome), in_doubt, headers).await
 }
 
-/// Whether this attempt's intent was persisted before its outcome.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Before,
-    After,
+/// How an attempt ended.
+struct Attempted {
+    outcome: Outcome,
+    /// WhatsApp's error code.
+    code: Option<u16>,
+    /// Whether it was put on the wire, or may have been.
+    on_wire: bool,
+}
+
+impl Attempted {
+    const fn not_on_wire(outcome: Outcome) -> Self {
+        Self { outcome, code: None, on_wire: false }
+    }
 }
 
 enum Ready {
@@ -159,6 +179,9 @@ async fn ready(owned: &Owned, job: &Job, entry: &LedgerEntry, headers: &JobHeade
     };
     if let Some(outcome) = late(ports.clock.now()) {
         return Ok(Ready::No(outcome));
+    }
+    if entry.state == MessageState::Sending && entry.attempts >= options.retry(job.lane).attempts {
+        return Ok(Ready::No(Outcome::Uncertain));
     }
     if !connected(owned, job.expires_at).await {
         if owned.stopping.is_cancelled() || owned.lost.is_cancelled() {
@@ -224,80 +247,80 @@ async fn connected(owned: &Owned, deadline: Option<Timestamp>) -> bool {
     }
 }
 
-/// Sends under the persisted intent; gives the outcome and WhatsApp's error code.
+/// Sends under the persisted intent.
 async fn send(
     owned: &Owned,
     job: &Job,
     sending: &LedgerEntry,
+    in_doubt: bool,
     limited: &mpsc::Sender<Duration>,
-) -> (Outcome, Option<u16>) {
+) -> Attempted {
     let ports = &owned.shared.ports;
     let options = &owned.shared.options;
     // Checked when the job was read, so this does not happen.
-    let Ok(text) = job.content.render() else { return (Outcome::Fail(FailReason::BadField), None) };
-    if job.expired(ports.clock.now()) {
-        let first = sending.attempts <= 1;
-        return (if first { Outcome::Expire } else { Outcome::Uncertain }, None);
+    let Ok(text) = job.content.render() else {
+        return Attempted::not_on_wire(Outcome::Fail(FailReason::BadField));
+    };
+    let left = job.expires_at.map_or(Duration::MAX, |deadline| deadline.since(ports.clock.now()));
+    if left.is_zero() {
+        return Attempted::not_on_wire(if in_doubt { Outcome::Uncertain } else { Outcome::Expire });
     }
     let rule = options.retry(job.lane);
-    let answered = owned.sender.send_text(&job.to, &sending.message_id, &text, options.ack_patience).await;
+    // At the deadline the send is dropped wherever it is: what WhatsApp's keys took so long for must not go out late.
+    let sent = owned.sender.send_text(&job.to, &sending.message_id, &text, options.ack_patience);
+    let answered = tokio::time::timeout(left, sent).await.unwrap_or(Ok(SendAnswer::Unknown));
     let now = ports.clock.now();
     let fraction = ports.entropy.fraction();
+    let pause = rule.backoff.delay(sending.attempts, fraction);
     match answered {
         Ok(answer) => {
+            if let Some(span) = rest(answer, rule, fraction) {
+                owned.turnstile.rest(now.plus(span)).await;
+                // Told already when the channel is full.
+                let _ = limited.try_send(span);
+            }
             let outcome = verdict(answer, sending.attempts, rule, job.expires_at, now, fraction);
             let code = if let SendAnswer::Refused(code) = answer { Some(code) } else { None };
-            if let Outcome::RetryAfter(rest, FailReason::SenderRestricted | FailReason::RateLimited) = outcome {
-                // The account as a whole is meant: its other jobs rest too.
-                owned.turnstile.rest(now.plus(rest)).await;
-                let _ = limited.try_send(rest);
-            }
-            (outcome, code)
+            Attempted { outcome, code, on_wire: true }
         }
-        // Nothing was put on the wire, so no attempt is spent.
         Err(MessengerError::NotConnected) => {
-            (Outcome::ParkUntil(now.plus(Duration::from_secs(1)), FailReason::SenderDisconnected), None)
+            let until = now.plus(Duration::from_secs(1));
+            Attempted::not_on_wire(Outcome::ParkUntil(until, FailReason::SenderDisconnected))
         }
         Err(MessengerError::Fenced) => {
             owned.lost.cancel();
-            (Outcome::Abandon, None)
+            Attempted::not_on_wire(Outcome::Abandon)
         }
         Err(error @ (MessengerError::NoAnswer(_) | MessengerError::Client { .. })) => {
             tracing::warn!(%error, "the message could not be put on the wire");
-            let pause = rule.backoff.delay(sending.attempts, fraction);
             let outcome = if sending.attempts < rule.attempts {
                 Outcome::RetryAfter(pause, FailReason::SendFailed)
-            } else if sending.attempts > 1 {
-                Outcome::Uncertain
             } else {
                 Outcome::Fail(FailReason::SendFailed)
             };
-            (outcome, None)
+            // Spends an attempt all the same, or a message that can't be built would be tried for ever.
+            Attempted { outcome, code: None, on_wire: true }
         }
     }
 }
 
 /// Writes the outcome down, tells of it, and says how to settle the delivery; `None` when another write came first.
+/// `in_doubt`: an earlier attempt may have arrived.
 async fn conclude(
     owned: &Owned,
     job: &Job,
     entry: &LedgerEntry,
-    (outcome, code): (Outcome, Option<u16>),
+    Attempted { outcome, code, on_wire }: Attempted,
+    in_doubt: bool,
     headers: &JobHeaders,
-    phase: Phase,
 ) -> Result<Option<Settlement>, PortError> {
     let now = owned.shared.ports.clock.now();
-    // An earlier attempt, or this one, may have arrived.
-    let ambiguous = entry.state == MessageState::Sending
-        && match outcome {
-            Outcome::ParkUntil(..) => entry.attempts > 1 || phase == Phase::Before,
-            Outcome::RetryAfter(_, reason) => reason == FailReason::NoAnswer || entry.attempts > 1,
-            _ => false,
-        };
+    let no_answer = on_wire && matches!(outcome, Outcome::RetryAfter(_, FailReason::NoAnswer));
+    let in_doubt = in_doubt || no_answer;
     let (next, reason, until) = match outcome {
         Outcome::Done(_) => (MessageState::Sent, None, None),
         Outcome::Fail(reason) => (MessageState::Failed, Some(reason), None),
-        Outcome::Expire => (MessageState::Expired, None, None),
+        Outcome::Expire => (MessageState::Expired, code.map(reason_of), None),
         Outcome::Uncertain => (MessageState::Uncertain, Some(FailReason::NoAnswer), None),
         Outcome::Abandon if owned.lost.is_cancelled() => return Ok(Some(Settlement::Leave)),
         Outcome::Abandon => return Ok(Some(Settlement::Release)),
@@ -306,16 +329,17 @@ async fn conclude(
     };
     let again = |until| park(until, now, JobHeaders { attempt: entry.attempts, ..headers.clone() });
     let too_late = until.is_some_and(|until| job.expires_at.is_some_and(|deadline| until >= deadline));
-    let next = match (ambiguous, too_late, until) {
+    let next = match next {
         // The entry goes on saying that it may have arrived, and the next attempt is a repetition.
-        (true, false, Some(until)) => return Ok(Some(again(until))),
-        (true, true, _) => MessageState::Uncertain,
+        MessageState::Delayed if in_doubt && !too_late => return Ok(Some(again(until.unwrap_or(now)))),
+        // Neither "failed" nor "expired" would be true of what may have arrived.
+        MessageState::Delayed | MessageState::Failed | MessageState::Expired if in_doubt => MessageState::Uncertain,
         // It can't go before its deadline: the producer hears of it now, not when it is too late.
-        (false, true, _) => MessageState::Expired,
-        _ => next,
+        MessageState::Delayed if too_late => MessageState::Expired,
+        next => next,
     };
     let until = until.filter(|_| next == MessageState::Delayed);
-    let unspent = entry.state == MessageState::Sending && matches!(outcome, Outcome::ParkUntil(..));
+    let unspent = entry.state == MessageState::Sending && !on_wire && !in_doubt;
     let done = step(owned, entry, next, None, |entry| {
         entry.reason = reason;
         entry.code = code;
@@ -327,11 +351,20 @@ async fn conclude(
     .await?;
     let Step::Done(entry) = done else { return Ok(None) };
     let reason = reason.map(tracing::field::display);
-    tracing::info!(state = %entry.state, reason, attempts = entry.attempts, "job");
+    tracing::debug!(state = %entry.state, reason, attempts = entry.attempts, "job");
     let never_sent = matches!(next, MessageState::Expired | MessageState::Failed) && entry.attempts == 0;
     if never_sent && job.lane == Lane::Otp {
         // It must not keep the recipient's next one waiting.
         owned.shared.ports.recipients.refund(&job.key(), &job.to).await?;
     }
     Ok(Some(until.map_or(Settlement::Ack, again)))
+}
+
+/// What WhatsApp's code says of a job that would have to wait for it beyond its deadline.
+const fn reason_of(code: u16) -> FailReason {
+    match code {
+        463 => FailReason::SenderRestricted,
+        429 => FailReason::RateLimited,
+        _ => FailReason::RefusedByWhatsapp,
+    }
 }

@@ -21,6 +21,8 @@ pub(crate) enum Next {
     Banned,
     /// Another owner has the session.
     Lost,
+    /// Another connection took the session's place at WhatsApp.
+    Replaced,
 }
 
 /// The session's status in its owner's hands.
@@ -56,7 +58,8 @@ impl Life {
                 (SessionState::Banned, EventKind::SessionBanned, next)
             }
             MessengerEvent::Outdated => (SessionState::Outdated, EventKind::SessionDisconnected, Next::Rest),
-            MessengerEvent::Replaced | MessengerEvent::Fenced => return Ok(Next::Lost),
+            MessengerEvent::Replaced => return Ok(Next::Replaced),
+            MessengerEvent::Fenced => return Ok(Next::Lost),
             MessengerEvent::Receipt(_) | MessengerEvent::Incoming { .. } => return Ok(Next::Go),
         };
         let mut status = match self.status.advance(owned.id(), state, now) {

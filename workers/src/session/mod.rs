@@ -33,6 +33,8 @@ pub(crate) struct Owned {
     pub(crate) turnstile: Turnstile,
     /// Which numbers have WhatsApp.
     pub(crate) numbers: Numbers,
+    /// Which jobs are in work.
+    pub(crate) in_work: crate::job::InWork,
     /// Cancelled when the session is lost: nothing may be written or sent any more.
     pub(crate) lost: CancellationToken,
     /// Cancelled when no new job may go on the wire.

@@ -1,12 +1,15 @@
 //! Owning a session: lease, epoch, connection, jobs, and the way back.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use kurir_core::domain::{Fence, JobKey, Lane, LeaseToken, LedgerEntry, SessionId, SessionRecord, Wanted};
 use kurir_core::policy::Pacer;
-use kurir_core::port::{Connection, LedgerWrite, MessengerError, MessengerEvent, PortError, Sender, Written};
+use kurir_core::port::{Connection, LedgerWrite, MessengerError, MessengerEvent, PortError, Receipt, Sender, Written};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::life::{Life, Next};
@@ -17,6 +20,9 @@ use crate::lease::Keeper;
 use crate::options::WorkerOptions;
 use crate::ports::WorkerPorts;
 use crate::publisher::Publisher;
+
+/// How long a deletion waits for the connection that the logout needs, and for its end.
+const LOGOUT_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Most receipts that wait to be recorded; beyond that the connection waits.
 const RECEIPTS: usize = 1024;
@@ -45,6 +51,8 @@ pub(crate) enum Ended {
     },
     /// Another owner has it, or the lease ran out.
     Lost,
+    /// Another connection took its place at WhatsApp: somebody else uses the same account.
+    Replaced,
     /// The session itself has to rest: logged out, banned, not scanned.
     Rests,
     /// Something failed; try again after a while.
@@ -60,6 +68,8 @@ pub(crate) enum EndError {
     Messenger(#[from] MessengerError),
     #[error("the WhatsApp client ended without a word")]
     ClientEnded,
+    #[error("the session's task panicked; this is a defect of kurir")]
+    Panicked,
 }
 
 /// Takes the session, serves it until told to stop or until it is lost, and gives it back.
@@ -70,7 +80,10 @@ pub(crate) async fn own(shared: Arc<Shared>, session: SessionId, stop: Cancellat
         Ok(None) => return Ended::Taken,
         Err(error) => return Ended::Failed(error.into()),
     };
-    let ended = claimed(&shared, &session, stop, lost).await;
+    // However it ends, a panic included: whatever belongs to the session ends with it.
+    let _end = lost.clone().drop_guard();
+    let owning = AssertUnwindSafe(claimed(&shared, &session, stop, lost)).catch_unwind();
+    let ended = owning.await.unwrap_or(Err(EndError::Panicked));
     shared.keeper.release(&session).await;
     ended.unwrap_or_else(Ended::Failed)
 }
@@ -85,7 +98,10 @@ async fn claimed(
         return Ok(Ended::Gone);
     };
     let fence = Fence { session: session.clone(), epoch: record.epoch };
-    tracing::info!(%session, epoch = %fence.epoch, state = %record.status.state, "session claimed");
+    let span = tracing::Span::current();
+    span.record("epoch", tracing::field::display(fence.epoch));
+    span.record("tenant", tracing::field::display(&record.tenant));
+    tracing::info!(state = %record.status.state, "session claimed");
     match record.wanted {
         Wanted::Stopped => return Ok(Ended::Rests),
         Wanted::Deleted => return delete(shared, &record, fence).await,
@@ -113,15 +129,23 @@ async fn delete(shared: &Shared, record: &SessionRecord, fence: Fence) -> Result
             false
         };
         // A phone that can't be reached keeps the device in its list; the operator wanted the session gone anyhow.
-        let reached = tokio::time::timeout(shared.options.max_wait, connected).await.unwrap_or(false);
+        let reached = tokio::time::timeout(LOGOUT_PATIENCE, connected).await.unwrap_or(false);
         if reached && let Err(error) = sender.logout().await {
             tracing::warn!(session = %record.id, %error, "the device could not be logged out; remove it on the phone");
         }
-        sender.close(shared.options.max_wait).await;
+        sender.close(LOGOUT_PATIENCE).await;
     }
+    if shared.ports.state.wipe(&fence).await? != Written::Done {
+        return Ok(Ended::Lost);
+    }
+    match shared.ports.sessions.delete(&fence).await? {
+        Written::Done => {}
+        // Wanted again meanwhile; the next owner begins with a scan.
+        Written::Conflict => return Ok(Ended::Rests),
+        Written::Fenced => return Ok(Ended::Lost),
+    }
+    // Last, so that nobody's queue is removed but that of a session that is gone.
     shared.ports.jobs.remove(&record.id).await?;
-    shared.ports.state.wipe(&fence).await?;
-    shared.ports.sessions.delete(&fence).await?;
     tracing::info!(session = %record.id, "session deleted");
     Ok(Ended::Gone)
 }
@@ -160,13 +184,15 @@ async fn serve(
             Belief { registered: options.registered_ttl, unregistered: options.unregistered_ttl },
             parts.clone(),
         ),
+        in_work: job::InWork::default(),
         lost,
         stopping: stop.clone(),
     });
     let (receipts, recorded) = mpsc::channel(RECEIPTS);
     let recorder = tokio::spawn(receipts::record(Arc::clone(&owned), recorded));
     let (limited, mut limits) = mpsc::channel(4);
-    let mut lanes = Lane::ALL.map(|lane| tokio::spawn(job::serve_lane(Arc::clone(&owned), lane, limited.clone())));
+    // Connect, then consume: the lanes start with the first connection.
+    let mut lanes = Vec::new();
     let mut life = Life::new(record.status);
 
     let next = loop {
@@ -194,8 +220,13 @@ async fn serve(
             Ok(Next::Go) => {}
             Ok(Next::Link(up)) => {
                 link.send_replace(up);
+                if up && lanes.is_empty() {
+                    lanes.extend(
+                        Lane::ALL.map(|lane| tokio::spawn(job::serve_lane(Arc::clone(&owned), lane, limited.clone()))),
+                    );
+                }
             }
-            Ok(next @ (Next::Rest | Next::Banned | Next::Lost)) => break Some(next),
+            Ok(next @ (Next::Rest | Next::Banned | Next::Lost | Next::Replaced)) => break Some(next),
             Err(error) => {
                 finish(&owned, &mut lanes, &*sender, Duration::ZERO).await;
                 return Ended::Failed(error.into());
@@ -203,30 +234,68 @@ async fn serve(
         }
     };
     match next {
-        Some(Next::Lost) => {
+        Some(Next::Lost | Next::Replaced) => {
             // The socket first: whatever is on its way must not go out under somebody else's epoch.
             owned.lost.cancel();
             sender.close(Duration::ZERO).await;
             finish(&owned, &mut lanes, &*sender, Duration::ZERO).await;
-            Ended::Lost
+            if next == Some(Next::Replaced) { Ended::Replaced } else { Ended::Lost }
         }
         Some(_) => {
             owned.lost.cancel();
             finish(&owned, &mut lanes, &*sender, Duration::ZERO).await;
             if next == Some(Next::Rest)
-                && let Err(error) = shared.ports.sessions.want(owned.id(), Wanted::Stopped).await
+                && let Err(error) = shared.ports.sessions.rest(&owned.fence).await
             {
                 return Ended::Failed(error.into());
             }
             Ended::Rests
         }
-        None => {
-            let abandoned = finish(&owned, &mut lanes, &*sender, options.stop_deadline).await;
-            drop(receipts);
-            // What came in before the socket was closed is still recorded under our epoch.
-            let _ = tokio::time::timeout(options.stop_deadline, recorder).await;
-            Ended::Stopped { abandoned }
+        None => hand_over(&owned, &mut lanes, events, receipts, recorder).await,
+    }
+}
+
+/// Ends a session that somebody else goes on with: what is on the wire is finished, what still comes in is recorded.
+async fn hand_over(
+    owned: &Owned,
+    lanes: &mut [JoinHandle<usize>],
+    mut events: mpsc::Receiver<MessengerEvent>,
+    receipts: mpsc::Sender<Receipt>,
+    recorder: JoinHandle<()>,
+) -> Ended {
+    let deadline = owned.shared.options.stop_deadline;
+    let until = tokio::time::Instant::now() + deadline;
+    let abandoned = {
+        let mut finishing = std::pin::pin!(finish(owned, lanes, &*owned.sender, deadline));
+        loop {
+            tokio::select! {
+                abandoned = &mut finishing => break abandoned,
+                // Receipts still come for what is on the wire.
+                Some(event) = events.recv() => record_last(owned, event, &receipts).await,
+            }
         }
+    };
+    while let Ok(event) = events.try_recv() {
+        record_last(owned, event, &receipts).await;
+    }
+    drop(receipts);
+    // What came in before the socket was closed is still recorded under our epoch.
+    if tokio::time::timeout_at(until, recorder).await.is_err() {
+        tracing::warn!(session = %owned.id(), "receipts were left unrecorded at the stop");
+    }
+    Ended::Stopped { abandoned }
+}
+
+/// Records what comes in while the session ends; its state is the next owner's business.
+async fn record_last(owned: &Owned, event: MessengerEvent, receipts: &mpsc::Sender<Receipt>) {
+    match event {
+        MessengerEvent::Receipt(receipt) => {
+            let _ = receipts.send(receipt).await;
+        }
+        MessengerEvent::Incoming { messages, stored } if receipts::receive(owned, &messages).await => {
+            let _ = stored.send(());
+        }
+        _ => {}
     }
 }
 
@@ -235,7 +304,7 @@ async fn handle(
     owned: &Owned,
     life: &mut Life,
     event: MessengerEvent,
-    receipts: &mpsc::Sender<kurir_core::port::Receipt>,
+    receipts: &mpsc::Sender<Receipt>,
 ) -> Result<Next, PortError> {
     match event {
         MessengerEvent::Receipt(receipt) => {
@@ -263,12 +332,7 @@ async fn handle(
 }
 
 /// Ends the lanes, giving what is on the wire until the deadline, then the connection. Tells how many jobs were cut off.
-async fn finish(
-    owned: &Owned,
-    lanes: &mut [tokio::task::JoinHandle<usize>; 2],
-    sender: &dyn Sender,
-    deadline: Duration,
-) -> usize {
+async fn finish(owned: &Owned, lanes: &mut [JoinHandle<usize>], sender: &dyn Sender, deadline: Duration) -> usize {
     let until = tokio::time::Instant::now() + deadline;
     owned.stopping.cancel();
     let mut abandoned = 0;

@@ -22,7 +22,7 @@ pub(crate) enum Turn {
 }
 
 enum Request {
-    Turn { lane: Lane, latest: Timestamp, answer: oneshot::Sender<Turn> },
+    Turn { lane: Lane, deadline: Option<Timestamp>, answer: oneshot::Sender<Turn> },
     Rest { until: Timestamp },
 }
 
@@ -30,30 +30,25 @@ enum Request {
 #[derive(Clone)]
 pub(crate) struct Turnstile {
     queue: mpsc::Sender<Request>,
-    clock: Arc<dyn Clock>,
-    max_wait: Duration,
 }
 
 /// Most requests that wait outside; those in work are bounded by the lanes' windows.
 const QUEUE: usize = 64;
 
 impl Turnstile {
-    /// Starts it; it ends with `stop` or when the last entrance is dropped.
+    /// Starts it; it ends with `stop` or when the last entrance is dropped. A rest longer than `max_wait` sends those
+    /// who wait away; how many wait for the pace is bounded by the windows of the lanes.
     pub(crate) fn start(pacer: Pacer, clock: Arc<dyn Clock>, max_wait: Duration, stop: CancellationToken) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
-        let gate = Gate { pacer, clock: Arc::clone(&clock), rest: None, otp: VecDeque::new(), bulk: VecDeque::new() };
-        tokio::spawn(gate.run(requests, stop));
-        Self { queue, clock, max_wait }
+        let (otp, bulk) = (VecDeque::new(), VecDeque::new());
+        tokio::spawn(Gate { pacer, clock, max_wait, rest: None, otp, bulk }.run(requests, stop));
+        Self { queue }
     }
 
-    /// Waits for a turn, at most `max_wait`, and not beyond the job's deadline.
+    /// Waits for a turn; sent away at once when it would come after the job's deadline.
     pub(crate) async fn turn(&self, lane: Lane, deadline: Option<Timestamp>) -> Turn {
-        let mut latest = self.clock.now().plus(self.max_wait);
-        if let Some(deadline) = deadline {
-            latest = latest.min(deadline);
-        }
         let (answer, answered) = oneshot::channel();
-        if self.queue.send(Request::Turn { lane, latest, answer }).await.is_err() {
+        if self.queue.send(Request::Turn { lane, deadline, answer }).await.is_err() {
             return Turn::Closed;
         }
         answered.await.unwrap_or(Turn::Closed)
@@ -67,13 +62,14 @@ impl Turnstile {
 }
 
 struct Waiting {
-    latest: Timestamp,
+    deadline: Option<Timestamp>,
     answer: oneshot::Sender<Turn>,
 }
 
 struct Gate {
     pacer: Pacer,
     clock: Arc<dyn Clock>,
+    max_wait: Duration,
     rest: Option<Timestamp>,
     otp: VecDeque<Waiting>,
     bulk: VecDeque<Waiting>,
@@ -92,8 +88,8 @@ impl Gate {
             match request {
                 None => return,
                 Some(Request::Rest { until }) => self.rest = self.rest.max(Some(until)),
-                Some(Request::Turn { lane, latest, answer }) => {
-                    let waiting = Waiting { latest, answer };
+                Some(Request::Turn { lane, deadline, answer }) => {
+                    let waiting = Waiting { deadline, answer };
                     match lane {
                         Lane::Otp => self.otp.push_back(waiting),
                         Lane::Bulk => self.bulk.push_back(waiting),
@@ -122,23 +118,34 @@ impl Gate {
                     }
                 }
                 Err(pause) => {
-                    let next = now.plus(pause);
-                    let mut soonest = next;
-                    for queue in [&mut self.otp, &mut self.bulk] {
-                        let (stay, park): (VecDeque<_>, VecDeque<_>) =
-                            queue.drain(..).partition(|waiting| waiting.latest >= next && waiting.latest > now);
-                        for waiting in park {
-                            let _ = waiting.answer.send(Turn::Park(next));
-                        }
-                        soonest = stay.iter().map(|waiting| waiting.latest).fold(soonest, Timestamp::min);
-                        *queue = stay;
-                    }
+                    let long_rest = resting.is_some_and(|rest| rest > self.max_wait);
+                    self.send_away(now.plus(pause), long_rest);
                     if self.otp.is_empty() && self.bulk.is_empty() {
                         return None;
                     }
-                    return Some(soonest.since(now).max(Duration::from_millis(1)));
+                    return Some(pause.max(Duration::from_millis(1)));
                 }
             }
+        }
+    }
+
+    /// Parks those who can't go in time, each until its own place in the line, so that they don't all come back at
+    /// once: in a long rest all of them, else those whose deadline comes before their turn.
+    fn send_away(&mut self, next: Timestamp, all: bool) {
+        let every = self.pacer.rule().every;
+        let mut place = 0;
+        for queue in [&mut self.otp, &mut self.bulk] {
+            let mut stay = VecDeque::with_capacity(queue.len());
+            for waiting in queue.drain(..) {
+                let turn = next.plus(every.saturating_mul(place));
+                place += 1;
+                if all || waiting.deadline.is_some_and(|deadline| turn >= deadline) {
+                    let _ = waiting.answer.send(Turn::Park(turn));
+                } else {
+                    stay.push_back(waiting);
+                }
+            }
+            *queue = stay;
         }
     }
 }
@@ -194,13 +201,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_would_wait_too_long_is_parked_at_once() {
+    async fn whose_turn_comes_after_the_deadline_is_sent_away_at_once() {
         let (gate, clock, _stop) = turnstile(60_000, 1, 5000);
         assert!(matches!(gate.turn(Lane::Otp, None).await, Turn::Go(_)));
         let before = clock.now();
-        let Turn::Park(until) = gate.turn(Lane::Otp, None).await else { panic!("not parked") };
+        let deadline = Some(before.plus(Duration::from_secs(30)));
+        let Turn::Park(until) = gate.turn(Lane::Otp, deadline).await else { panic!("not parked") };
         assert!(until.since(before) > Duration::from_secs(59), "{until}");
         assert!(clock.now().since(before) < Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn in_a_long_rest_each_is_parked_until_its_own_place() {
+        let (gate, clock, _stop) = turnstile(1000, 1, 5000);
+        let until = clock.now().plus(Duration::from_mins(1));
+        gate.rest(until).await;
+        let mut waiting = Vec::new();
+        for _ in 0..3 {
+            let gate = gate.clone();
+            waiting.push(tokio::spawn(async move { gate.turn(Lane::Bulk, None).await }));
+        }
+        for task in waiting {
+            let Turn::Park(turn) = task.await.unwrap() else { panic!("not parked") };
+            assert!(turn >= until.minus(Duration::from_millis(5)), "{turn} lies in the rest until {until}");
+        }
     }
 
     #[tokio::test]

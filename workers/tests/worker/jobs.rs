@@ -8,7 +8,7 @@ use kurir_core::memory::{Reply, SystemClock};
 use kurir_core::port::{Clock as _, JobHeaders, JobQueue as _, MessengerEvent, Receipt, ReceiptKind, RecipientRule};
 use kurir_core::wire::{ContentV1, JOB_KIND, JobV1};
 
-use crate::world::{World, in_time, job_events, message_id, options, otp, session, until};
+use crate::world::{World, in_time, job_events, message_id, next_event, options, otp, session, until};
 
 async fn until_drained(world: &World, lane: Lane) {
     until("empty queue", async || (world.queue.depth(&session(), lane).await.unwrap() == 0).then_some(())).await;
@@ -225,5 +225,72 @@ async fn a_blast_waits_and_an_otp_passes_it() {
     let order = order.lock().unwrap().clone();
     let place = order.iter().position(|text| text == "Kode 000099").unwrap();
     assert!(place <= 5, "the OTP left as number {place}: {order:?}");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn two_copies_in_work_at_once_go_on_the_wire_once() {
+    let (world, worker) = World::serving(options("w")).await;
+    let (answer, held) = tokio::sync::oneshot::channel();
+    let held = Mutex::new(Some(held));
+    world.messenger.script(move |_| Reply::Held(held.lock().unwrap().take().expect("the second copy was sent too")));
+    let job = otp(11);
+    world.publish(&job).await;
+    in_time("send", world.messenger.sent_at_least(1)).await;
+    world.publish(&job).await;
+    // The second copy is taken from the queue, and put back, while the first waits for its answer.
+    until("both copies taken", async || (world.queue.depth(&session(), Lane::Otp).await.unwrap() == 0).then_some(()))
+        .await;
+    answer.send(SendAnswer::Accepted).unwrap();
+    world.until_entry(&job, "sent job", |entry| entry.state == MessageState::Sent).await;
+    until_drained(&world, Lane::Otp).await;
+    worker.stop().await;
+    assert_eq!(world.messenger.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_after_an_attempt_in_doubt_is_uncertain_not_failed() {
+    let (world, worker) = World::serving(options("w")).await;
+    let mut answers = vec![SendAnswer::Refused(479), SendAnswer::Unknown];
+    world.messenger.script(move |_| Reply::Answer(answers.pop().expect("sent too often")));
+    let mut events = world.events().await;
+    let job = otp(12);
+    world.publish(&job).await;
+    assert_eq!(job_events(&mut *events, &job, 1).await[0].0, "message.uncertain");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_restricted_sender_rests_and_says_so_even_where_the_job_ends() {
+    let (world, worker) = World::serving(options("w")).await;
+    world.messenger.script(|_| Reply::Answer(SendAnswer::Refused(463)));
+    let mut events = world.events().await;
+    let mut limited = world.events().await;
+    let job = otp(13);
+    world.publish(&job).await;
+    // Five minutes to live, a quarter of an hour to rest.
+    let told = job_events(&mut *events, &job, 1).await;
+    assert_eq!((told[0].0.as_str(), told[0].1["reason"].as_str()), ("message.expired", Some("sender_restricted")));
+    next_event(&mut *limited, "session.limited").await;
+    let next = otp(14);
+    world.publish(&next).await;
+    assert_eq!(job_events(&mut *events, &next, 1).await[0].0, "message.expired");
+    assert_eq!(world.messenger.sent().len(), 1, "the next one was put on the wire all the same");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn at_the_deadline_a_send_that_hangs_is_dropped() {
+    let mut settings = options("w");
+    settings.ack_patience = Duration::from_secs(60);
+    let (world, worker) = World::serving(settings).await;
+    let (_answer, held) = tokio::sync::oneshot::channel();
+    let held = Mutex::new(Some(held));
+    world.messenger.script(move |_| Reply::Held(held.lock().unwrap().take().expect("sent twice")));
+    let mut events = world.events().await;
+    let mut job = otp(15);
+    job.expires_at = Some(SystemClock.now().plus(Duration::from_millis(700)).to_rfc3339());
+    world.publish(&job).await;
+    assert_eq!(job_events(&mut *events, &job, 1).await[0].0, "message.uncertain");
     worker.stop().await;
 }

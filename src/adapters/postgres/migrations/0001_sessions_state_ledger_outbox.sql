@@ -16,6 +16,13 @@ CREATE TABLE session (
 );
 CREATE INDEX session_of_tenant ON session (tenant, id);
 
+-- The last epochs of deleted sessions: an id that is used again goes on from there, so that a late writer of the old
+-- session is refused.
+CREATE TABLE retired_session (
+    id    text COLLATE "C" PRIMARY KEY,
+    epoch bigint NOT NULL
+);
+
 -- The pacer's state has a table of its own, because it is written with every intent: writers hold a share lock on
 -- session, and two of them that both went on to update the row would wait for each other. Room is left in the pages
 -- for updates in place. pace is an unsigned number of nanoseconds, its bits kept in a signed one.

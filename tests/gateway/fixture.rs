@@ -1,0 +1,243 @@
+//! A gateway with two tenants, and a client for it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kurir::gateway::{Abandoned, ApiKey, ApiKeys, Gateway, GatewayOptions, GatewayPorts, Probe};
+use kurir_core::domain::{
+    Fence, JobKey, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
+    WorkerName,
+};
+use kurir_core::memory::{ManualClock, MemoryStores, SeededEntropy};
+use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::queue::FaultyQueue;
+
+/// The keys of the tenants `acme` and `other`.
+pub const KEY: &str = "key-of-acme-0123456789";
+pub const OTHER_KEY: &str = "key-of-other-0123456789";
+
+/// How long anything may take before a test fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Fixture {
+    pub runtime: Runtime,
+    pub address: SocketAddr,
+    pub stores: Arc<MemoryStores>,
+    pub queue: Arc<FaultyQueue>,
+    pub clock: Arc<ManualClock>,
+    pub stop: CancellationToken,
+    pub served: JoinHandle<Abandoned>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: ureq::http::HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|error| panic!("{error}: {:?}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Checks status and code of an error in its one shape; returns the inner part.
+    pub fn error(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        let error = self.json()["error"].clone();
+        assert_eq!(error["code"], code, "{error}");
+        assert!(!error["message"].as_str().unwrap().is_empty());
+        error
+    }
+}
+
+pub fn tenant(name: &str) -> TenantId {
+    TenantId::new(name).unwrap()
+}
+
+pub fn session(name: &str) -> SessionId {
+    SessionId::new(name).unwrap()
+}
+
+/// How a fixture differs from the usual one.
+pub struct Wishes {
+    pub probes: Vec<Probe>,
+    pub otp_ttl: Option<Duration>,
+    pub request_timeout: Duration,
+    pub header_timeout: Duration,
+    pub stop_deadline: Duration,
+    pub max_connections: usize,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self {
+            probes: Vec::new(),
+            otp_ttl: None,
+            request_timeout: PATIENCE,
+            header_timeout: PATIENCE,
+            stop_deadline: PATIENCE,
+            max_connections: 64,
+        }
+    }
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        Self::with(Wishes::default())
+    }
+
+    pub fn with(wishes: Wishes) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let start = Timestamp::parse_rfc3339("2026-11-21T12:00:00Z").unwrap();
+        let clock = Arc::new(ManualClock::new(start));
+        let stores = Arc::new(MemoryStores::new(clock.clone()));
+        let queue = Arc::new(FaultyQueue::new(clock.clone()));
+        let key = |key: &str, name| ApiKey::new(&Secret::new(key.to_owned()), tenant(name));
+        let options = GatewayOptions {
+            keys: ApiKeys::new(vec![key(KEY, "acme"), key(OTHER_KEY, "other")]),
+            default_country: Some("62".to_owned()),
+            otp_ttl: wishes.otp_ttl,
+            body_limit: 64 * 1024,
+            request_timeout: wishes.request_timeout,
+            header_timeout: wishes.header_timeout,
+            max_connections: wishes.max_connections,
+            stop_deadline: wishes.stop_deadline,
+            probes: wishes.probes,
+        };
+        let ports = GatewayPorts {
+            sessions: stores.clone(),
+            ledger: stores.clone(),
+            jobs: queue.clone(),
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(7)),
+        };
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
+        Self { runtime, address, stores, queue, clock, stop, served }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.get_with(path, &[("X-Api-Key", KEY)])
+    }
+
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.call("GET", path, headers, b"")
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        self.call("DELETE", path, &[("X-Api-Key", KEY)], b"")
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_as(KEY, path, body)
+    }
+
+    pub fn post_as(&self, key: &str, path: &str, body: &Value) -> Answer {
+        self.post_text(key, path, &body.to_string())
+    }
+
+    pub fn post_text(&self, key: &str, path: &str, body: &str) -> Answer {
+        let bearer = format!("Bearer {key}");
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+        self.call("POST", path, &headers, body.as_bytes())
+    }
+
+    pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            .allow_non_standard_methods(true)
+            .build()
+            .into();
+        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = if body.is_empty() {
+            agent.run(request.body(()).unwrap())
+        } else {
+            agent.run(request.body(body.to_vec()).unwrap())
+        };
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let bytes = answer.body_mut().read_to_vec().unwrap();
+        Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), bytes }
+    }
+
+    /// A session of `acme`.
+    pub fn create(&self, id: &str) {
+        let answer = self.post("/v1/sessions", &serde_json::json!({ "id": id }));
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+
+    /// Puts a session into a state, as its owner would.
+    pub fn put(&self, id: &str, state: SessionState, qr: Option<QrCode>) {
+        self.runtime.block_on(async {
+            let worker = WorkerName::new("w1").unwrap();
+            let record = self.stores.claim(&session(id), &worker).await.unwrap().unwrap();
+            let status = SessionStatus { state, qr, ..SessionStatus::created(self.clock.now()) };
+            let fence = Fence { session: session(id), epoch: record.epoch };
+            assert_eq!(self.stores.update(&fence, &status, &[]).await.unwrap(), Written::Done);
+        });
+    }
+
+    /// The ledger's entry of a job of `acme`.
+    pub fn entry(&self, id: &str) -> Option<LedgerEntry> {
+        let key = JobKey::new(tenant("acme"), id.parse().unwrap());
+        self.runtime.block_on(self.stores.get_entry(&key))
+    }
+
+    /// The kinds of the events in the outbox, oldest first.
+    pub fn events(&self) -> Vec<&'static str> {
+        let later = self.clock.now().plus(Duration::from_secs(1));
+        let pending = self.runtime.block_on(self.stores.pending(later, 100)).unwrap();
+        pending.iter().map(|event| event.kind.as_str()).collect()
+    }
+
+    /// How many jobs wait in a lane.
+    pub fn depth(&self, id: &str, lane: Lane) -> u64 {
+        self.runtime.block_on(self.queue.depth(&session(id), lane)).unwrap()
+    }
+}
+
+/// Waits until `holds`, at most [`PATIENCE`].
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Reads one entry; `SessionStore` has a `get` as well.
+trait GetEntry {
+    async fn get_entry(&self, key: &JobKey) -> Option<LedgerEntry>;
+}
+
+impl GetEntry for MemoryStores {
+    async fn get_entry(&self, key: &JobKey) -> Option<LedgerEntry> {
+        let ledger: &dyn kurir_core::port::Ledger = self;
+        ledger.get(std::slice::from_ref(key)).await.unwrap().remove(0)
+    }
+}

@@ -1,0 +1,9 @@
+//! The gateway over real HTTP on a loopback port, its ports in process.
+
+mod fixture;
+mod input;
+mod messages;
+mod queue;
+mod ready;
+mod sessions;
+mod stop;

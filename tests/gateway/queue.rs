@@ -1,0 +1,99 @@
+//! The in-process queues, with faults on demand.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use kurir_core::domain::{Lane, SessionId};
+use kurir_core::memory::MemoryJobQueue;
+use kurir_core::port::{Clock, Enqueued, JobQueue, JobStream, PortError, PublishJob};
+use tokio::sync::Semaphore;
+
+/// What goes wrong.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    Nothing,
+    /// No queue is known, and declaring makes none.
+    NoTarget,
+    /// Nothing is taken and nothing answered.
+    Down,
+    /// Jobs are taken and a worker moves on with them, but the answer is lost; the callback is the worker.
+    AnswerLost(Callback),
+    /// Publishing takes until a permit is given.
+    Slow(Arc<Semaphore>),
+}
+
+#[derive(Clone)]
+pub struct Callback(pub Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Callback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Callback")
+    }
+}
+
+pub struct FaultyQueue {
+    inner: MemoryJobQueue,
+    fault: Mutex<Fault>,
+    pub publishing: AtomicUsize,
+}
+
+impl FaultyQueue {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { inner: MemoryJobQueue::new(clock), fault: Mutex::new(Fault::Nothing), publishing: AtomicUsize::new(0) }
+    }
+
+    pub fn fail(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    fn fault(&self) -> Fault {
+        self.fault.lock().unwrap().clone()
+    }
+}
+
+fn down(action: &'static str) -> PortError {
+    PortError::Unavailable { system: "the queue", action, source: "switched off by the test".into() }
+}
+
+#[async_trait]
+impl JobQueue for FaultyQueue {
+    async fn declare(&self, session: &SessionId) -> Result<(), PortError> {
+        match self.fault() {
+            Fault::Down => Err(down("declaring")),
+            Fault::NoTarget => Ok(()),
+            _ => self.inner.declare(session).await,
+        }
+    }
+
+    async fn remove(&self, session: &SessionId) -> Result<(), PortError> {
+        self.inner.remove(session).await
+    }
+
+    async fn publish(&self, jobs: Vec<PublishJob>) -> Result<Vec<Enqueued>, PortError> {
+        self.publishing.fetch_add(1, Ordering::SeqCst);
+        match self.fault() {
+            Fault::Nothing => self.inner.publish(jobs).await,
+            Fault::NoTarget => Ok(vec![Enqueued::NoSuchTarget; jobs.len()]),
+            Fault::Down => Err(down("publishing")),
+            Fault::AnswerLost(Callback(worker)) => {
+                self.inner.publish(jobs).await?;
+                worker();
+                Err(down("publishing"))
+            }
+            Fault::Slow(permits) => {
+                let permit = permits.acquire().await;
+                permit.expect("the test keeps the semaphore open").forget();
+                self.inner.publish(jobs).await
+            }
+        }
+    }
+
+    async fn subscribe(&self, session: &SessionId, lane: Lane, window: u16) -> Result<Box<dyn JobStream>, PortError> {
+        self.inner.subscribe(session, lane, window).await
+    }
+
+    async fn depth(&self, session: &SessionId, lane: Lane) -> Result<u64, PortError> {
+        self.inner.depth(session, lane).await
+    }
+}
