@@ -48,7 +48,7 @@ pub async fn measure(
     plan: Plan,
     stop: &CancellationToken,
 ) -> anyhow::Result<Figures> {
-    let mut fleet = unless_stopped(stop, Fleet::start(config, launch, plan.sessions)).await?;
+    let mut fleet = Box::pin(unless_stopped(stop, Fleet::start(config, launch, plan.sessions))).await?;
     let figures = unless_stopped(stop, fleet.step(plan)).await;
     fleet.end().await;
     figures
