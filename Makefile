@@ -4,10 +4,10 @@ CARGO ?= cargo
 # One set of flags for everything: a build with other packages or features would compile the dependencies anew.
 FLAGS := --locked --workspace --features simulator
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-# Arguments for the demo, as in `make demo ARGS=--once`.
+# Arguments for the demo and the benchmark, as in `make demo ARGS=--once`.
 ARGS ?=
 
-.PHONY: help demo test lint fmt docs audit
+.PHONY: help demo test bench lint fmt docs audit
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -19,6 +19,11 @@ demo: ## The main job on this machine alone: link two sessions, send 205 OTPs, s
 test: ## Every test, on private Redis, RabbitMQ and PostgreSQL (installed if missing)
 	$(CARGO) test $(FLAGS) --no-run
 	tests/servers run $(CARGO) test $(FLAGS)
+
+bench: ## Speed and CPU time per message on private servers, beside the client alone (release build: several minutes)
+	$(CARGO) build --release $(FLAGS)
+	tests/servers run sh -c 'KURIR_POSTGRES__URL=$$KURIR_TEST_POSTGRES_URL KURIR_RABBITMQ__URL=$$KURIR_TEST_AMQP_URL \
+		KURIR_REDIS__URL=$$KURIR_TEST_REDIS_URL exec "$$@"' bench $(TARGET)/release/kurir bench send $(ARGS)
 
 lint: ## Formatting and clippy; warnings are errors
 	$(CARGO) fmt --all --check

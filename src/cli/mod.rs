@@ -1,6 +1,8 @@
 //! The command line: one binary, a subcommand per role.
 
 #[cfg(feature = "simulator")]
+mod bench;
+#[cfg(feature = "simulator")]
 mod demo;
 #[cfg(not(feature = "simulator"))]
 mod missing;
@@ -57,6 +59,9 @@ enum Role {
     #[cfg(not(feature = "simulator"))]
     #[command(flatten)]
     Missing(missing::Role),
+    /// Measures speed and CPU against the simulator.
+    #[cfg(feature = "simulator")]
+    Bench(bench::BenchArgs),
 }
 
 /// The demo's settings; others may be laid over them.
@@ -89,7 +94,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli.role, config)) {
+    match runtime.block_on(run(cli, config)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("kurir: {error:#}");
@@ -108,8 +113,8 @@ fn load(cli: &Cli) -> anyhow::Result<Config> {
     Ok(Config::load(&sources)?)
 }
 
-async fn run(role: Role, config: Config) -> anyhow::Result<ExitCode> {
-    match role {
+async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
+    match cli.role {
         Role::Gateway => compose::gateway(config, signal::stop()?).await?,
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
@@ -136,6 +141,11 @@ async fn run(role: Role, config: Config) -> anyhow::Result<ExitCode> {
         Role::Demo(args) => return demo::run(args, config, signal::stop()?).await,
         #[cfg(not(feature = "simulator"))]
         Role::Missing(role) => anyhow::bail!("{role}"),
+        #[cfg(feature = "simulator")]
+        Role::Bench(args) => {
+            let given = bench::Given { files: cli.configured.files, settings: cli.configured.settings };
+            return Box::pin(bench::run(args, config, given)).await;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

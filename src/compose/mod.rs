@@ -2,6 +2,8 @@
 //! but that; no role asks where it runs.
 
 mod backends;
+#[cfg(feature = "simulator")]
+mod bench;
 mod fleet;
 mod keys;
 mod parts;
@@ -13,6 +15,8 @@ mod simulator;
 mod up;
 
 pub use backends::Backends;
+#[cfg(feature = "simulator")]
+pub use bench::bare_client;
 pub use fleet::Needs;
 pub use roles::{gateway, relay, worker};
 #[cfg(feature = "simulator")]

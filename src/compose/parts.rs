@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{SessionId, WorkerName};
-use kurir_core::port::{Entropy, Messenger, PortError, SessionStore};
+use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore};
 use kurir_workers::{RelayPorts, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,15 @@ pub(super) fn worker_name(config: &Config, entropy: &dyn Entropy) -> WorkerName 
 
 /// WhatsApp, over the process's store.
 pub(super) fn messenger(config: &Config, backends: &Backends) -> anyhow::Result<Arc<dyn Messenger>> {
+    messenger_over(config, Arc::clone(&backends.state), Arc::clone(&backends.clock))
+}
+
+/// WhatsApp, over this store.
+pub(super) fn messenger_over(
+    config: &Config,
+    state: Arc<dyn StateStore>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn Messenger>> {
     let settings = &config.whatsapp;
     let options = WhatsAppOptions {
         endpoint: settings.endpoint.clone().map_or(Endpoint::WhatsApp, Endpoint::Simulator),
@@ -38,8 +47,7 @@ pub(super) fn messenger(config: &Config, backends: &Backends) -> anyhow::Result<
         connect_limit: settings.connect_timeout,
         event_capacity: EVENTS_WAITING,
     };
-    let messenger = WhatsAppMessenger::new(options, Arc::clone(&backends.state), Arc::clone(&backends.clock))?;
-    Ok(Arc::new(messenger))
+    Ok(Arc::new(WhatsAppMessenger::new(options, state, clock)?))
 }
 
 /// The ports of a worker.

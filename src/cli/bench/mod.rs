@@ -1,0 +1,100 @@
+//! `kurir bench`: how fast, and at which price in CPU time. Everything runs on this machine: a simulator and a worker as
+//! processes of their own, so that each one's CPU time can be told, and beside them the WhatsApp client alone.
+
+mod alone;
+mod bare;
+mod figures;
+mod fleet;
+mod flood;
+mod link;
+mod process;
+mod report;
+mod send;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use kurir_core::domain::Lane;
+
+use crate::config::Config;
+
+/// Options of the benchmark.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Sends texts to distinct numbers through RabbitMQ, Redis and PostgreSQL (set their addresses as for a worker),
+    /// and beside it with the WhatsApp client alone; tells the ratio. The servers should be throw-away ones: a schema
+    /// per step stays in PostgreSQL.
+    Send(SendArgs),
+    /// The client alone; started by `send`, obeys lines on its standard input.
+    #[command(hide = true)]
+    Bare,
+}
+
+/// Options of `kurir bench send`.
+#[derive(Debug, Args)]
+struct SendArgs {
+    /// Jobs per step, and messages per loop of the client alone.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    jobs: u32,
+    /// One step for each of these numbers of sessions.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 50], value_parser = clap::value_parser!(u16).range(1..=1000))]
+    sessions: Vec<u16>,
+    /// The lane of the jobs.
+    #[arg(long, value_enum, default_value_t = LaneArg::Otp)]
+    lane: LaneArg,
+    /// Jobs of each step that are sent one after another at the end, for the latency without a queue.
+    #[arg(long, default_value_t = 200)]
+    singles: u32,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LaneArg {
+    Otp,
+    Bulk,
+}
+
+impl From<LaneArg> for Lane {
+    fn from(lane: LaneArg) -> Self {
+        match lane {
+            LaneArg::Otp => Self::Otp,
+            LaneArg::Bulk => Self::Bulk,
+        }
+    }
+}
+
+/// The configuration as it stood on the command line, to be handed on to the processes that are started.
+pub struct Given {
+    /// Files.
+    pub files: Vec<PathBuf>,
+    /// Single settings.
+    pub settings: Vec<String>,
+}
+
+/// Runs the benchmark.
+pub async fn run(args: BenchArgs, config: Config, given: Given) -> anyhow::Result<ExitCode> {
+    match args.what {
+        What::Send(args) => Box::pin(send::run(args, config, given)).await?,
+        What::Bare => bare::run(&config).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What every message says, whoever sends it.
+const TEXT: &str = "Your code is 123456. It is valid for five minutes; do not tell it to anybody.";
+
+/// The number of the `at`th recipient; those of one step are all different, and none is a sender.
+fn recipient(at: u32) -> String {
+    format!("62899{at:08}")
+}
+
+/// The number of the `at`th sender.
+fn sender(at: usize) -> String {
+    format!("62811{at:08}")
+}
