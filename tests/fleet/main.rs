@@ -2,6 +2,7 @@
 //! producer that knows only the contract.
 #![cfg(feature = "simulator")]
 
+mod bad_input;
 mod http;
 mod process;
 mod world;

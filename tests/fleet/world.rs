@@ -113,14 +113,20 @@ impl World {
         let (status, answer) = self.gateway.post("/v1/sessions", json!({"id": session})).await;
         assert_eq!(status, 201, "{answer}");
         let path = format!("/v1/sessions/{session}/qr?format=json");
-        let qr = self
-            .gateway
-            .until("QR code", 30, &path, |status, body| {
-                (status == 200).then(|| body["qr"]["text"].as_str().or(body["text"].as_str()).map(str::to_owned))?
-            })
-            .await;
-        let (status, answer) = self.sim.post("/scan", json!({"qr": qr, "phone": number})).await;
-        assert_eq!(status, 200, "{answer}");
+        // A code may end between the look and the scan; a person takes the next one then, and so does this.
+        for attempt in 1.. {
+            let qr = self
+                .gateway
+                .until("QR code", 30, &path, |status, body| {
+                    (status == 200).then(|| body["qr"]["text"].as_str().or(body["text"].as_str()).map(str::to_owned))?
+                })
+                .await;
+            let (status, answer) = self.sim.post("/scan", json!({"qr": qr, "phone": number})).await;
+            if status == 200 {
+                break;
+            }
+            assert!(status == 404 && attempt < 5, "{status} {answer}");
+        }
         self.connected(session).await;
     }
 

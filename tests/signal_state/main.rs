@@ -1,6 +1,7 @@
 //! The state of a WhatsApp client in kurir's state store, against the client's own in-memory backend.
 
 mod calls;
+mod databases;
 mod store;
 
 use std::error::Error;

@@ -188,6 +188,11 @@ impl Fleet {
         let now = self.shared.ports.clock.now();
         let wanted: Vec<SessionId> =
             records.iter().filter(|record| is_to_be_held(record, now)).map(|record| record.id.clone()).collect();
+        let scanned: HashSet<SessionId> = records
+            .iter()
+            .filter(|record| matches!(record.status.state, SessionState::AwaitingScan | SessionState::Paired))
+            .map(|record| record.id.clone())
+            .collect();
         self.drop_unwanted(&records);
         let staying: Vec<&Beat> = members.iter().filter(|beat| !beat.leaving).collect();
         let candidates: Vec<Candidate> = staying
@@ -204,6 +209,8 @@ impl Fleet {
                 (true, None) if takes > 0 && !elsewhere.contains(&session) => {
                     takes -= usize::from(self.take(session, now));
                 }
+                // A person is about to scan: a move would void the code on their screen.
+                (false, Some(_)) if scanned.contains(&session) => {}
                 (false, Some(stop)) if at.is_some() && moves > 0 && !stop.is_cancelled() => {
                     tracing::info!(%session, "session is handed over");
                     stop.cancel();

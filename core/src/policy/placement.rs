@@ -28,8 +28,10 @@ pub fn place(sessions: &[SessionId], workers: &[Candidate]) -> Vec<Option<usize>
         .iter()
         .map(|worker| {
             let capacity = u64::from(worker.capacity);
-            let share = (count * capacity * (100 + SLACK_PERCENT)).div_ceil(total.max(1) * 100);
-            share.min(capacity)
+            // Rounding the slack up as well would let two of three workers hold all of six sessions.
+            let fair = (count * capacity).div_ceil(total.max(1));
+            let slack = count * capacity * (100 + SLACK_PERCENT) / (total.max(1) * 100);
+            fair.max(slack).min(capacity)
         })
         .collect();
     let mut load: HashMap<usize, u64> = HashMap::new();
@@ -103,6 +105,14 @@ mod tests {
         let after = place(&all, &workers(&[1000; 5]));
         let moved = before.iter().zip(&after).filter(|(b, a)| b != a).count();
         assert!((180..330).contains(&moved), "{moved} of 1000 moved, 200 would be the least");
+    }
+
+    #[test]
+    fn a_third_worker_gets_its_share_of_few_sessions() {
+        for start in 0..50 {
+            let few: Vec<SessionId> = (0..6).map(|n| SessionId::new(format!("x{start}-{n}")).unwrap()).collect();
+            assert_eq!(loads(&place(&few, &workers(&[200; 3])), 3), [2, 2, 2]);
+        }
     }
 
     #[test]
