@@ -4,6 +4,8 @@
 mod bench;
 #[cfg(feature = "simulator")]
 mod demo;
+#[cfg(not(feature = "simulator"))]
+mod missing;
 mod signal;
 
 use std::path::PathBuf;
@@ -26,6 +28,8 @@ struct Configured {
 }
 
 /// kurir sends WhatsApp messages for other services.
+///
+/// A fleet is gateways, workers and relays beside RabbitMQ, Redis and PostgreSQL; each is a process of this program.
 #[derive(Debug, Parser)]
 #[command(name = "kurir", version)]
 struct Cli {
@@ -52,6 +56,9 @@ enum Role {
     /// Shows the main job on this machine and judges it by what the simulated phones show.
     #[cfg(feature = "simulator")]
     Demo(demo::DemoArgs),
+    #[cfg(not(feature = "simulator"))]
+    #[command(flatten)]
+    Missing(missing::Role),
     /// Measures speed and CPU against the simulator.
     #[cfg(feature = "simulator")]
     Bench(bench::BenchArgs),
@@ -64,6 +71,11 @@ const DEMO_CONFIG: &str = include_str!("../../config/demo.toml");
 /// Reads the command line and runs the role.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    #[cfg(not(feature = "simulator"))]
+    if let Role::Missing(role) = &cli.role {
+        eprintln!("{role}");
+        return ExitCode::from(2);
+    }
     let config = match load(&cli) {
         Ok(config) => config,
         Err(error) => {
@@ -126,7 +138,9 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
             up.stop().await;
         }
         #[cfg(feature = "simulator")]
-        Role::Demo(args) => return demo::run(args, config).await,
+        Role::Demo(args) => return demo::run(args, config, signal::stop()?).await,
+        #[cfg(not(feature = "simulator"))]
+        Role::Missing(role) => anyhow::bail!("{role}"),
         #[cfg(feature = "simulator")]
         Role::Bench(args) => {
             let given = bench::Given { files: cli.configured.files, settings: cli.configured.settings };

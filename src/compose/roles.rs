@@ -41,9 +41,10 @@ pub async fn relay(config: Config, stop: CancellationToken) -> anyhow::Result<()
     let relay = Relay::start(settings::relay(&config), parts::relay_ports(&backends));
     tracing::info!("relay started");
     stop.cancelled().await;
-    match relay.stop(RELAY_STOP).await {
-        Some(report) => tracing::info!(published = report.published, forgotten = report.forgotten, "relay stopped"),
-        None => tracing::warn!("the relay's last pass was cut off; the next relay goes on where it was"),
+    if let Some(report) = relay.stop(RELAY_STOP).await {
+        tracing::info!(published = report.published, forgotten = report.forgotten, "relay stopped");
+    } else {
+        tracing::warn!("the relay's last pass was cut off; the next relay goes on where it was");
     }
     backends.close().await;
     Ok(())

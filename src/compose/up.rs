@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backends::Backends;
 use super::{parts, settings, simulator};
-use crate::config::Config;
+use crate::config::{Config, Role};
 
 /// How long each part may take to stop.
 const STOP: Duration = Duration::from_secs(10);
@@ -36,6 +36,7 @@ pub struct Embedded {
 
 /// Starts everything. The gateway's key is the configured one, or a fresh one that only the caller knows.
 pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
+    config.require_for(Role::Up)?;
     let mut config = config.clone();
     let stop_simulator = CancellationToken::new();
     let simulator = Simulator::start(simulator::settings(&config), stop_simulator)

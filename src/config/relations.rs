@@ -199,13 +199,14 @@ impl Config {
 
     fn check_gateway(&self, found: &mut Findings) {
         let gateway = &self.gateway;
-        if let Some(key) = &gateway.api_key {
-            let length = key.expose().len();
-            let fits = length >= MIN_API_KEY && key.expose().bytes().all(|b| b.is_ascii_graphic());
+        for (name, random) in [("gateway.api_key", &gateway.api_key), ("redis.pepper", &self.redis.pepper)] {
+            let Some(random) = random else { continue };
+            let length = random.expose().len();
+            let fits = length >= MIN_API_KEY && random.expose().bytes().all(|b| b.is_ascii_graphic());
             let advice = format!(
                 "must have at least {MIN_API_KEY} visible ASCII characters (it has {length}); make one with: openssl rand -hex 24"
             );
-            found.want(fits, "gateway.api_key", "[secret]", advice);
+            found.want(fits, name, "[secret]", advice);
         }
         let most = u32::try_from(MAX_BODY).unwrap_or(u32::MAX);
         found.count("gateway.body_limit", gateway.body_limit, 1024, most);

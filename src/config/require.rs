@@ -36,6 +36,11 @@ impl Role {
         }
     }
 
+    /// Whether it is the only process there is.
+    const fn is_alone(self) -> bool {
+        matches!(self, Self::Up | Self::Demo)
+    }
+
     const fn is_of_a_fleet(self) -> bool {
         matches!(self, Self::Gateway | Self::Worker | Self::Relay)
     }
@@ -50,21 +55,24 @@ impl Config {
             let advice = format!("`kurir {}` needs {what}; set it in a file or as {variable}", role.as_str());
             problems.push(Problem { key: key.to_owned(), value: Some("\"\"".to_owned()), origin: None, advice });
         };
+        let fleet = self.store.kind == StoreKind::Postgres && !role.is_alone();
         if role != Role::Sim {
-            let fleet = self.store.kind == StoreKind::Postgres;
             if fleet && self.postgres.url.is_none() {
                 missing("postgres.url", "the address of PostgreSQL");
             }
             if fleet && role != Role::Tool && self.rabbitmq.url.is_none() {
                 missing("rabbitmq.url", "the address of RabbitMQ");
             }
-            if fleet && matches!(role, Role::Worker | Role::Up | Role::Demo) && self.redis.url.is_none() {
+            if fleet && role == Role::Worker && self.redis.url.is_none() {
                 missing("redis.url", "the address of Redis");
             }
-            if self.store.encryption_keys.is_none() && self.store.encryption_keys_file.is_none() {
+            let keys = self.store.encryption_keys.is_some() || self.store.encryption_keys_file.is_some();
+            // The demo keeps its key beside its database, in a folder that it chooses itself.
+            if !keys && role != Role::Demo {
                 missing("store.encryption_keys", "the keys that stored state is encrypted with");
             }
-            if matches!(role, Role::Gateway | Role::Up) && self.gateway.api_key.is_none() {
+            // One process alone makes a key for the run and tells it to whoever started it.
+            if role == Role::Gateway && self.gateway.api_key.is_none() {
                 missing("gateway.api_key", "the key that callers of the HTTP interface give");
             }
         }
@@ -75,6 +83,15 @@ impl Config {
                 role.as_str()
             );
             let value = Some("\"sqlite\"".to_owned());
+            problems.push(Problem { key: "store.kind".to_owned(), value, origin: None, advice });
+        }
+        if role.is_alone() && self.store.kind == StoreKind::Postgres {
+            let advice = format!(
+                "`kurir {}` is everything in one process over SQLite; set it to \"sqlite\", or start the roles one by one \
+                 with `kurir gateway`, `kurir worker` and `kurir relay`",
+                role.as_str()
+            );
+            let value = Some("\"postgres\"".to_owned());
             problems.push(Problem { key: "store.kind".to_owned(), value, origin: None, advice });
         }
         ConfigError::unless_none(problems)

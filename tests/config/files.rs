@@ -50,8 +50,7 @@ fn each_mode_has_what_its_roles_need() {
     let demo = load("demo.toml", &[]);
     demo.require_for(Role::Demo).unwrap();
     demo.require_for(Role::Sim).unwrap();
-    let embedded = load("embedded.toml", &[("KURIR_GATEWAY__API_KEY", "a-key-of-some-length-1")]);
-    embedded.require_for(Role::Up).unwrap();
+    load("embedded.toml", &[]).require_for(Role::Up).unwrap();
     let cluster = load(
         "cluster.toml",
         &[
@@ -78,6 +77,10 @@ fn what_a_role_misses_is_told_at_once() {
         error.problems[0].to_string(),
         "postgres.url = \"\": `kurir worker` needs the address of PostgreSQL; set it in a file or as KURIR_POSTGRES__URL"
     );
+    for role in [Role::Up, Role::Demo] {
+        let problems = load("cluster.toml").require_for(role).unwrap_err().problems;
+        assert!(problems.iter().any(|problem| problem.key == "store.kind"), "{role:?}: {problems:?}");
+    }
     let error = load("embedded.toml").require_for(Role::Relay).unwrap_err();
     assert!(
         error.to_string().contains("store.kind = \"sqlite\": `kurir relay` is one process among others"),

@@ -29,14 +29,42 @@ fn written(format: LogFormat, filter: &str, say: impl FnOnce()) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
+/// Logs an error with a number in it under each of these targets.
+macro_rules! leaks {
+    ($($target:literal),* $(,)?) => { $(tracing::error!(target: $target, "from 6281234567890");)* };
+}
+
 fn everybody_speaks() {
     tracing::trace!(target: "kurir::gateway", "ours-fine");
     tracing::info!(target: "kurir_workers::job", "ours-coarse");
     tracing::error!(target: "kurirx", "not-ours");
-    tracing::error!(target: "whatsapp_rust::client", "from 6281234567890");
-    tracing::error!(target: "Client/Recv", "from 6281234567890");
-    tracing::error!(target: "usync", "from 6281234567890");
-    tracing::error!(target: "wacore::noise", "from 6281234567890");
+    // Seen with whatsapp-rust 0.7: some are module paths, others words of its own.
+    leaks![
+        "whatsapp_rust::client",
+        "whatsapp_rust_tokio_transport",
+        "wacore::noise",
+        "wacore_libsignal::protocol",
+        "waproto",
+        "tokio_websockets::proto",
+        "Client",
+        "Client/Recv",
+        "Bot/PairCode",
+        "AppState",
+        "usync",
+        "Blocking",
+        "blocklist",
+        "UnifiedSession",
+        "ChatstateHandler",
+        "TcToken",
+        "Presence",
+        "MessageQueue",
+        "Mex",
+        "History",
+        "Message",
+        "Receipt",
+        "Group",
+        "Signal",
+    ];
     tracing::warn!(target: "sqlx::query", "slow-statement");
     tracing::info!(target: "lapin::channel", "frame-dump");
 }

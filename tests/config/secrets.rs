@@ -12,6 +12,7 @@ fn debug_shows_no_secret() {
         ("KURIR_POSTGRES__URL", "postgres://k:pa55word@db/kurir"),
         ("KURIR_RABBITMQ__URL", "amqp://k:pa55word@mq/kurir"),
         ("KURIR_REDIS__URL", "redis://:pa55word@cache/0"),
+        ("KURIR_REDIS__PEPPER", "pa55word-pa55word-pa55word"),
         ("KURIR_STORE__ENCRYPTION_KEYS", KEYS),
         ("KURIR_GATEWAY__API_KEY", "pa55word-pa55word-pa55word"),
     ];

@@ -9,6 +9,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+/// How long a role may take to say or do something.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// A running role.
 pub struct Role {
     name: String,
@@ -56,10 +59,10 @@ impl Role {
                 }
             }
         };
-        match tokio::time::timeout(Duration::from_secs(60), wait).await {
+        match tokio::time::timeout(PATIENCE, wait).await {
             Ok(Some(result)) => result,
             Ok(None) => panic!("{} ended before {what}:\n{}", self.name, self.output()),
-            Err(_) => panic!("{}: no {what} within 60 s:\n{}", self.name, self.output()),
+            Err(error) => panic!("{}: no {what}, {error}:\n{}", self.name, self.output()),
         }
     }
 
@@ -73,7 +76,7 @@ impl Role {
         let id = self.child.id().unwrap_or_else(|| panic!("{} has ended already:\n{}", self.name, self.output()));
         let sent = Command::new("kill").args(["-TERM", &id.to_string()]).status().await;
         assert!(sent.is_ok_and(|status| status.success()), "{}: kill failed", self.name);
-        let ended = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await;
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         let status = ended.unwrap_or_else(|_| panic!("{} did not stop within 60 s:\n{}", self.name, self.output()));
         assert!(
             status.as_ref().is_ok_and(std::process::ExitStatus::success),

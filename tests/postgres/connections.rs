@@ -116,7 +116,7 @@ async fn connections_that_the_server_ends_are_replaced() {
         }
         let waiting: Vec<i32> = eventually("both claims wait", async || {
             let query = "SELECT pid FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0 \
-                         AND wait_event_type = 'Lock' AND query LIKE 'UPDATE session SET epoch%' \
+                         AND wait_event_type = 'Lock' AND query LIKE 'UPDATE session%SET epoch%' \
                          AND ($1 = ANY(pg_blocking_pids(pid)) OR EXISTS (SELECT FROM pg_stat_activity b \
                               WHERE b.pid = ANY(pg_blocking_pids(pg_stat_activity.pid)) \
                               AND $1 = ANY(pg_blocking_pids(b.pid))))";

@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use kurir::adapters::whatsapp::{SessionFenced, StateBackend};
-use kurir_core::domain::{Fence, SessionId, Timestamp};
-use kurir_core::port::{Clock, StateStore};
+use kurir_core::domain::{Fence, SessionId, TenantId, Timestamp, WorkerName};
+use kurir_core::memory::MemoryStores;
+use kurir_core::port::{Clock, NewSession, SessionStore as _, StateStore};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use whatsapp_rust::wacore::store::error::StoreError;
@@ -65,6 +66,17 @@ async fn same_answers(store: Arc<dyn StateStore>, fence: Fence, calls: &[Call]) 
     Ok(())
 }
 
+/// The in-process store that kurir ships, with one session claimed.
+async fn memory_stores() -> (Arc<dyn StateStore>, Fence) {
+    let stores = Arc::new(MemoryStores::new(Arc::new(SystemClock)));
+    let tenant = TenantId::new("t1").expect("a name");
+    let new = NewSession { id: session(), tenant, at: Timestamp::from_millis(0), events: Vec::new() };
+    stores.create(new).await.expect("the session");
+    let worker = WorkerName::new("w1").expect("a name");
+    let record = stores.claim(&session(), &worker).await.expect("the store").expect("the session");
+    (stores, Fence { session: record.id, epoch: record.epoch })
+}
+
 fn reads(method: Method) -> bool {
     let name = format!("{method:?}");
     ["Get", "Load", "Has", "All", "Max", "Same", "Latest", "TokenJids", "SenderKeyDevices", "DeviceExists"]
@@ -80,6 +92,8 @@ fn the_same_calls_give_the_same_answers_as_the_clients_own_backend() {
     let outcome = runner.run(&sequences, |calls| {
         let store = Arc::new(MapStore::default());
         let fence = store.claim(&session());
+        runtime.block_on(same_answers(store, fence, &calls))?;
+        let (store, fence) = runtime.block_on(memory_stores());
         runtime.block_on(same_answers(store, fence, &calls))
     });
     if let Err(failure) = outcome {

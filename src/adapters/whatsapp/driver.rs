@@ -15,12 +15,16 @@ use super::events::{Court, Verdict};
 use super::pending::Pending;
 use super::state::StateBackend;
 
+/// How long a client may take to stop that has lost its session.
+const LOST_LIMIT: Duration = Duration::from_millis(500);
+
 /// What a client's driver works with.
 pub(super) struct Driver {
     backend: Arc<StateBackend>,
     pending: Arc<Pending>,
     court: Arc<Court>,
     events: Arc<EventQueue>,
+    sends: TaskTracker,
 }
 
 /// How a client ended.
@@ -51,14 +55,20 @@ impl Driving {
 }
 
 impl Driver {
-    pub fn new(backend: Arc<StateBackend>, pending: Arc<Pending>, court: Arc<Court>, events: Arc<EventQueue>) -> Self {
-        Self { backend, pending, court, events }
+    pub fn new(
+        backend: Arc<StateBackend>,
+        pending: Arc<Pending>,
+        court: Arc<Court>,
+        events: Arc<EventQueue>,
+        sends: TaskTracker,
+    ) -> Self {
+        Self { backend, pending, court, events, sends }
     }
 
     /// Starts the client and the task that sees to its end.
-    pub fn start(self, bot: Bot, tasks: &TaskTracker, span: &tracing::Span) -> Driving {
+    /// `abort` makes it leave the client without a flush; it does so itself when the session is lost.
+    pub fn start(self, bot: Bot, tasks: &TaskTracker, span: &tracing::Span, abort: CancellationToken) -> Driving {
         let (ended, watching) = watch::channel(None);
-        let abort = CancellationToken::new();
         let aborted = abort.clone();
         let handle = span.in_scope(|| bot.spawn());
         let driving = async move {
@@ -67,6 +77,15 @@ impl Driver {
         };
         tasks.spawn(driving.instrument(span.clone()));
         Driving { ended: watching, abort }
+    }
+
+    /// Ends a while after the session was lost to another owner. The library would go on trying to store what the
+    /// store refuses, for 10 s.
+    async fn lost(&self) {
+        if self.court.verdict() != Some(Verdict::Replaced) {
+            self.backend.fenced().cancelled().await;
+        }
+        tokio::time::sleep(LOST_LIMIT).await;
     }
 
     async fn drive(self, mut handle: BotHandle, abort: CancellationToken) -> Ended {
@@ -80,6 +99,9 @@ impl Driver {
             self.court.pass(Verdict::Fenced);
         }
         self.court.stop.cancel();
+        // A send that is under way still has to find out whether it was written; it ends at once.
+        self.sends.close();
+        self.sends.wait().await;
         let failed_before = self.backend.failed_writes();
         let client = handle.client();
         // Also after the client ended by itself: this is what flushes.
@@ -92,9 +114,13 @@ impl Driver {
         let stopped = tokio::select! {
             () = stopping => true,
             () = abort.cancelled() => false,
+            () = self.lost() => false,
         };
         if !stopped {
+            // What still runs of the client ends by itself, and this cuts its socket.
+            client.signal_shutdown_sync();
             handle.abort();
+            abort.cancel();
         }
         self.pending.give_up();
         // A write may have been refused during the flush only.

@@ -26,6 +26,13 @@ struct Inner {
     dropped: u64,
 }
 
+/// What stands first in the queue.
+enum Head {
+    Event(MessengerEvent),
+    NoneYet,
+    NoMore,
+}
+
 impl EventQueue {
     pub fn new(capacity: usize) -> Self {
         Self { inner: Mutex::default(), capacity, arrived: Notify::new(), taken: Notify::new() }
@@ -87,11 +94,13 @@ impl EventQueue {
         std::mem::take(&mut inner.waiting).len()
     }
 
-    /// An event, or that there is none for now; `None` after the last.
-    fn pop(&self) -> Option<Option<MessengerEvent>> {
+    fn pop(&self) -> Head {
         let mut inner = self.lock();
-        let event = inner.waiting.pop_front();
-        (event.is_some() || !inner.finished).then_some(event)
+        match inner.waiting.pop_front() {
+            Some(event) => Head::Event(event),
+            None if inner.finished => Head::NoMore,
+            None => Head::NoneYet,
+        }
     }
 
     /// The next event; `None` after the last.
@@ -100,12 +109,12 @@ impl EventQueue {
             // A permit is kept while nobody waits, so an event that comes in between is not missed.
             let arrived = self.arrived.notified();
             match self.pop() {
-                Some(Some(event)) => {
+                Head::Event(event) => {
                     self.taken.notify_waiters();
                     return Some(event);
                 }
-                Some(None) => {}
-                None => return None,
+                Head::NoneYet => {}
+                Head::NoMore => return None,
             }
             arrived.await;
         }
@@ -176,7 +185,10 @@ mod tests {
             queue.push(receipt("y"));
         }
         queue.push(MessengerEvent::Disconnected);
-        assert_eq!((queue.lock().waiting.len(), queue.lock().dropped), (17, 12));
+        {
+            let inner = queue.lock();
+            assert_eq!((inner.waiting.len(), inner.dropped), (17, 12));
+        }
         for _ in 0..10 {
             queue.next().await.unwrap();
         }

@@ -14,7 +14,7 @@ struct Said(String);
 
 const SAID_AT_MOST: usize = 120;
 
-fn said(error: &dyn std::fmt::Display) -> Box<Said> {
+fn said(error: &dyn std::fmt::Display) -> Said {
     let mut text = String::new();
     for c in error.to_string().chars().take(SAID_AT_MOST) {
         match c {
@@ -23,12 +23,12 @@ fn said(error: &dyn std::fmt::Display) -> Box<Said> {
             other => text.push(other),
         }
     }
-    Box::new(Said(text))
+    Said(text)
 }
 
 /// An error of the library while nothing was on the wire.
 pub(super) fn client(action: &'static str, error: &dyn std::fmt::Display) -> MessengerError {
-    MessengerError::Client { action, source: said(error) }
+    MessengerError::Client { action, source: Box::new(said(error)) }
 }
 
 /// An error of a query.

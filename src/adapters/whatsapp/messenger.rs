@@ -78,7 +78,11 @@ impl WhatsAppMessenger {
         }
         let builder = match self.options.endpoint {
             Endpoint::WhatsApp => builder.with_http_client(self.http.clone()),
-            Endpoint::Simulator(_) => builder.with_http_client(OfflineHttp),
+            // Simulated phones share no push name, and a client without one fetches all app state at each start,
+            // waiting 10 s for keys that were shared long ago (seen with whatsapp-rust 0.7).
+            Endpoint::Simulator(_) => {
+                builder.with_http_client(OfflineHttp).with_push_name(self.options.device_name.clone())
+            }
         };
         builder.build().await.map_err(|error| {
             if backend.fenced().is_cancelled() {
@@ -98,6 +102,8 @@ impl Messenger for WhatsAppMessenger {
         let pending = Arc::new(Pending::default());
         let court = Arc::new(Court::new());
         let tasks = TaskTracker::new();
+        let abort = CancellationToken::new();
+        let sends = TaskTracker::new();
         let dialer = Dialer {
             target: self.target.clone(),
             tls: Arc::clone(&self.tls),
@@ -105,6 +111,7 @@ impl Messenger for WhatsAppMessenger {
             events: Arc::clone(&events),
             tasks: tasks.clone(),
             stop: court.stop.clone(),
+            abort: abort.clone(),
             span: span.clone(),
         };
         let inbound = Inbound { events: Arc::clone(&events), stop: court.stop.clone() };
@@ -122,9 +129,9 @@ impl Messenger for WhatsAppMessenger {
         let (to, reader) = mpsc::channel(CHANNEL);
         let hurry = CancellationToken::new();
         tasks.spawn(hand_out(Arc::clone(&events), to, hurry.clone()).instrument(span.clone()));
-        let driver = Driver::new(Arc::clone(&backend), pending.clone(), court.clone(), events);
-        let driving = driver.start(bot, &tasks, &span);
-        let sender = Arc::new(WhatsAppSender { client, backend, pending, court, driving, tasks, hurry, span });
+        let driver = Driver::new(Arc::clone(&backend), pending.clone(), court.clone(), events, sends.clone());
+        let driving = driver.start(bot, &tasks, &span, abort);
+        let sender = Arc::new(WhatsAppSender { client, backend, pending, court, driving, sends, tasks, hurry, span });
         Ok(Connection { sender, events: reader })
     }
 }

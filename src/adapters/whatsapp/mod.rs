@@ -9,7 +9,6 @@ mod event_queue;
 mod events;
 mod failure;
 mod inbound;
-mod logs;
 mod messenger;
 mod offline_http;
 mod options;
@@ -18,7 +17,6 @@ mod sender;
 pub mod state;
 mod transport;
 
-pub use logs::{LIBRARY_TARGETS, log_directives};
 pub use messenger::{WhatsAppError, WhatsAppMessenger};
 pub use options::{Endpoint, OptionsError, WhatsAppOptions};
 pub use state::{SessionFenced, StateBackend};

@@ -16,7 +16,7 @@ use whatsapp_rust::proto_helpers::MessageBuilderExt as _;
 use whatsapp_rust::send::SendOptions;
 use whatsapp_rust::wacore::iq::devices::RemoveCompanionDeviceSpec;
 use whatsapp_rust::waproto::whatsapp::Message;
-use whatsapp_rust::{Client, Jid};
+use whatsapp_rust::{Client, Jid, NodeFilter};
 
 use super::driver::{Driving, Ended};
 use super::events::{Court, Verdict};
@@ -36,6 +36,7 @@ pub(super) struct WhatsAppSender {
     pub pending: Arc<Pending>,
     pub court: Arc<Court>,
     pub driving: Driving,
+    pub sends: TaskTracker,
     pub tasks: TaskTracker,
     pub hurry: CancellationToken,
     pub span: tracing::Span,
@@ -72,6 +73,33 @@ impl WhatsAppSender {
             }
         }
         Ok(registered)
+    }
+
+    /// Sends, and gives up after `patience` or when the client stops. Giving up drops the send with it, so a message
+    /// that has not been written by then is never written.
+    async fn send_within(
+        &self,
+        to: &PhoneNumber,
+        id: &MessageId,
+        text: &Secret<String>,
+        patience: Duration,
+    ) -> Result<SendAnswer, MessengerError> {
+        // The driver lets go of the connection only when no send holds this any more.
+        let _sending = self.sends.token();
+        let mut written = self.client.wait_for_sent_node(NodeFilter::tag("message").attr("id", id.as_str()));
+        let fenced = self.backend.fenced();
+        let gave_up = tokio::select! {
+            biased;
+            outcome = self.send(to, id, text) => return outcome,
+            () = tokio::time::sleep(patience) => MessengerError::NoAnswer("a query before a send"),
+            () = self.court.stop.cancelled() => MessengerError::NotConnected,
+            () = fenced.cancelled() => MessengerError::Fenced,
+        };
+        // Told just before the stanza is written, or given up when a connection ended meanwhile.
+        match written.try_recv() {
+            Ok(None) => Err(self.explained(gave_up)),
+            Ok(Some(_)) | Err(_) => Ok(SendAnswer::Unknown),
+        }
     }
 
     async fn send(
@@ -118,10 +146,7 @@ impl Sender for WhatsAppSender {
         patience: Duration,
     ) -> Result<SendAnswer, MessengerError> {
         self.ready()?;
-        // Giving up drops the send with it, so a message that has not been written by then is never written. Whether
-        // it has, nobody can tell.
-        let sending = timeout(patience, self.send(to, id, text)).instrument(self.span.clone());
-        sending.await.unwrap_or(Ok(SendAnswer::Unknown))
+        self.send_within(to, id, text, patience).instrument(self.span.clone()).await
     }
 
     async fn logout(&self) -> Result<(), MessengerError> {
@@ -131,10 +156,23 @@ impl Sender for WhatsAppSender {
         let asked = timeout(QUERY_LIMIT, self.client.execute(RemoveCompanionDeviceSpec::new(&own)))
             .instrument(self.span.clone())
             .await;
-        // WhatsApp also ends the stream with word of the logout, and that may overtake its answer.
+        // WhatsApp also ends the stream, and that may overtake its answer: with word of the logout, or without, and then
+        // the next login tells.
         if self.court.verdict() != Some(Verdict::LoggedOut) {
-            asked.map_err(|_| MessengerError::NoAnswer(WHAT))?.map_err(|error| failure::query(WHAT, &error))?;
-            self.court.pass(Verdict::LoggedOut);
+            let failed = match asked {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(failure::query(WHAT, &error)),
+                Err(_) => Some(MessengerError::NoAnswer(WHAT)),
+            };
+            match failed {
+                None => self.court.pass(Verdict::LoggedOut),
+                Some(error) => {
+                    self.driving.ended(LOGOUT_LIMIT).await;
+                    if self.court.verdict() != Some(Verdict::LoggedOut) {
+                        return Err(error);
+                    }
+                }
+            }
         }
         let stopped = self.driving.ended(LOGOUT_LIMIT).await;
         stopped.map(|_| ()).ok_or(MessengerError::NoAnswer("the client's stop after the logout"))

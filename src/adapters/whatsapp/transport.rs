@@ -64,9 +64,15 @@ pub(super) struct Dialer {
     /// Where events wait for their reader: while too many do, nothing is read from the socket.
     pub events: Arc<EventQueue>,
     pub tasks: TaskTracker,
+    /// The client stops: its reader is not waited for any more.
     pub stop: CancellationToken,
+    /// The client was left as it is: its socket is cut.
+    pub abort: CancellationToken,
     pub span: tracing::Span,
 }
+
+/// How long the closing frame of a socket that is cut may take.
+const CUT_LIMIT: Duration = Duration::from_millis(200);
 
 type Opened = (Arc<dyn Transport>, Receiver<TransportEvent>);
 
@@ -76,8 +82,18 @@ impl TransportFactory for Dialer {
         let opened = tokio::time::timeout(self.limit, self.dial()).await;
         let (transport, frames) = opened.map_err(|_| DialError::TooSlow(self.limit))??;
         let (held, frames_held) = bounded(1);
-        let holding = hold_back(frames, held, Arc::clone(&self.events), self.stop.clone());
-        self.tasks.spawn(holding.instrument(self.span.clone()));
+        let passing = hold_back(frames, held, Arc::clone(&self.events), self.stop.clone());
+        let (socket, abort) = (Arc::clone(&transport), self.abort.clone());
+        let until_closed = async move {
+            tokio::select! {
+                () = passing => {}
+                () = abort.cancelled() => {
+                    // A peer that takes nothing more does not take the closing frame either.
+                    let _ = tokio::time::timeout(CUT_LIMIT, socket.disconnect()).await;
+                }
+            }
+        };
+        self.tasks.spawn(until_closed.instrument(self.span.clone()));
         Ok((transport, frames_held))
     }
 }

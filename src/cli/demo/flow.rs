@@ -11,13 +11,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kurir_core::domain::{EventKind, FailReason, Lane, PhoneNumber, SessionId, Target, TenantId};
 use kurir_core::port::{Enqueued as Answer, EventFilter, EventStream, JobHeaders, PublishJob};
 use kurir_core::wire::{ContentV1, JOB_KIND, JobV1};
+use tokio_util::sync::CancellationToken;
 
 use super::recipients::{self, Row};
 use super::tally::{Figures, Tally};
 use super::verify::{self, Arrivals};
 use super::{DemoArgs, Enqueued, link};
 use crate::compose::{Embedded, up};
-use crate::config::Config;
+use crate::config::{Config, Role};
 
 /// The senders: a session and the number of its simulated phone.
 const SENDERS: [(&str, &str); 2] = [("demo-1", "6281100000001"), ("demo-2", "6281100000002")];
@@ -28,7 +29,11 @@ const QUIET: Duration = Duration::from_secs(30);
 /// How long an OTP of the demo lives.
 const OTP_LIFE: Duration = Duration::from_mins(5);
 
-pub async fn run(args: DemoArgs, mut config: Config) -> anyhow::Result<ExitCode> {
+/// Status of a demo that was stopped before its table, as shells give it to what a signal ended.
+const INTERRUPTED: u8 = 130;
+
+pub async fn run(args: DemoArgs, mut config: Config, stop: CancellationToken) -> anyhow::Result<ExitCode> {
+    config.require_for(Role::Demo)?;
     let rows = recipients::read(&args.recipients)?;
     let data = folder(args.data.clone())?;
     config.sqlite.path = data.join("kurir.db");
@@ -41,15 +46,14 @@ pub async fn run(args: DemoArgs, mut config: Config) -> anyhow::Result<ExitCode>
     let up = up(&config).await?;
     println!("gateway   {}", up.gateway_url);
     println!("phones    {}   <- the live page with the phones' inboxes", up.simulator.control_url());
-    let judged = judge(&args, &config, &up, &rows).await;
-    if let (Ok(_), false) = (&judged, args.once) {
+    let judged = stop.run_until_cancelled(judge(&args, &config, &up, &rows)).await;
+    if let (Some(Ok(_)), false) = (&judged, args.once) {
         println!("\nserving until Ctrl-C; the phones' inboxes: {}", up.simulator.control_url());
-        tokio::signal::ctrl_c().await?;
-        println!("stopping");
+        stop.cancelled().await;
     }
     up.stop().await;
-    let good = judged?;
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let Some(judged) = judged else { return Ok(ExitCode::from(INTERRUPTED)) };
+    Ok(if judged? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Links, enqueues, waits, prints the table, and tells whether all came out as it should.
@@ -57,7 +61,8 @@ async fn judge(args: &DemoArgs, config: &Config, up: &Embedded, rows: &[Row]) ->
     let mut sessions = Vec::new();
     for (at, (session, number)) in SENDERS.into_iter().enumerate() {
         let id = SessionId::new(session)?;
-        link::link(up, &id, number, at == 0).await?;
+        let number = PhoneNumber::from_digits(number.to_owned())?;
+        link::link(up, &id, &number, at == 0).await?;
         sessions.push(id);
     }
     let tenant = config.gateway.tenant.clone().unwrap_or_else(|| config.fleet.tenant.clone());
@@ -74,7 +79,7 @@ async fn judge(args: &DemoArgs, config: &Config, up: &Embedded, rows: &[Row]) ->
     let arrivals = verify::arrivals(&enqueued, country, failed, inbox)?;
     let figures = tally.figures();
     println!("{}", table(enqueued.len(), &figures, &arrivals));
-    let complaints = complaints(args, &enqueued, &tally, &figures, &arrivals);
+    let complaints = complaints(args, &enqueued, country, &tally, &figures, &arrivals);
     for complaint in &complaints {
         eprintln!("NOT AS IT SHOULD BE: {complaint}");
     }
@@ -178,6 +183,7 @@ fn table(accepted: usize, figures: &Figures, arrivals: &Arrivals) -> Table {
 fn complaints(
     args: &DemoArgs,
     enqueued: &[Enqueued],
+    country: Option<&str>,
     tally: &Tally,
     figures: &Figures,
     arrivals: &Arrivals,
@@ -210,5 +216,16 @@ fn complaints(
     ] {
         expect(kind.as_str(), count, reachable);
     }
+    let of_rows = enqueued.iter().enumerate().filter_map(|(at, row)| {
+        let number = PhoneNumber::parse(&row.number, country);
+        let reason = tally.reason(&row.job)?;
+        let fits = match &number {
+            Ok(_) => reason == FailReason::NotOnWhatsapp.as_str(),
+            Err(_) => reason == FailReason::BadNumber.as_str(),
+        };
+        let number = number.map_or_else(|_| "no number".to_owned(), |number| number.to_string());
+        (!fits).then(|| format!("row {} ({number}) failed: {reason}", at + 1))
+    });
+    complaints.extend(of_rows);
     complaints
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use kurir_core::domain::{EventKind, SessionId};
+use kurir_core::domain::{EventKind, PhoneNumber, SessionId};
 use kurir_core::port::{EventFilter, EventStream};
 use kurir_core::wire::{EventV1, SessionDataV1};
 
@@ -14,7 +14,7 @@ use crate::compose::Embedded;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Creates a session through the HTTP gateway, scans its code with the phone of `number` and waits until it can send.
-pub async fn link(up: &Embedded, id: &SessionId, number: &str, draw: bool) -> anyhow::Result<()> {
+pub async fn link(up: &Embedded, id: &SessionId, number: &PhoneNumber, draw: bool) -> anyhow::Result<()> {
     // Before the session exists, so that none of its events is missed.
     let filter = EventFilter { session: Some(id.clone()), ..EventFilter::default() };
     let mut events = up.backends.event_source.subscribe(filter).await?;
@@ -24,7 +24,8 @@ pub async fn link(up: &Embedded, id: &SessionId, number: &str, draw: bool) -> an
         println!("{}", qr.terminal);
         println!("(the simulated phone scans this code)");
     }
-    let device = up.simulator.scan(&qr.text, number).await.context("the simulated phone could not scan the code")?;
+    let device =
+        up.simulator.scan(&qr.text, number.digits()).await.context("the simulated phone could not scan the code")?;
     wait(&mut *events, EventKind::SessionConnected).await?;
     println!("session {id} is linked to the simulated phone {number} as its device {}", device.device);
     std::io::stdout().flush()?;

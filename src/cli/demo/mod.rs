@@ -10,19 +10,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
 /// Options of the demo.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// The recipients: a CSV file with the header `number,text`.
-    #[arg(long, default_value = "config/demo/recipients.csv")]
+    #[arg(long, value_name = "FILE", default_value = "config/demo/recipients.csv")]
     recipients: PathBuf,
-    /// Exit after the table; status 0 only if every phone shows its message exactly once and the others ended with
-    /// their reasons.
+    /// Exit after the table instead of serving until Ctrl-C.
+    ///
+    /// The status is 0 only if every phone shows its message exactly once and all other rows ended with a reason that
+    /// fits them.
     #[arg(long)]
     once: bool,
-    /// The folder for the database; a new one below `var/demo` by default.
-    #[arg(long)]
+    /// The folder for the database and its key [default: a new one below var/demo].
+    #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
 }
 
@@ -34,7 +37,7 @@ struct Enqueued {
     at: kurir_core::domain::Timestamp,
 }
 
-/// Runs the demo until it is done, or until Ctrl-C.
-pub async fn run(args: DemoArgs, config: crate::config::Config) -> anyhow::Result<ExitCode> {
-    flow::run(args, config).await
+/// Runs the demo until it is done, or until `stop`.
+pub async fn run(args: DemoArgs, config: crate::config::Config, stop: CancellationToken) -> anyhow::Result<ExitCode> {
+    flow::run(args, config, stop).await
 }

@@ -282,7 +282,7 @@ async fn a_restricted_sender_rests_and_says_so_even_where_the_job_ends() {
 #[tokio::test]
 async fn at_the_deadline_a_send_that_hangs_is_dropped() {
     let mut settings = options("w");
-    settings.ack_patience = Duration::from_secs(60);
+    settings.ack_patience = Duration::from_mins(1);
     let (world, worker) = World::serving(settings).await;
     let (_answer, held) = tokio::sync::oneshot::channel();
     let held = Mutex::new(Some(held));

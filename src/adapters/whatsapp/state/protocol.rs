@@ -19,9 +19,9 @@ use super::{StateBackend, StateKey, decode, encode, from_secs, unreadable};
 
 /// How long a sent message waits for the recipient's request to encrypt it again. The library sweeps by a cut-off
 /// ("older than"), the store by an end; the span turns one into the other.
-const SENT_KEPT: Duration = Duration::from_secs(2 * 60 * 60);
+const SENT_KEPT: Duration = Duration::from_hours(2);
 /// The same for a message received that could not be handed over: as long as WhatsApp delivers it again.
-const INBOUND_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const INBOUND_KEPT: Duration = Duration::from_hours(7 * 24);
 
 #[async_trait]
 impl ProtocolStore for StateBackend {

@@ -1,0 +1,102 @@
+//! A `kurir` that a test has started: watched by its output, ended with the test.
+
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Long enough for two debug builds at once on two busy cores.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A running process.
+pub struct Running {
+    child: Child,
+    output: Arc<Mutex<Vec<String>>>,
+    lines: watch::Receiver<usize>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts `kurir` in the root of the repository, with nothing in its environment but these variables.
+    pub fn start<S: AsRef<str>>(arguments: &[S], environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kurir"))
+            .args(arguments.iter().map(AsRef::as_ref))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env_clear()
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("kurir is built with the tests");
+        let (count, lines) = watch::channel(0);
+        let count = Arc::new(count);
+        let output = Arc::new(Mutex::new(Vec::new()));
+        let stdout = child.stdout.take().expect("piped");
+        let stderr = child.stderr.take().expect("piped");
+        let readers =
+            vec![follow(stdout, Arc::clone(&output), Arc::clone(&count)), follow(stderr, Arc::clone(&output), count)];
+        Self { child, output, lines, readers }
+    }
+
+    /// Waits for a line of output that `found` makes something of.
+    pub async fn line<T>(&mut self, what: &str, found: impl Fn(&str) -> Option<T>) -> T {
+        let wait = async {
+            loop {
+                self.lines.borrow_and_update();
+                if let Some(result) = self.output.lock().unwrap().iter().find_map(|line| found(line)) {
+                    return Some(result);
+                }
+                if self.lines.changed().await.is_err() {
+                    return None;
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, wait).await {
+            Ok(Some(result)) => result,
+            Ok(None) => panic!("kurir ended before {what}:\n{}", self.said()),
+            Err(late) => panic!("{late}: no {what} within {} s:\n{}", PATIENCE.as_secs(), self.said()),
+        }
+    }
+
+    /// Sends a signal, as `kill` names it.
+    pub async fn signal(&self, name: &str) {
+        let id = self.child.id().unwrap_or_else(|| panic!("kurir has ended already:\n{}", self.said()));
+        let sent = Command::new("kill").args([format!("-{name}"), id.to_string()]).status().await;
+        assert!(sent.is_ok_and(|status| status.success()), "kill failed");
+    }
+
+    /// Waits for its end; gives its status and all that it has said.
+    pub async fn ended(mut self, within: Duration) -> (ExitStatus, String) {
+        let ended = tokio::time::timeout(within, self.child.wait()).await;
+        let status = ended.unwrap_or_else(|_| panic!("no end within {} s:\n{}", within.as_secs(), self.said()));
+        // What it wrote last may still be in the pipes.
+        for reader in std::mem::take(&mut self.readers) {
+            reader.await.expect("the reader does not panic");
+        }
+        (status.expect("a child can be waited for"), self.said())
+    }
+
+    fn said(&self) -> String {
+        self.output.lock().unwrap().join("\n")
+    }
+}
+
+fn follow(
+    stream: impl AsyncRead + Unpin + Send + 'static,
+    output: Arc<Mutex<Vec<String>>>,
+    count: Arc<watch::Sender<usize>>,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            output.lock().unwrap().push(line);
+            count.send_modify(|count| *count += 1);
+        }
+    })
+}
