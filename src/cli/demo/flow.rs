@@ -24,7 +24,7 @@ use crate::config::{Config, Role};
 const SENDERS: [(&str, &str); 2] = [("demo-1", "6281100000001"), ("demo-2", "6281100000002")];
 
 /// How long the demo waits when nothing happens any more.
-const QUIET: Duration = Duration::from_secs(30);
+const QUIET: Duration = Duration::from_mins(1);
 
 /// How long an OTP of the demo lives.
 const OTP_LIFE: Duration = Duration::from_mins(5);

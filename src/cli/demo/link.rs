@@ -11,7 +11,7 @@ use kurir_core::wire::{EventV1, SessionDataV1};
 use crate::compose::Embedded;
 
 /// How long a step of the linking may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Creates a session through the HTTP gateway, scans its code with the phone of `number` and waits until it can send.
 pub async fn link(up: &Embedded, id: &SessionId, number: &PhoneNumber, draw: bool) -> anyhow::Result<()> {
