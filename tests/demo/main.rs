@@ -1,6 +1,7 @@
 //! `kurir demo` as its users run it: the built program, judged by its status, its table and its page.
 #![cfg(feature = "simulator")]
 
+#[path = "../process/running.rs"]
 mod running;
 
 use std::path::Path;
@@ -8,6 +9,9 @@ use std::time::Duration;
 
 use running::Running;
 use serde_json::Value;
+
+/// An empty environment.
+const NOTHING: [(&str, &str); 0] = [];
 
 /// How long a whole demo may take here.
 const WHOLE: Duration = Duration::from_mins(2);
@@ -22,7 +26,7 @@ fn demo(data: &Path, more: &[&str]) -> Running {
         arguments.extend(["--set", setting]);
     }
     arguments.extend(more);
-    Running::start(&arguments, &[])
+    Running::start("demo", &arguments, NOTHING)
 }
 
 /// The table's number behind a name.

@@ -9,7 +9,7 @@ use kurir_core::wire::{EventV1, JOB_KIND, MAX_BODY, MessageDataV1};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::{World, variable};
+use crate::world::{World, stop, variable};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_jobs_are_told_with_their_reason_and_the_worker_goes_on() {
@@ -64,7 +64,7 @@ async fn bad_jobs_are_told_with_their_reason_and_the_worker_goes_on() {
             left.retain(|expected| *expected != said);
         }
     });
-    assert!(told.await.is_ok(), "not told: {left:?}\n{}", worker.output());
+    assert!(told.await.is_ok(), "not told: {left:?}\n{}", stop(worker).await);
     broker.close().await;
-    worker.terminate().await;
+    stop(worker).await;
 }

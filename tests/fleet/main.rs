@@ -4,7 +4,8 @@
 
 mod bad_input;
 mod http;
-mod process;
+#[path = "../process/running.rs"]
+mod running;
 mod world;
 
 use std::process::Stdio;
@@ -14,7 +15,7 @@ use kurir_core::domain::SessionId;
 use kurir_core::port::SessionStore;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
-use world::{World, variable};
+use world::{World, stop, variable};
 
 /// Runs the Python producer on these jobs: (session, number, text).
 async fn produce(world: &World, jobs: &[(String, String, String)], unknown: Option<&str>) -> Value {
@@ -136,7 +137,7 @@ async fn a_foreign_producer_sends_through_a_fleet_whose_workers_come_and_go() {
     all_arrived(&world, &batch, &report).await;
 
     // A worker that is stopped hands its sessions over.
-    let said = first.terminate().await;
+    let said = stop(first).await;
     assert!(said.contains("worker stopped"), "{said}");
     until_owners(&*store, &world, SESSIONS, "handing over", |o| by(o, "worker-1") == 0).await;
     for at in 0..SESSIONS {
@@ -150,7 +151,7 @@ async fn a_foreign_producer_sends_through_a_fleet_whose_workers_come_and_go() {
     all_arrived(&world, &batch, &report).await;
 
     for role in [second, third, relay] {
-        role.terminate().await;
+        stop(role).await;
     }
 }
 
@@ -186,5 +187,5 @@ async fn the_gateway_serves_sessions_codes_and_messages() {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(world.gateway.get(path).await.0, 200, "{path}");
     }
-    worker.terminate().await;
+    stop(worker).await;
 }

@@ -12,11 +12,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http::Client;
-use crate::process::Role;
+use crate::running::Running;
 
 pub fn variable(name: &str) -> String {
     std::env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set: run the tests with `make test`, which starts the servers"))
+}
+
+/// SIGTERM, then waits for the process' end, which must be a good one; gives all that it has said.
+pub async fn stop(role: Running) -> String {
+    role.signal("TERM").await;
+    let (status, said) = role.ended(Duration::from_mins(1)).await;
+    assert!(status.success(), "{status}\n{said}");
+    said
 }
 
 pub struct World {
@@ -28,8 +36,8 @@ pub struct World {
     pub gateway: Client,
     keys: String,
     schema: String,
-    _sim: Role,
-    _gateway: Role,
+    _sim: Running,
+    _gateway: Running,
 }
 
 impl World {
@@ -65,7 +73,7 @@ impl World {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
 
-        let mut sim = Role::start("sim", &["sim"], &environment);
+        let mut sim = Running::start("sim", &["sim"], &environment);
         let after = |line: &str, word: &str| {
             let start = line.find(word)? + word.len();
             line[start..].split([' ', ',', '"']).next().map(str::to_owned)
@@ -73,7 +81,7 @@ impl World {
         let endpoint = sim.line("address for clients", |line| after(line, "clients connect to ")).await;
         let page = sim.line("address of the page", |line| after(line, "control and page at ")).await;
         environment.insert("KURIR_WHATSAPP__ENDPOINT".into(), endpoint);
-        let mut gateway = Role::start("gateway", &["gateway"], &environment);
+        let mut gateway = Running::start("gateway", &["gateway"], &environment);
         let address = gateway
             .line("address", |line| {
                 let line: serde_json::Value = serde_json::from_str(line).ok()?;
@@ -93,14 +101,14 @@ impl World {
         }
     }
 
-    pub fn worker(&self, name: &str) -> Role {
+    pub fn worker(&self, name: &str) -> Running {
         let mut environment = self.environment.clone();
         environment.insert("KURIR_WORKER__NAME".into(), format!("{name}-{}", self.tag));
-        Role::start(name, &["worker"], &environment)
+        Running::start(name, &["worker"], &environment)
     }
 
-    pub fn relay(&self) -> Role {
-        Role::start("relay", &["relay"], &self.environment)
+    pub fn relay(&self) -> Running {
+        Running::start("relay", &["relay"], &self.environment)
     }
 
     /// A session's id in this world.

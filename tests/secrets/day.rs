@@ -59,7 +59,7 @@ pub async fn a_bad_day(format: &str) {
     ] {
         arguments.extend(["--set".to_owned(), setting]);
     }
-    let mut up = Running::start(&arguments, &[("KURIR_GATEWAY__API_KEY", API_KEY)]);
+    let mut up = Running::start("up", &arguments, [("KURIR_GATEWAY__API_KEY", API_KEY)]);
     let after = |name: &'static str| move |line: &str| line.strip_prefix(name).map(|url| url.trim().to_owned());
     let gateway = up.line("gateway's address", after("gateway ")).await;
     let phones = up.line("phones' address", after("phones ")).await;

@@ -5,7 +5,7 @@
 mod day;
 #[path = "../fleet/http.rs"]
 mod http;
-#[path = "../demo/running.rs"]
+#[path = "../process/running.rs"]
 mod running;
 mod search;
 
@@ -66,7 +66,7 @@ async fn the_demo(format: &str) {
     ] {
         arguments.extend(["--set".to_owned(), setting.to_owned()]);
     }
-    let demo = Running::start(&arguments, &[("KURIR_GATEWAY__API_KEY", API_KEY)]);
+    let demo = Running::start("demo", &arguments, [("KURIR_GATEWAY__API_KEY", API_KEY)]);
     let (status, output) = demo.ended(Duration::from_mins(2)).await;
     assert!(status.success(), "{status}\n{output}");
 

@@ -1,5 +1,6 @@
 //! A `kurir` that a test has started: watched by its output, ended with the test.
 
+use std::ffi::OsStr;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,8 +13,9 @@ use tokio::task::JoinHandle;
 /// Long enough for two debug builds at once on two busy cores.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A running process.
+/// A running process; it is killed when this is dropped.
 pub struct Running {
+    name: String,
     child: Child,
     output: Arc<Mutex<Vec<String>>>,
     lines: watch::Receiver<usize>,
@@ -21,13 +23,19 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `kurir` in the root of the repository, with nothing in its environment but these variables.
-    pub fn start<S: AsRef<str>>(arguments: &[S], environment: &[(&str, &str)]) -> Self {
+    /// Starts `kurir` in the root of the repository, with nothing in its environment but these variables; `name` is how
+    /// a failed test calls it.
+    pub fn start<S, K, V>(name: &str, arguments: &[S], environment: impl IntoIterator<Item = (K, V)>) -> Self
+    where
+        S: AsRef<OsStr>,
+        K: AsRef<OsStr>,
+        V: AsRef<OsStr>,
+    {
         let mut child = Command::new(env!("CARGO_BIN_EXE_kurir"))
-            .args(arguments.iter().map(AsRef::as_ref))
+            .args(arguments)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env_clear()
-            .envs(environment.iter().copied())
+            .envs(environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -41,7 +49,7 @@ impl Running {
         let stderr = child.stderr.take().expect("piped");
         let readers =
             vec![follow(stdout, Arc::clone(&output), Arc::clone(&count)), follow(stderr, Arc::clone(&output), count)];
-        Self { child, output, lines, readers }
+        Self { name: name.to_owned(), child, output, lines, readers }
     }
 
     /// Waits for a line of output that `found` makes something of.
@@ -59,22 +67,23 @@ impl Running {
         };
         match tokio::time::timeout(PATIENCE, wait).await {
             Ok(Some(result)) => result,
-            Ok(None) => panic!("kurir ended before {what}:\n{}", self.said()),
-            Err(late) => panic!("{late}: no {what} within {} s:\n{}", PATIENCE.as_secs(), self.said()),
+            Ok(None) => panic!("{} ended before {what}:\n{}", self.name, self.said()),
+            Err(late) => panic!("{}: no {what}, {late}:\n{}", self.name, self.said()),
         }
     }
 
     /// Sends a signal, as `kill` names it.
     pub async fn signal(&self, name: &str) {
-        let id = self.child.id().unwrap_or_else(|| panic!("kurir has ended already:\n{}", self.said()));
+        let id = self.child.id().unwrap_or_else(|| panic!("{} has ended already:\n{}", self.name, self.said()));
         let sent = Command::new("kill").args([format!("-{name}"), id.to_string()]).status().await;
-        assert!(sent.is_ok_and(|status| status.success()), "kill failed");
+        assert!(sent.is_ok_and(|status| status.success()), "{}: kill failed", self.name);
     }
 
     /// Waits for its end; gives its status and all that it has said.
     pub async fn ended(mut self, within: Duration) -> (ExitStatus, String) {
         let ended = tokio::time::timeout(within, self.child.wait()).await;
-        let status = ended.unwrap_or_else(|_| panic!("no end within {} s:\n{}", within.as_secs(), self.said()));
+        let status =
+            ended.unwrap_or_else(|_| panic!("{}: no end within {} s:\n{}", self.name, within.as_secs(), self.said()));
         // What it wrote last may still be in the pipes.
         for reader in std::mem::take(&mut self.readers) {
             reader.await.expect("the reader does not panic");
