@@ -18,7 +18,9 @@ demo: ## The main job on this machine alone: link two sessions, send 205 OTPs, s
 
 # One call of cargo only: waproto 0.7's build script watches a file that it writes itself, so each further call compiles
 # the WhatsApp client anew.
-test: ## Every test, on private Redis, RabbitMQ and PostgreSQL (installed if missing)
+# Status 77 of the installer: something can't be had, and the tests that need it skip themselves.
+test: ## Every test, on private Redis, RabbitMQ and PostgreSQL, with Node and Chromium (installed if missing)
+	tests/node/install || [ $$? = 77 ]
 	tests/servers run $(CARGO) test $(FLAGS)
 
 bench: ## Speed and CPU time per message on private servers, beside the client alone (release build: several minutes)
