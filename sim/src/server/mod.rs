@@ -9,6 +9,7 @@ mod outgoing;
 mod pairing;
 mod receipt;
 mod stanza;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub(crate) use outgoing::send_text;
 pub use pairing::LinkedDevice;
 pub(crate) use pairing::{Pairings, scan};
 pub(crate) use receipt::Receipts;
+pub use waiting::WaitingClient;
+pub(crate) use waiting::{present, scan_waiting, waiting};
 
 /// Orders to a connection from elsewhere.
 #[derive(Debug)]
