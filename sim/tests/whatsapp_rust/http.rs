@@ -36,9 +36,9 @@ fn address(sim: &kurir_sim::SimHandle) -> String {
 /// One request with just these headers, on a connection of its own.
 pub async fn raw(sim: &kurir_sim::SimHandle, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let mut stream = TcpStream::connect(address(sim)).await.expect("the interface listens");
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines = headers.iter().fold(String::new(), |lines, (name, value)| lines + name + ": " + value + "\r\n");
     let length = body.len();
-    let head = format!("{line} HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n");
+    let head = format!("{line} HTTP/1.1\r\n{lines}connection: close\r\ncontent-length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("writes");
     // A body that is too large may be refused before all of it was taken.
     drop(stream.write_all(body.as_bytes()).await);
