@@ -12,7 +12,7 @@ use crate::account::{DeviceAddress, PhoneNumber};
 const LISTENER_BACKLOG: usize = 4096;
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct JournalEntry {
     /// Position in the journal, from 1, without gaps.
     pub seq: u64,
@@ -24,7 +24,7 @@ pub struct JournalEntry {
 }
 
 /// What can happen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum JournalEvent {
@@ -139,7 +139,7 @@ pub enum JournalEvent {
 }
 
 /// Totals since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Counters {
     /// Messages that devices handed in and the server took.
     pub accepted: u64,
@@ -235,6 +235,11 @@ impl Journal {
         let first = pages.last - pages.entries.len() as u64;
         let skip = usize::try_from(after.saturating_sub(first)).unwrap_or(usize::MAX);
         pages.entries.iter().skip(skip).take(limit).cloned().collect()
+    }
+
+    /// Position of the newest entry; 0 when there is none.
+    pub(crate) fn last(&self) -> u64 {
+        self.lock().last
     }
 
     pub(crate) fn counters(&self) -> Counters {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::account::PhoneNumber;
 
 /// A message as a phone's owner sees it, with the truth beside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct InboxMessage {
     /// The message id its sender chose.
     pub id: String,
@@ -26,7 +26,7 @@ pub struct InboxMessage {
 }
 
 /// A copy of what one of the account's own linked devices sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct SentCopy {
     /// The message id.
     pub id: String,
@@ -41,7 +41,7 @@ pub struct SentCopy {
 }
 
 /// A message this phone's owner wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct OutgoingMessage {
     /// The message id.
     pub id: String,

@@ -9,6 +9,7 @@ mod outgoing;
 mod pairing;
 mod receipt;
 mod stanza;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub use pairing::LinkedDevice;
 pub(crate) use pairing::Registration;
 pub(crate) use pairing::{Pairings, scan};
 pub(crate) use receipt::Receipts;
+pub use waiting::WaitingClient;
+pub(crate) use waiting::{present, scan_waiting, waiting};
 
 /// Orders to a connection from elsewhere.
 #[derive(Debug)]

@@ -3,7 +3,13 @@
 mod bad_clients;
 mod client;
 mod control;
+mod events;
 mod faults;
+mod guard;
+mod http;
 mod linking;
 mod messages;
+mod openapi;
+mod picture;
 mod sessions;
+mod waiting;
