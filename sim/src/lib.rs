@@ -33,6 +33,7 @@ mod entropy;
 mod error;
 mod fault;
 mod journal;
+mod media;
 mod operations;
 mod phone;
 mod server;
@@ -46,8 +47,11 @@ pub use config::{Existence, Limits, MagicEnding, PhonesRule, QrTimings, ReceiptD
 pub use error::SimError;
 pub use fault::{Fault, FaultId};
 pub use journal::{Counters, JournalEntry, JournalEvent};
+pub use media::{MediaKind, MediaRules};
 pub use operations::{AccountView, DeviceView, PhonePage, PhoneView};
-pub use phone::{InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
+pub use phone::{
+    Contact, Content, Degrees, Download, InboxMessage, MediaContent, OutgoingMessage, PhoneBehaviour, SentCopy,
+};
 pub use server::LinkedDevice;
 pub use simulator::{SimHandle, Simulator, StopReport, serve};
 pub use tokio_util::sync::CancellationToken;

@@ -20,7 +20,7 @@ use crate::world::World;
 
 pub(crate) use connection::serve;
 pub(crate) use device_list::announce as announce_devices;
-pub(crate) use outgoing::send_text;
+pub(crate) use outgoing::{send_media, send_text};
 pub use pairing::LinkedDevice;
 pub(crate) use pairing::{Pairings, scan};
 pub(crate) use receipt::Receipts;
