@@ -32,6 +32,8 @@ mod control;
 mod entropy;
 mod error;
 mod fault;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod journal;
 mod media;
 mod operations;

@@ -322,14 +322,7 @@ impl Connection {
             Stage::Unlinked { offer } => handle_unlinked(node, offer, &mut effects),
             Stage::Passive(seat) | Stage::Active(seat) => {
                 let session = Session { world: &self.world, account: &seat.account, device: &seat.device };
-                match node.tag.as_ref() {
-                    "iq" => iq::handle(&session, node, &mut effects),
-                    "message" => message::handle(&session, node, &mut effects),
-                    "receipt" => receipt::handle(&session, node, &mut effects),
-                    "ack" => receipt::handle_ack(&session, node),
-                    "ib" | "presence" | "chatstate" => {}
-                    tag => tracing::debug!(tag, "a stanza without meaning here"),
-                }
+                dispatch(&session, node, &mut effects);
             }
         }
         self.errands.append(&mut effects.errands);
@@ -421,6 +414,18 @@ async fn mail(stage: &Stage) {
     match stage {
         Stage::Active(seat) => seat.device.mailbox.filled().await,
         Stage::Unlinked { .. } | Stage::Passive(_) => std::future::pending().await,
+    }
+}
+
+/// Does what a stanza of a logged-in device asks for.
+pub(crate) fn dispatch(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Effects) {
+    match node.tag.as_ref() {
+        "iq" => iq::handle(session, node, effects),
+        "message" => message::handle(session, node, effects),
+        "receipt" => receipt::handle(session, node, effects),
+        "ack" => receipt::handle_ack(session, node),
+        "ib" | "presence" | "chatstate" => {}
+        tag => tracing::debug!(tag, "a stanza without meaning here"),
     }
 }
 

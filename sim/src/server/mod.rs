@@ -18,10 +18,16 @@ use wacore_binary::Node;
 use crate::account::{Account, Device};
 use crate::world::World;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use connection::dispatch;
 pub(crate) use connection::serve;
 pub(crate) use device_list::announce as announce_devices;
+#[cfg(feature = "fuzzing")]
+pub(crate) use message::run_errand;
 pub(crate) use outgoing::{send_media, send_text};
 pub use pairing::LinkedDevice;
+#[cfg(feature = "fuzzing")]
+pub(crate) use pairing::Registration;
 pub(crate) use pairing::{Pairings, scan};
 pub(crate) use receipt::Receipts;
 

@@ -308,3 +308,39 @@ async fn places_contacts_replies_reactions_edits_and_revocations_are_shown_as_su
     client.stop().await;
     sim.stop(PATIENCE).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_without_permission_or_sense_are_refused_and_parts_can_be_read() {
+    let sim = simulator(|_| ()).await;
+    let client = media_client(&sim, "15551230001").await;
+    let http = trusting(&sim);
+    let uploaded = upload(&client, &file(1000), MediaType::Image).await;
+    let host = uploaded.url.split('/').nth(2).expect("a host").to_owned();
+    let post = |path: &str| HttpRequest::post(format!("https://{host}{path}")).with_body(vec![1, 2, 3]);
+    let token = "A".repeat(43);
+    for (path, status) in [
+        (format!("/mms/image/{token}"), 401),
+        (format!("/mms/image/{token}?auth=AAAA"), 401),
+        (format!("/mms/secret/{token}?auth=AAAA"), 404),
+        ("/mms/image/short?auth=AAAA".to_owned(), 400),
+        ("/elsewhere".to_owned(), 404),
+    ] {
+        assert_eq!(http.execute(post(&path)).await.expect("an answer").status_code, status, "{path}");
+    }
+    let get = |url: &str, range: &str| HttpRequest::get(url).with_header("Range", range);
+    let whole = http.execute(HttpRequest::get(&uploaded.url)).await.expect("an answer").body;
+    let part = http.execute(get(&uploaded.url, "bytes=16-31")).await.expect("an answer");
+    assert_eq!((part.status_code, part.body.as_slice()), (206, &whole[16..32]));
+    let beyond = http.execute(get(&uploaded.url, "bytes=100000-")).await.expect("an answer");
+    assert_eq!(beyond.status_code, 416);
+    let unsigned = uploaded.url.split('?').next().expect("a path");
+    assert_eq!(http.execute(HttpRequest::get(unsigned)).await.expect("an answer").status_code, 403);
+
+    // A device that is gone may not upload any more.
+    let auth = client.client.refresh_media_conn(false).await.expect("answers").auth;
+    sim.logout("15551230001", 1).await.expect("it was linked");
+    let late = http.execute(post(&format!("/mms/image/{token}?auth={auth}"))).await.expect("an answer");
+    assert_eq!(late.status_code, 401);
+    client.stop().await;
+    sim.stop(PATIENCE).await;
+}
