@@ -215,7 +215,7 @@ pub(crate) async fn seal(world: &World, outgoing: Outgoing, media_key: [u8; 32])
                 announce!(VideoMessage { caption: caption, streaming_sidecar: sealed.streaming_sidecar });
         }
         MediaKind::Audio => {
-            message.audio_message = announce!(AudioMessage { streaming_sidecar: sealed.streaming_sidecar })
+            message.audio_message = announce!(AudioMessage { streaming_sidecar: sealed.streaming_sidecar });
         }
         MediaKind::Document => {
             message.document_message =

@@ -73,7 +73,7 @@ pub(crate) async fn serve(world: Arc<World>, listener: TcpListener) {
     }
 }
 
-fn refuse(status: StatusCode, reason: impl ToString) -> Response {
+fn refuse(status: StatusCode, reason: &impl ToString) -> Response {
     (status, Json(json!({ "error": { "code": status.as_u16(), "message": reason.to_string() } }))).into_response()
 }
 
@@ -93,14 +93,14 @@ async fn upload(
     body: Body,
 ) -> Response {
     if !KINDS.contains(&kind.as_str()) {
-        return refuse(StatusCode::NOT_FOUND, "no such kind of media");
+        return refuse(StatusCode::NOT_FOUND, &"no such kind of media");
     }
     let Some(hash) = FileHash::from_token(&token) else {
-        return refuse(StatusCode::BAD_REQUEST, "the address does not end in a SHA-256 in base64url");
+        return refuse(StatusCode::BAD_REQUEST, &"the address does not end in a SHA-256 in base64url");
     };
     let permitted = world.media.permitted(&upload.auth, world.now_secs());
-    if !permitted.is_some_and(|device| world.device(device).is_some()) {
-        return refuse(StatusCode::UNAUTHORIZED, "the upload permission is unknown or over");
+    if permitted.is_none_or(|device| world.device(device).is_none()) {
+        return refuse(StatusCode::UNAUTHORIZED, &"the upload permission is unknown or over");
     }
     if upload.resume.is_some() {
         return progress(&world, hash).await;
@@ -114,7 +114,7 @@ async fn upload(
         Some((chunk, body))
     });
     let stored = tokio::select! {
-        () = world.stop.cancelled() => return refuse(StatusCode::SERVICE_UNAVAILABLE, "the simulator stops"),
+        () = world.stop.cancelled() => return refuse(StatusCode::SERVICE_UNAVAILABLE, &"the simulator stops"),
         stored = world.media.store.receive(hash, upload.file_offset, content) => stored,
     };
     match stored {
@@ -131,7 +131,7 @@ async fn upload(
                 StoreError::Busy => StatusCode::SERVICE_UNAVAILABLE,
                 StoreError::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
             };
-            refuse(status, error)
+            refuse(status, &error)
         }
     }
 }
@@ -162,14 +162,14 @@ async fn download(State(world): State<Arc<World>>, OriginalUri(uri): OriginalUri
                 Missing::BadSignature => StatusCode::FORBIDDEN,
                 Missing::Gone => StatusCode::GONE,
             };
-            return refuse(status, missing);
+            return refuse(status, &missing);
         }
     };
     let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let (status, part) = match range.map(|text| parse_range(text, bytes)) {
         None => (StatusCode::OK, 0..bytes),
         Some(Some(part)) => (StatusCode::PARTIAL_CONTENT, part),
-        Some(None) => return refuse(StatusCode::RANGE_NOT_SATISFIABLE, "no such part of the file"),
+        Some(None) => return refuse(StatusCode::RANGE_NOT_SATISFIABLE, &"no such part of the file"),
     };
     let opened = async {
         let mut file = File::open(file).await?;
@@ -178,7 +178,7 @@ async fn download(State(world): State<Arc<World>>, OriginalUri(uri): OriginalUri
     };
     let file = match opened.await {
         Ok(file) => file,
-        Err(error) => return refuse(StatusCode::GONE, error),
+        Err(error) => return refuse(StatusCode::GONE, &error),
     };
     let mut response = Response::new(Body::from_stream(chunks(file, part.end - part.start)));
     *response.status_mut() = status;
