@@ -100,6 +100,18 @@ pub enum SimError {
         /// What the Signal library said.
         reason: String,
     },
+    /// A file can't be sent, or the media server can't start.
+    #[error("media: {reason}")]
+    Media {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file can't be sent as it is.
+    #[error("file refused: {reason}")]
+    BadFile {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A fault's description makes no sense.
     #[error("fault refused: {reason}")]
     BadFault {

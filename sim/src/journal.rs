@@ -106,6 +106,17 @@ pub enum JournalEvent {
         /// What the Signal library said.
         reason: String,
     },
+    /// A phone could not download the file of a message, or it was not the announced one.
+    BrokenMedia {
+        /// The phone.
+        phone: PhoneNumber,
+        /// The sender.
+        from: DeviceAddress,
+        /// The message id.
+        id: String,
+        /// What is wrong with the file.
+        reason: String,
+    },
     /// A message was encrypted with a message key that was used before.
     CounterReplayed {
         /// The phone.

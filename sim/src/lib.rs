@@ -23,7 +23,7 @@
 //! ```
 //!
 //! What is simplified: LIDs follow from the number by a rule, phones make one-time keys on demand,
-//! synchronised app state is empty, and groups, media, history and linking by code are missing.
+//! synchronised app state is empty, and groups, history and linking by code are missing.
 
 mod account;
 mod clock;
@@ -35,6 +35,7 @@ mod fault;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod journal;
+mod media;
 mod operations;
 mod phone;
 mod server;
@@ -49,8 +50,11 @@ pub use control::openapi_document;
 pub use error::SimError;
 pub use fault::{Fault, FaultId};
 pub use journal::{Counters, JournalEntry, JournalEvent};
+pub use media::{MediaKind, MediaRules};
 pub use operations::{AccountView, DeviceView, PhonePage, PhoneView};
-pub use phone::{InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
+pub use phone::{
+    Contact, Content, Degrees, Download, InboxMessage, MediaContent, OutgoingMessage, PhoneBehaviour, SentCopy,
+};
 pub use server::{LinkedDevice, WaitingClient};
 pub use simulator::{SimHandle, Simulator, StopReport, serve};
 pub use tokio_util::sync::CancellationToken;

@@ -11,6 +11,7 @@ mod guard;
 mod http;
 mod input;
 mod journal;
+mod media;
 mod openapi;
 mod page;
 mod phones;

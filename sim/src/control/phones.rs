@@ -209,22 +209,22 @@ struct Send {
 
 /// A message that was sent.
 #[derive(Serialize, ToSchema)]
-struct Sent {
+pub(super) struct SentMessage {
     /// Its id.
-    id: String,
+    pub id: String,
 }
 
 /// A phone's owner writes a text, to a phone and its linked devices.
 #[utoipa::path(post, path = "/phones/{number}/send", tag = "phones",
     params(("number" = PhoneNumber, Path, example = "15551230002")), request_body = Send,
-    responses((status = 200, body = Sent), Problems))]
+    responses((status = 200, body = SentMessage), Problems))]
 async fn send(
     State(control): Shared,
     Path(from): Path<PhoneNumber>,
     Json(Send { to, text }): Json<Send>,
-) -> Result<Json<Sent>, Failure> {
+) -> Result<Json<SentMessage>, Failure> {
     let id = server::send_text(&control.world, from, to, &text).await?;
-    Ok(Json(Sent { id }))
+    Ok(Json(SentMessage { id }))
 }
 
 /// Which phones, with all that they show.

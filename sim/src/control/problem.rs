@@ -70,6 +70,7 @@ impl From<SimError> for Failure {
             SimError::NotANumber { .. } => (StatusCode::BAD_REQUEST, "not_a_number"),
             SimError::BadQr { .. } => (StatusCode::BAD_REQUEST, "bad_qr"),
             SimError::BadPicture { .. } => (StatusCode::BAD_REQUEST, "bad_picture"),
+            SimError::BadFile { .. } => (StatusCode::BAD_REQUEST, "bad_file"),
             SimError::BadFault { .. } => (StatusCode::BAD_REQUEST, "bad_fault"),
             SimError::UnknownQr => (StatusCode::NOT_FOUND, "unknown_qr"),
             SimError::NotRegistered(_) => (StatusCode::NOT_FOUND, "not_on_whatsapp"),

@@ -1,10 +1,12 @@
 //! Phones: the primary device of each account, with real Signal state.
 
 mod actor;
+mod content;
 mod inbox;
 mod signal_store;
 
 pub use actor::PhoneBehaviour;
 pub(crate) use actor::{Envelope, Phone, Reaction};
+pub use content::{Contact, Content, Degrees, Download, MediaContent};
 pub use inbox::{InboxMessage, OutgoingMessage, SentCopy};
 pub(crate) use signal_store::{EncKind, PhoneBundle};

@@ -25,7 +25,7 @@ pub(crate) use connection::serve;
 pub(crate) use device_list::announce as announce_devices;
 #[cfg(feature = "fuzzing")]
 pub(crate) use message::run_errand;
-pub(crate) use outgoing::send_text;
+pub(crate) use outgoing::{send_media, send_text};
 pub use pairing::LinkedDevice;
 #[cfg(feature = "fuzzing")]
 pub(crate) use pairing::Registration;

@@ -89,3 +89,26 @@ async fn the_page_the_root_key_and_the_event_stream_are_served() {
     // An open event stream does not hold up the stop.
     assert_eq!(sim.stop(PATIENCE).await.abandoned, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_sends_a_file_over_http() {
+    let sim = simulator(|_| ()).await;
+    let (_, pem) = request(&sim, "GET", "/media-ca.pem", None).await;
+    assert_eq!(pem, sim.media_ca_pem());
+    let file = json!({ "to": "15551230001", "kind": "document", "mimetype": "text/plain", "data": "aGVsbG8=", "file_name": "a.txt" });
+    let (status, sent) = request(&sim, "POST", "/phones/15551230002/send-media", Some(file)).await;
+    assert_eq!(status, 200, "{sent}");
+    let inbox = sim
+        .wait_until("the download", PATIENCE, |sim| {
+            let inbox = serde_json::to_value(sim.inbox("15551230001").ok()?).ok()?;
+            (inbox[0]["content"]["download"]["state"] == "good").then_some(inbox)
+        })
+        .await
+        .expect("the other phone downloads");
+    let content = &inbox[0]["content"];
+    assert_eq!((content["kind"].as_str(), content["media"].as_str()), (Some("media"), Some("document")));
+    assert_eq!((content["file_name"].as_str(), content["length"].as_u64()), (Some("a.txt"), Some(5)));
+    let bad = json!({ "to": "15551230001", "kind": "image", "mimetype": "image/png", "data": "%" });
+    assert_eq!(request(&sim, "POST", "/phones/15551230002/send-media", Some(bad)).await.0, 400);
+    sim.stop(PATIENCE).await;
+}

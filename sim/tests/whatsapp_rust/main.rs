@@ -8,6 +8,7 @@ mod faults;
 mod guard;
 mod http;
 mod linking;
+mod media;
 mod messages;
 mod openapi;
 mod picture;
