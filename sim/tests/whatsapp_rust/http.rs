@@ -36,7 +36,7 @@ fn address(sim: &kurir_sim::SimHandle) -> String {
 /// One request with just these headers, on a connection of its own.
 pub async fn raw(sim: &kurir_sim::SimHandle, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let mut stream = TcpStream::connect(address(sim)).await.expect("the interface listens");
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.iter().fold(String::new(), |all, (name, value)| all + &format!("{name}: {value}\r\n"));
     let length = body.len();
     let head = format!("{line} HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("writes");
