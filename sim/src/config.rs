@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::account::PhoneNumber;
 use crate::clock::{Clock, SystemClock};
 use crate::error::SimError;
+use crate::fault::Scenario;
 
 /// Settings of one simulator.
 ///
@@ -32,6 +33,8 @@ pub struct SimConfig {
     pub limits: Limits,
     /// Where timestamps come from.
     pub clock: Arc<dyn Clock>,
+    /// Faults that are ordered from the start on.
+    pub scenario: Option<Scenario>,
 }
 
 impl Default for SimConfig {
@@ -46,6 +49,7 @@ impl Default for SimConfig {
             qr: QrTimings::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
+            scenario: None,
         }
     }
 }

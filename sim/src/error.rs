@@ -95,6 +95,20 @@ pub enum SimError {
         /// What would be right.
         reason: &'static str,
     },
+    /// A scenario can not be read.
+    #[error("scenario refused, {place}: {reason}")]
+    BadScenario {
+        /// Where it is wrong.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Deadlines can not be registered.
+    #[error("deadlines refused: {reason}")]
+    BadDeadlines {
+        /// What would be right.
+        reason: &'static str,
+    },
     /// The awaited state did not come in time.
     #[error("{what} did not happen within {millis} ms")]
     Timeout {

@@ -10,10 +10,11 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::PhoneNumber;
+use crate::audit::{self, Audit};
 use crate::config::SimConfig;
 use crate::control;
 use crate::error::SimError;
-use crate::fault::{Fault, FaultId};
+use crate::fault::{self, Fault, FaultId, Scenario};
 use crate::journal::{Counters, JournalEntry};
 use crate::operations::{self, AccountView, PhonePage, PhoneView};
 use crate::phone::{InboxMessage, PhoneBehaviour};
@@ -40,6 +41,9 @@ impl Simulator {
         let (receipts, queue) = Receipts::channel();
         let world = Arc::new(World::new(config, shutdown.child_token(), receipts)?);
         world.tasks.spawn(queue.run(Arc::clone(&world)));
+        if let Some(scenario) = world.config.scenario.clone() {
+            fault::run_scenario(&world, scenario).await;
+        }
         world.tasks.spawn(accept(Arc::clone(&world), websocket));
         let serve = control::serve(Arc::clone(&world), control, websocket_address);
         world.tasks.spawn(serve);
@@ -169,12 +173,22 @@ impl SimHandle {
 
     /// Makes something go wrong. Returns the name of a fault that stays in force.
     pub async fn fault(&self, fault: Fault) -> Result<Option<FaultId>, SimError> {
-        operations::fault(&self.world, fault).await
+        fault::order(&self.world, fault).await
     }
 
     /// Takes a fault back. Returns whether it was in force.
     pub fn clear_fault(&self, fault: FaultId) -> bool {
         self.world.faults.remove(fault)
+    }
+
+    /// Takes all faults back that are in force. Returns how many.
+    pub fn clear_faults(&self) -> usize {
+        self.world.faults.clear()
+    }
+
+    /// Begins a scenario now; its times count from here.
+    pub async fn scenario(&self, scenario: Scenario) {
+        fault::run_scenario(&self.world, scenario).await;
     }
 
     /// The faults in force.
@@ -205,6 +219,22 @@ impl SimHandle {
     /// A number that grows whenever something happened that the other methods can tell.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.world.journal.changes()
+    }
+
+    /// Registers by when message ids should arrive at phones, in milliseconds since 1970. An id that is
+    /// registered again gets the new deadline. Returns how many ids are registered now.
+    pub fn expect_by(&self, deadlines: impl IntoIterator<Item = (String, u64)>) -> Result<usize, SimError> {
+        self.world.journal.expect(deadlines.into_iter().collect())
+    }
+
+    /// Forgets all registered deadlines.
+    pub fn expect_nothing(&self) {
+        self.world.journal.expect_nothing();
+    }
+
+    /// Judges what happened after journal position `after`, and all registered deadlines.
+    pub fn audit(&self, after: u64) -> Audit {
+        audit::of(&self.world, after)
     }
 
     /// Totals since the start.

@@ -10,7 +10,7 @@ use crate::account::{Account, Device, DeviceAddress, PhoneNumber, Registry, Stan
 use crate::config::{MagicEnding, SimConfig};
 use crate::entropy::Entropy;
 use crate::error::SimError;
-use crate::fault::{FaultRules, MessageFate};
+use crate::fault::{FaultRules, Restrictions};
 use crate::journal::{Journal, JournalEvent};
 use crate::phone::{Phone, PhoneBehaviour};
 use crate::server::{Pairings, Receipts};
@@ -25,6 +25,7 @@ pub(crate) struct World {
     pub registry: Registry,
     pub pairings: Pairings,
     pub faults: FaultRules,
+    pub restrictions: Restrictions,
     pub journal: Journal,
     pub receipts: Receipts,
     pub stop: CancellationToken,
@@ -44,6 +45,7 @@ impl World {
             registry: Registry::new(),
             pairings: Pairings::default(),
             faults: FaultRules::default(),
+            restrictions: Restrictions::default(),
             journal: Journal::new(config.limits.journal_entries),
             receipts,
             stop,
@@ -102,17 +104,5 @@ impl World {
             self.log(JournalEvent::QueueOverflow { device: device.address, id });
         }
         self.journal.touch();
-    }
-
-    /// What happens to a message, by the rules of faults and by the number's ending.
-    pub(crate) fn fate(&self, from: DeviceAddress, to: PhoneNumber) -> MessageFate {
-        match self.faults.fate(from, to) {
-            MessageFate::Accept => match self.config.phones.ending(to) {
-                Some(MagicEnding::AckError(code)) => MessageFate::Error(code),
-                Some(MagicEnding::NoAck) => MessageFate::Silence { deliver: false },
-                _ => MessageFate::Accept,
-            },
-            fate => fate,
-        }
     }
 }

@@ -12,4 +12,4 @@ pub(crate) use device::{Device, Link, NewDevice};
 pub(crate) use mailbox::{Mailbox, Stanza, StanzaClass};
 pub use number::{DeviceAddress, PhoneNumber};
 pub(crate) use prekeys::{PreKeyPool, SignedPreKey};
-pub(crate) use registry::{Account, Ban, Registry};
+pub(crate) use registry::{Account, Ban, BanOrder, Registry};

@@ -18,6 +18,18 @@ pub(crate) enum Ban {
     Permanent,
 }
 
+impl Ban {
+    /// WhatsApp's code for the reason of a ban.
+    pub(crate) const TOO_MANY_MESSAGES: u16 = 101;
+}
+
+/// A ban as it was ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BanOrder {
+    /// Milliseconds since 1970; for good when absent.
+    pub until: Option<u64>,
+}
+
 /// A number, its phone and its linked devices.
 pub(crate) struct Account {
     pub number: PhoneNumber,
@@ -31,10 +43,19 @@ pub(crate) struct Devices {
     pub linked: BTreeMap<u16, Arc<Device>>,
     /// Device numbers are never used twice.
     last_id: u16,
-    pub ban: Option<Ban>,
+    pub ban_order: Option<BanOrder>,
 }
 
 impl Devices {
+    /// The ban in force at `now` (milliseconds since 1970). One that is over is lifted by this.
+    pub(crate) fn ban(&mut self, now: u64) -> Option<Ban> {
+        self.ban_order.take_if(|order| order.until.is_some_and(|until| until <= now));
+        self.ban_order.map(|order| match order.until {
+            Some(until) => Ban::Temporary { code: Ban::TOO_MANY_MESSAGES, expire_secs: (until - now).div_ceil(1000) },
+            None => Ban::Permanent,
+        })
+    }
+
     /// A number for a new device.
     pub(crate) fn next_id(&mut self) -> u16 {
         self.last_id = self.last_id.wrapping_add(1).max(1);

@@ -8,19 +8,19 @@ use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::{Stream, StreamExt, unfold};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::{audit, faults};
 use crate::account::PhoneNumber;
 use crate::error::SimError;
-use crate::fault::{Fault, FaultId};
 use crate::operations::{self, PhonePage};
 use crate::phone::PhoneBehaviour;
 use crate::server;
@@ -31,10 +31,10 @@ const BODY_LIMIT: usize = 64 * 1024;
 const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
 
-type Shared = State<Arc<Control>>;
+pub(super) type Shared = State<Arc<Control>>;
 
-struct Control {
-    world: Arc<World>,
+pub(super) struct Control {
+    pub(super) world: Arc<World>,
     websocket: SocketAddr,
 }
 
@@ -53,8 +53,8 @@ pub(crate) async fn serve(world: Arc<World>, listener: TcpListener, websocket: S
         .route("/phones/{number}/send", post(send))
         .route("/inboxes", get(inboxes))
         .route("/connections/drop", post(drop_connection))
-        .route("/faults", get(faults).post(set_fault))
-        .route("/faults/{id}", delete(clear_fault))
+        .merge(faults::routes())
+        .merge(audit::routes())
         .route("/journal", get(journal))
         .route("/counters", get(counters))
         .route("/events", get(events))
@@ -68,7 +68,11 @@ pub(crate) async fn serve(world: Arc<World>, listener: TcpListener, websocket: S
 impl IntoResponse for SimError {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::NotANumber { .. } | Self::BadQr { .. } | Self::BadFault { .. } => StatusCode::BAD_REQUEST,
+            Self::NotANumber { .. }
+            | Self::BadQr { .. }
+            | Self::BadFault { .. }
+            | Self::BadScenario { .. }
+            | Self::BadDeadlines { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownQr | Self::NotRegistered(_) | Self::NoSuchDevice { .. } => StatusCode::NOT_FOUND,
             Self::TooManyDevices { .. } | Self::Banned(_) | Self::NotConnected { .. } => StatusCode::CONFLICT,
             Self::PairingFailed { .. } | Self::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
@@ -172,26 +176,6 @@ async fn drop_connection(
 ) -> Result<StatusCode, SimError> {
     operations::drop_connection(&control.world, account, device).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Serialize)]
-struct FaultInForce {
-    id: FaultId,
-    fault: Fault,
-}
-
-async fn faults(State(control): Shared) -> Json<Vec<FaultInForce>> {
-    let faults = control.world.faults.list();
-    Json(faults.into_iter().map(|(id, fault)| FaultInForce { id, fault }).collect())
-}
-
-async fn set_fault(State(control): Shared, Json(fault): Json<Fault>) -> Result<Json<serde_json::Value>, SimError> {
-    let id = operations::fault(&control.world, fault).await?;
-    Ok(Json(json!({ "id": id })))
-}
-
-async fn clear_fault(State(control): Shared, Path(id): Path<FaultId>) -> StatusCode {
-    if control.world.faults.remove(id) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
 }
 
 #[derive(Deserialize)]

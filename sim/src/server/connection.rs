@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wacore_binary::NodeRef;
 use wacore_binary::builder::NodeBuilder;
@@ -22,9 +22,12 @@ use waproto::whatsapp as wa;
 use super::login::{self, Refusal, Seat};
 use super::message::{self, Errand};
 use super::pairing::{self, Registration};
+use super::tamper::{Incoming, Tamper, receive, until};
+use super::unlinked::{self, PendingOffer};
 use super::{Command, Effects, EndReason, Session, iq, receipt, stanza};
-use crate::account::Link;
+use crate::account::{DeviceAddress, Link};
 use crate::journal::JournalEvent;
+use crate::operations;
 use crate::transport::{Answer, Wire, WireError, answer_hello};
 use crate::world::World;
 
@@ -47,18 +50,16 @@ enum Stage {
     Active(Seat),
 }
 
-/// An offered link that the client has not answered.
-struct PendingOffer {
-    id: String,
-    answer: oneshot::Sender<Result<Vec<u8>, String>>,
-}
-
 impl Stage {
     fn seat(&self) -> Option<&Seat> {
         match self {
             Self::Unlinked { .. } => None,
             Self::Passive(seat) | Self::Active(seat) => Some(seat),
         }
+    }
+
+    fn address(&self) -> Option<DeviceAddress> {
+        self.seat().map(|seat| seat.device.address)
     }
 }
 
@@ -69,6 +70,7 @@ struct Connection {
     stage: Stage,
     errands: Vec<Errand>,
     requests: u64,
+    tamper: Tamper,
 }
 
 /// Serves one client until either side ends the connection.
@@ -131,8 +133,15 @@ async fn next_plain(wire: &mut Wire) -> Result<Bytes, String> {
 async fn begin(world: Arc<World>, serial: u64, opened: Opened) {
     let Opened { wire, client_static, payload } = opened;
     let (commands, orders) = mpsc::channel(COMMAND_BACKLOG);
-    let mut connection =
-        Connection { world, serial, wire, stage: Stage::Unlinked { offer: None }, errands: Vec::new(), requests: 0 };
+    let mut connection = Connection {
+        world,
+        serial,
+        wire,
+        stage: Stage::Unlinked { offer: None },
+        errands: Vec::new(),
+        requests: 0,
+        tamper: Tamper::default(),
+    };
     let begun = match payload.device_pairing_data.as_option() {
         Some(data) => connection.begin_unlinked(data, client_static, &commands),
         None => connection.begin_login(&payload, client_static, commands.clone()).await,
@@ -183,6 +192,10 @@ impl Connection {
                 return Err(EndReason::LoginRefused(refusal));
             }
         };
+        if let Some((code, expire_secs)) = self.world.login_fault(seat.device.address) {
+            self.world.log(JournalEvent::LoginRefused { device: seat.device.address, code });
+            return Err(EndReason::LoginRefused(Refusal::Fault { code, expire_secs }));
+        }
         let link = Link { serial: self.serial, commands };
         login::take_over(&self.world, &seat.device, link).await;
         self.stage = Stage::Passive(seat.clone());
@@ -204,12 +217,14 @@ impl Connection {
     }
 
     fn push(&mut self, node: &wacore_binary::Node) -> Result<(), EndReason> {
-        self.wire.push(node).map_err(broken)
+        let device = self.stage.address();
+        self.tamper.push(&self.world, device, &mut self.wire, node)
     }
 
     async fn run(&mut self, mut orders: mpsc::Receiver<Command>) -> EndReason {
         loop {
-            if let Err(reason) = self.write_out().await {
+            let frozen = self.tamper.frozen();
+            if !frozen && let Err(reason) = self.write_out().await {
                 return reason;
             }
             for errand in std::mem::take(&mut self.errands) {
@@ -219,8 +234,9 @@ impl Connection {
                 biased;
                 () = self.world.stop.cancelled() => ControlFlow::Break(EndReason::Stopping),
                 Some(order) = orders.recv() => self.obey(order),
-                () = mail(&self.stage) => ControlFlow::Continue(()),
-                received = self.wire.receive() => self.received(received),
+                () = until(self.tamper.next()) => ControlFlow::Continue(()),
+                () = mail(&self.stage), if !frozen => ControlFlow::Continue(()),
+                received = receive(&mut self.wire, self.tamper.next_read()), if !frozen => self.received(received),
             };
             if let ControlFlow::Break(reason) = next {
                 return reason;
@@ -230,14 +246,17 @@ impl Connection {
 
     /// Writes the answers and what waits in the mailbox.
     async fn write_out(&mut self) -> Result<(), EndReason> {
+        for node in self.tamper.due() {
+            self.push(&node)?;
+        }
         if let Stage::Active(seat) = &self.stage {
-            let (wire, mut result) = (&mut self.wire, Ok(()));
+            let (wire, tamper, mut result) = (&mut self.wire, &mut self.tamper, Ok(()));
             seat.device.mailbox.send_pending(|node| {
                 if result.is_ok() {
-                    result = wire.push(node);
+                    result = tamper.push(&self.world, Some(seat.device.address), wire, node);
                 }
             });
-            result.map_err(broken)?;
+            result?;
         }
         tokio::select! {
             biased;
@@ -252,6 +271,10 @@ impl Connection {
     fn obey(&mut self, order: Command) -> ControlFlow<EndReason> {
         match order {
             Command::End(reason) => ControlFlow::Break(reason),
+            Command::Tamper(effect) => match self.tamper.apply(&mut self.wire, &effect) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(reason) => ControlFlow::Break(reason),
+            },
             Command::Yield(verdict) => {
                 let closed = self.already_closed();
                 // The newer connection may have given up waiting.
@@ -291,7 +314,8 @@ impl Connection {
                 Ok(false) => return ControlFlow::Break(EndReason::ClientClosed),
                 Err(error) => return ControlFlow::Break(broken(error)),
             }
-            match self.wire.receive_ready() {
+            let more = if self.tamper.read_one() { self.wire.receive_ready() } else { None };
+            match more {
                 Some(more) => received = more,
                 None => break,
             }
@@ -317,15 +341,34 @@ impl Connection {
     }
 
     fn handle(&mut self, node: &NodeRef<'_>) -> ControlFlow<EndReason> {
+        match self.tamper.incoming(&self.world, self.stage.address(), &mut self.wire, node) {
+            Incoming::Handle => self.handle_whole(node),
+            Incoming::Lose => ControlFlow::Continue(()),
+            Incoming::End(reason) => ControlFlow::Break(reason),
+            Incoming::HandleThenCut { halfway } => {
+                let start = self.wire.pending();
+                self.handle_whole(node)?;
+                if halfway {
+                    self.wire.halve_from(start);
+                }
+                ControlFlow::Break(EndReason::CutAfterWriting)
+            }
+        }
+    }
+
+    fn handle_whole(&mut self, node: &NodeRef<'_>) -> ControlFlow<EndReason> {
         let mut effects = Effects::default();
         match &mut self.stage {
-            Stage::Unlinked { offer } => handle_unlinked(node, offer, &mut effects),
+            Stage::Unlinked { offer } => unlinked::handle(node, offer, &mut effects),
             Stage::Passive(seat) | Stage::Active(seat) => {
                 let session = Session { world: &self.world, account: &seat.account, device: &seat.device };
                 dispatch(&session, node, &mut effects);
             }
         }
         self.errands.append(&mut effects.errands);
+        for (after, reply) in effects.late {
+            self.tamper.delay(after, reply);
+        }
         for reply in &effects.replies {
             if let Err(reason) = self.push(reply) {
                 return ControlFlow::Break(reason);
@@ -355,16 +398,16 @@ impl Connection {
                 .build();
             self.push(&NodeBuilder::new("ib").children([preview]).build())?;
         }
-        let (wire, mut result, mut position) = (&mut self.wire, Ok(()), 0_usize);
+        let (wire, tamper, mut result, mut position) = (&mut self.wire, &mut self.tamper, Ok(()), 0_usize);
         seat.device.mailbox.send_pending(|node| {
             if result.is_ok() {
                 let mut node = node.clone();
                 node.attrs.insert("offline", position.to_string());
                 position += 1;
-                result = wire.push(&node);
+                result = tamper.push(&self.world, Some(seat.device.address), wire, &node);
             }
         });
-        result.map_err(broken)?;
+        result?;
         let done = NodeBuilder::new("offline").attr("count", position).build();
         self.push(&NodeBuilder::new("ib").children([done]).build())?;
         self.stage = Stage::Active(seat);
@@ -378,9 +421,13 @@ impl Connection {
             let event = JournalEvent::Disconnected { device: seat.device.address, reason: reason.describe() };
             self.world.log(event);
         }
+        if let (EndReason::Removed, Some(seat)) = (&reason, self.stage.seat()) {
+            // By a fault on this connection; otherwise the device is already gone.
+            operations::forget_device(&self.world, &seat.account, seat.device.address.device, false);
+        }
         tracing::debug!(serial = self.serial, reason = reason.describe(), "connection ends");
         let farewell = match &reason {
-            EndReason::Cut => None,
+            EndReason::Cut | EndReason::CutAfterWriting => None,
             EndReason::Replaced => Some(Some(stanza::stream_error(None, Some("replaced")))),
             EndReason::Removed => Some(Some(stanza::stream_error(Some(401), Some("device_removed")))),
             EndReason::StreamError(code) => Some(Some(stanza::stream_error(Some(*code), None))),
@@ -396,6 +443,8 @@ impl Connection {
             };
             // A client that does not take the goodbye gets none.
             drop(tokio::time::timeout(FAREWELL, goodbye).await);
+        } else if reason == EndReason::CutAfterWriting {
+            drop(tokio::time::timeout(FAREWELL, self.wire.cut()).await);
         }
         // What was acknowledged must reach its phone, whatever became of the connection.
         for errand in std::mem::take(&mut self.errands) {
@@ -405,7 +454,7 @@ impl Connection {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
-fn broken(error: WireError) -> EndReason {
+pub(super) fn broken(error: WireError) -> EndReason {
     EndReason::Broken(error.to_string())
 }
 
@@ -427,30 +476,4 @@ pub(crate) fn dispatch(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut 
         "ib" | "presence" | "chatstate" => {}
         tag => tracing::debug!(tag, "a stanza without meaning here"),
     }
-}
-
-/// Before it is linked, a client may only answer the offer and keep its connection alive.
-fn handle_unlinked(node: &NodeRef<'_>, offer: &mut Option<PendingOffer>, effects: &mut Effects) {
-    if node.tag.as_ref() != "iq" {
-        return;
-    }
-    let id = stanza::attr(node, "id");
-    let kind = stanza::attr(node, "type");
-    if kind == "get" || kind == "set" {
-        effects.replies.push(stanza::result(&id, []));
-        return;
-    }
-    let Some(pending) = offer.take_if(|pending| pending.id == id) else {
-        return;
-    };
-    let answer = node
-        .get_optional_child_by_tag(&["pair-device-sign", "device-identity"])
-        .and_then(|identity| identity.content_bytes())
-        .map(<[u8]>::to_vec)
-        .ok_or_else(|| {
-            let text = node.get_optional_child("error").map(|error| stanza::attr(error, "text"));
-            format!("it refused: {}", text.unwrap_or_else(|| "no reason given".into()))
-        });
-    // The phone may have given up.
-    let _ = pending.answer.send(answer);
 }

@@ -9,13 +9,17 @@ mod outgoing;
 mod pairing;
 mod receipt;
 mod stanza;
+mod tamper;
+mod unlinked;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use wacore_binary::Node;
 
 use crate::account::{Account, Device};
+use crate::fault::Effect;
 use crate::world::World;
 
 #[cfg(feature = "fuzzing")]
@@ -40,6 +44,8 @@ pub(crate) enum Command {
     Yield(oneshot::Sender<bool>),
     /// End in this way.
     End(EndReason),
+    /// Do to the connection what a fault says.
+    Tamper(Effect),
 }
 
 /// How a connection ends.
@@ -49,6 +55,8 @@ pub(crate) enum EndReason {
     ClientClosed,
     /// Cut without a word.
     Cut,
+    /// Cut without a word, but with all that was to be written before.
+    CutAfterWriting,
     /// The client sent what it may not send, or the socket broke.
     Broken(String),
     /// Replaced by a newer connection of the same device.
@@ -67,7 +75,7 @@ impl EndReason {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::ClientClosed => "closed by the client".into(),
-            Self::Cut => "cut".into(),
+            Self::Cut | Self::CutAfterWriting => "cut".into(),
             Self::Broken(reason) => reason.clone(),
             Self::Replaced => "replaced by a newer connection".into(),
             Self::Removed => "logged out".into(),
@@ -90,6 +98,8 @@ pub(crate) struct Session<'a> {
 pub(crate) struct Effects {
     /// Answers to the client, in order.
     pub replies: Vec<Node>,
+    /// Answers that are to wait.
+    pub late: Vec<(Duration, Node)>,
     /// Work for phones, done after the answers are on their way.
     pub errands: Vec<message::Errand>,
     /// The client wants what waits for it.

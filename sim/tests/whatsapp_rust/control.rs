@@ -11,9 +11,13 @@ use crate::client::{PATIENCE, TestClient, simulator};
 
 /// One request on a connection of its own: status and body.
 async fn request(sim: &kurir_sim::SimHandle, method: &str, path: &str, body: Option<Value>) -> (u16, String) {
+    request_text(sim, method, path, &body.map(|body| body.to_string()).unwrap_or_default()).await
+}
+
+/// The same with a body that need not be JSON.
+pub async fn request_text(sim: &kurir_sim::SimHandle, method: &str, path: &str, body: &str) -> (u16, String) {
     let address = sim.control_url().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).await.expect("the interface listens");
-    let body = body.map(|body| body.to_string()).unwrap_or_default();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
