@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ pub struct SimConfig {
     pub limits: Limits,
     /// Where timestamps come from.
     pub clock: Arc<dyn Clock>,
+    /// A folder in which accounts, phones and devices are kept, so that they survive the end of the process.
+    /// It is made if there is none. What is kept in it decides over `seed`. `None` keeps nothing.
+    pub state: Option<PathBuf>,
     /// Faults that are ordered from the start on.
     pub scenario: Option<Scenario>,
 }
@@ -49,6 +53,7 @@ impl Default for SimConfig {
             qr: QrTimings::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
+            state: None,
             scenario: None,
         }
     }

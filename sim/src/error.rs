@@ -103,6 +103,14 @@ pub enum SimError {
         /// What is wrong.
         reason: String,
     },
+    /// The kept state can not be used.
+    #[error("the state in {place} can't be used: {reason}")]
+    State {
+        /// The file.
+        place: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// Deadlines can not be registered.
     #[error("deadlines refused: {reason}")]
     BadDeadlines {

@@ -156,6 +156,13 @@ pub enum JournalEvent {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
+    /// The service stops for a restart.
+    Restarting {
+        /// Milliseconds for which it accepts nobody.
+        down_ms: u64,
+    },
+    /// The service accepts clients again after a restart.
+    Restarted,
     /// A fault of the scenario could not be ordered.
     ScenarioStepFailed {
         /// Which of its faults, from 1.

@@ -40,6 +40,7 @@ mod operations;
 mod phone;
 mod server;
 mod simulator;
+mod state;
 mod transport;
 mod world;
 

@@ -13,7 +13,8 @@ use crate::error::SimError;
 use crate::fault::{FaultRules, Restrictions};
 use crate::journal::{Journal, JournalEvent};
 use crate::phone::{Phone, PhoneBehaviour};
-use crate::server::{Pairings, Receipts};
+use crate::server::{Pairings, Receipts, Restarts};
+use crate::state::{Keeper, Kept};
 use crate::transport::ServerKeys;
 
 /// The shared state of one simulator. Nothing here is locked while something is awaited, and no
@@ -23,11 +24,14 @@ pub(crate) struct World {
     pub entropy: Entropy,
     pub keys: ServerKeys,
     pub registry: Registry,
+    /// Writes all this down, if it is to be kept.
+    pub keeper: Option<Keeper>,
     pub pairings: Pairings,
     pub faults: FaultRules,
     pub restrictions: Restrictions,
     pub journal: Journal,
     pub receipts: Receipts,
+    pub restarts: Restarts,
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
     pub connections: AtomicUsize,
@@ -35,23 +39,37 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(config: SimConfig, stop: CancellationToken, receipts: Receipts) -> Result<Self, SimError> {
-        let entropy = Entropy::new(config.seed);
+    pub(crate) fn new(
+        config: SimConfig,
+        stop: CancellationToken,
+        receipts: Receipts,
+        restarts: Restarts,
+    ) -> Result<Self, SimError> {
+        let (keeper, kept) = match &config.state {
+            Some(folder) => {
+                let (keeper, kept) = Keeper::open(folder, config.seed, config.limits.queued_stanzas)?;
+                (Some(keeper), kept)
+            }
+            None => (None, Kept::nothing(config.seed)),
+        };
+        let entropy = kept.entropy;
         let keys = ServerKeys::generate(&mut entropy.stream("server keys", 0), config.clock.now_secs())
             .map_err(|error| SimError::Keys(error.to_string()))?;
         Ok(Self {
             entropy,
             keys,
-            registry: Registry::new(),
+            registry: kept.registry,
+            keeper,
             pairings: Pairings::default(),
             faults: FaultRules::default(),
-            restrictions: Restrictions::default(),
+            restrictions: kept.restrictions.into_iter().collect(),
             journal: Journal::new(config.limits.journal_entries),
             receipts,
+            restarts,
             stop,
             tasks: TaskTracker::new(),
             connections: AtomicUsize::new(0),
-            serial: AtomicU64::new(0),
+            serial: AtomicU64::new(kept.last_serial),
             config,
         })
     }

@@ -1,12 +1,15 @@
 //! Routes for faults and scenarios.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::http::{Control, Shared};
@@ -18,6 +21,7 @@ pub(super) fn routes() -> Router<Arc<Control>> {
         .route("/faults", get(in_force).post(order).delete(clear_all))
         .route("/faults/{id}", delete(clear))
         .route("/scenario", post(begin))
+        .route("/restart", post(restart))
 }
 
 #[derive(Serialize)]
@@ -42,6 +46,22 @@ async fn clear(State(control): Shared, Path(id): Path<FaultId>) -> StatusCode {
 
 async fn clear_all(State(control): Shared) -> Json<serde_json::Value> {
     Json(json!({ "cleared": control.world.faults.clear() }))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Restart {
+    down_for_ms: u64,
+}
+
+/// Answers when clients are served again. The body is optional.
+async fn restart(State(control): Shared, body: Bytes) -> Result<StatusCode, Response> {
+    let restart = if body.is_empty() { Ok(Restart::default()) } else { serde_json::from_slice(&body) };
+    let Restart { down_for_ms } =
+        restart.map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()).into_response())?;
+    let down_for = Duration::from_millis(down_for_ms);
+    control.world.restarts.order(down_for).await.map_err(SimError::into_response)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Takes a scenario in TOML or JSON, whatever the content type says. Its times count from now.

@@ -19,7 +19,7 @@ use crate::account::PhoneNumber;
 pub(crate) use decide::{MessageFate, ReceiptFate, Verdict};
 pub(crate) use engine::FaultRules;
 pub(crate) use order::order;
-pub(crate) use restriction::{NewChatQuota, Restrictions, Timelock, quota_json, timelock_json};
+pub(crate) use restriction::{NewChatQuota, Restriction, Restrictions, Timelock, quota_json, timelock_json};
 pub(crate) use rule::Facts;
 pub use rule::{Direction, Effect, FaultRule, Moment, Probability, ReceiptKind, StanzaMatch};
 pub use scenario::{Scenario, ScenarioStep};

@@ -4,7 +4,7 @@
 //! notifications of type `mex`, and `w:mex` queries. The names were seen with whatsapp-rust 0.7,
 //! Baileys 7 and whatsmeow.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -35,7 +35,7 @@ pub(crate) struct NewChatQuota {
     pub since: u64,
     pub cycle_ms: u64,
     /// The chats begun in this cycle.
-    pub begun: HashSet<PhoneNumber>,
+    pub begun: BTreeSet<PhoneNumber>,
 }
 
 /// What restricts one account.
@@ -54,7 +54,7 @@ impl Timelock {
 impl NewChatQuota {
     pub(crate) fn new(total: u32, cycle_secs: Option<u64>, code: Option<u16>, now: u64) -> Self {
         let cycle_ms = cycle_secs.map_or(DAY_MS, |secs| secs.saturating_mul(1000)).max(1);
-        Self { total, code: code.unwrap_or(TIMELOCKED), since: now, cycle_ms, begun: HashSet::new() }
+        Self { total, code: code.unwrap_or(TIMELOCKED), since: now, cycle_ms, begun: BTreeSet::new() }
     }
 
     /// Begins the cycle that `now` is in.
@@ -105,6 +105,13 @@ pub(crate) struct Restrictions {
     count: AtomicUsize,
 }
 
+impl FromIterator<(PhoneNumber, Restriction)> for Restrictions {
+    fn from_iter<I: IntoIterator<Item = (PhoneNumber, Restriction)>>(kept: I) -> Self {
+        let accounts: HashMap<_, _> = kept.into_iter().collect();
+        Self { count: AtomicUsize::new(accounts.len()), accounts: Mutex::new(accounts) }
+    }
+}
+
 impl Restrictions {
     fn lock(&self) -> MutexGuard<'_, HashMap<PhoneNumber, Restriction>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
@@ -137,6 +144,16 @@ impl Restrictions {
         };
         restriction.clean(now);
         restriction.clone()
+    }
+
+    /// All that restricts accounts, by number.
+    pub(crate) fn all(&self) -> Vec<(PhoneNumber, Restriction)> {
+        if !self.any() {
+            return Vec::new();
+        }
+        let mut all: Vec<_> = self.lock().iter().map(|(account, own)| (*account, own.clone())).collect();
+        all.sort_unstable_by_key(|(account, _)| *account);
+        all
     }
 
     /// Whether anything restricts new chats of this account.

@@ -1,13 +1,13 @@
 //! What a phone shows, and what really arrived.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::account::PhoneNumber;
 
 /// A message as a phone's owner sees it, with the truth beside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboxMessage {
     /// The message id its sender chose.
     pub id: String,
@@ -26,7 +26,7 @@ pub struct InboxMessage {
 }
 
 /// A copy of what one of the account's own linked devices sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentCopy {
     /// The message id.
     pub id: String,
@@ -41,7 +41,7 @@ pub struct SentCopy {
 }
 
 /// A message this phone's owner wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutgoingMessage {
     /// The message id.
     pub id: String,
@@ -62,11 +62,15 @@ type Key = (PhoneNumber, String);
 /// The messages of one phone.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    messages: Vec<InboxMessage>,
-    index: HashMap<Key, usize>,
+    pub(super) messages: Vec<InboxMessage>,
+    pub(super) index: HashMap<Key, usize>,
     /// Arrivals of messages that could not be read yet.
-    unreadable: HashMap<Key, u32>,
-    copies: Vec<SentCopy>,
+    pub(super) unreadable: HashMap<Key, u32>,
+    pub(super) copies: Vec<SentCopy>,
+    /// Messages that changed since they were last saved.
+    pub(super) changed: BTreeSet<usize>,
+    /// Copies that were saved.
+    pub(super) copies_saved: usize,
 }
 
 impl Inbox {
@@ -75,6 +79,7 @@ impl Inbox {
         let key = (from, id.to_owned());
         if let Some(&shown) = self.index.get(&key) {
             self.messages[shown].arrivals += 1;
+            self.changed.insert(shown);
         }
         let count = self.unreadable.entry(key).or_default();
         *count += 1;
@@ -86,6 +91,7 @@ impl Inbox {
         match self.index.get(&(from, id.to_owned())) {
             Some(&shown) => {
                 self.messages[shown].arrivals += 1;
+                self.changed.insert(shown);
                 true
             }
             None => false,
@@ -96,6 +102,7 @@ impl Inbox {
     pub(crate) fn show(&mut self, mut message: InboxMessage) {
         let key = (message.from, message.id.clone());
         message.arrivals += self.unreadable.remove(&key).unwrap_or_default();
+        self.changed.insert(self.messages.len());
         self.index.insert(key, self.messages.len());
         self.messages.push(message);
     }

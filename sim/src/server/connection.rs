@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use wacore_binary::NodeRef;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::marshal::unmarshal_ref;
@@ -71,19 +72,21 @@ struct Connection {
     errands: Vec<Errand>,
     requests: u64,
     tamper: Tamper,
+    /// Ends with the simulator and with a restart of the service.
+    cut: CancellationToken,
 }
 
 /// Serves one client until either side ends the connection.
-pub(crate) async fn serve(world: Arc<World>, stream: TcpStream) {
+pub(super) async fn serve(world: Arc<World>, stream: TcpStream, cut: CancellationToken) {
     let serial = world.next_serial();
     let rng = world.entropy.stream("connection", serial);
     let limit = world.config.limits.handshake;
     let opened = tokio::select! {
-        () = world.stop.cancelled() => return,
+        () = cut.cancelled() => return,
         opened = tokio::time::timeout(limit, handshake(&world, stream, rng)) => opened,
     };
     match opened {
-        Ok(Ok(opened)) => begin(world, serial, opened).await,
+        Ok(Ok(opened)) => begin(world, serial, opened, cut).await,
         Ok(Err(reason)) => tracing::debug!(serial, reason, "handshake failed"),
         Err(_) => tracing::debug!(serial, "handshake took too long"),
     }
@@ -130,7 +133,7 @@ async fn next_plain(wire: &mut Wire) -> Result<Bytes, String> {
     }
 }
 
-async fn begin(world: Arc<World>, serial: u64, opened: Opened) {
+async fn begin(world: Arc<World>, serial: u64, opened: Opened, cut: CancellationToken) {
     let Opened { wire, client_static, payload } = opened;
     let (commands, orders) = mpsc::channel(COMMAND_BACKLOG);
     let mut connection = Connection {
@@ -141,6 +144,7 @@ async fn begin(world: Arc<World>, serial: u64, opened: Opened) {
         errands: Vec::new(),
         requests: 0,
         tamper: Tamper::default(),
+        cut,
     };
     let begun = match payload.device_pairing_data.as_option() {
         Some(data) => connection.begin_unlinked(data, client_static, &commands),
@@ -232,7 +236,7 @@ impl Connection {
             }
             let next = tokio::select! {
                 biased;
-                () = self.world.stop.cancelled() => ControlFlow::Break(EndReason::Stopping),
+                () = self.cut.cancelled() => ControlFlow::Break(self.why_cut()),
                 Some(order) = orders.recv() => self.obey(order),
                 () = until(self.tamper.next()) => ControlFlow::Continue(()),
                 () = mail(&self.stage), if !frozen => ControlFlow::Continue(()),
@@ -260,12 +264,16 @@ impl Connection {
         }
         tokio::select! {
             biased;
-            () = self.world.stop.cancelled() => Err(EndReason::Stopping),
+            () = self.cut.cancelled() => Err(self.why_cut()),
             written = tokio::time::timeout(STALL, self.wire.flush()) => match written {
                 Ok(written) => written.map_err(broken),
                 Err(_) => Err(EndReason::Broken("the client does not read".into())),
             },
         }
+    }
+
+    fn why_cut(&self) -> EndReason {
+        if self.world.stop.is_cancelled() { EndReason::Stopping } else { EndReason::Cut }
     }
 
     fn obey(&mut self, order: Command) -> ControlFlow<EndReason> {

@@ -3,6 +3,7 @@
 mod connection;
 mod device_list;
 mod iq;
+mod listen;
 mod login;
 mod message;
 mod outgoing;
@@ -24,8 +25,8 @@ use crate::world::World;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use connection::dispatch;
-pub(crate) use connection::serve;
 pub(crate) use device_list::announce as announce_devices;
+pub(crate) use listen::{Restarts, accept};
 #[cfg(feature = "fuzzing")]
 pub(crate) use message::run_errand;
 pub(crate) use outgoing::send_text;

@@ -1,5 +1,6 @@
 //! The simulator judged by a client that we did not write: whatsapp-rust, unmodified.
 
+mod audit;
 mod bad_clients;
 mod client;
 mod control;
@@ -11,4 +12,5 @@ mod faults_receipts;
 mod faults_scenario;
 mod linking;
 mod messages;
+mod restart;
 mod sessions;
