@@ -14,7 +14,7 @@ use crate::error::SimError;
 const LISTENER_BACKLOG: usize = 4096;
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct JournalEntry {
     /// Position in the journal, from 1, without gaps.
     pub seq: u64,
@@ -26,7 +26,7 @@ pub struct JournalEntry {
 }
 
 /// What can happen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum JournalEvent {
@@ -108,6 +108,17 @@ pub enum JournalEvent {
         /// What the Signal library said.
         reason: String,
     },
+    /// A phone could not download the file of a message, or it was not the announced one.
+    BrokenMedia {
+        /// The phone.
+        phone: PhoneNumber,
+        /// The sender.
+        from: DeviceAddress,
+        /// The message id.
+        id: String,
+        /// What is wrong with the file.
+        reason: String,
+    },
     /// A message was encrypted with a message key that was used before.
     CounterReplayed {
         /// The phone.
@@ -173,7 +184,7 @@ pub enum JournalEvent {
 }
 
 /// Totals since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Counters {
     /// Messages that devices handed in and the server took.
     pub accepted: u64,
@@ -297,6 +308,11 @@ impl Journal {
             lost: first.saturating_sub(after),
             verdicts: pages.expectations.verdicts(now),
         }
+    }
+
+    /// Position of the newest entry; 0 when there is none.
+    pub(crate) fn last(&self) -> u64 {
+        self.lock().last
     }
 
     pub(crate) fn counters(&self) -> Counters {

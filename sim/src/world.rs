@@ -12,9 +12,10 @@ use crate::entropy::Entropy;
 use crate::error::SimError;
 use crate::fault::{FaultRules, Restrictions};
 use crate::journal::{Journal, JournalEvent};
+use crate::media::Media;
 use crate::phone::{Phone, PhoneBehaviour};
 use crate::server::{Pairings, Receipts, Restarts};
-use crate::state::{Keeper, Kept};
+use crate::state::{Keeper, Kept, media_folder};
 use crate::transport::ServerKeys;
 
 /// The shared state of one simulator. Nothing here is locked while something is awaited, and no
@@ -32,6 +33,7 @@ pub(crate) struct World {
     pub journal: Journal,
     pub receipts: Receipts,
     pub restarts: Restarts,
+    pub media: Media,
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
     pub connections: AtomicUsize,
@@ -40,7 +42,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(
-        config: SimConfig,
+        mut config: SimConfig,
         stop: CancellationToken,
         receipts: Receipts,
         restarts: Restarts,
@@ -48,6 +50,7 @@ impl World {
         let (keeper, kept) = match &config.state {
             Some(folder) => {
                 let (keeper, kept) = Keeper::open(folder, config.seed, config.limits.queued_stanzas)?;
+                config.media.folder.get_or_insert_with(|| media_folder(folder));
                 (Some(keeper), kept)
             }
             None => (None, Kept::nothing(config.seed)),
@@ -56,6 +59,7 @@ impl World {
         let keys = ServerKeys::generate(&mut entropy.stream("server keys", 0), config.clock.now_secs())
             .map_err(|error| SimError::Keys(error.to_string()))?;
         Ok(Self {
+            media: Media::new(&config.media, &entropy)?,
             entropy,
             keys,
             registry: kept.registry,

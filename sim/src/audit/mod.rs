@@ -17,7 +17,7 @@ pub(crate) use expectations::Expectations;
 pub(crate) use judge::Evidence;
 
 /// One message id at one phone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Arrival {
     /// The message id.
     pub id: String,
@@ -37,7 +37,7 @@ pub struct Arrival {
 }
 
 /// A message that arrived after its deadline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LateArrival {
     /// The message id.
     pub id: String,
@@ -50,7 +50,7 @@ pub struct LateArrival {
 }
 
 /// A message that was expected and did not arrive.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Missing {
     /// The message id.
     pub id: String,
@@ -61,7 +61,7 @@ pub struct Missing {
 }
 
 /// A message key that was used twice: two ciphertexts with the same counter of the same chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct KeyReuse {
     /// Where it is in the journal.
     pub seq: u64,
@@ -76,7 +76,7 @@ pub struct KeyReuse {
 }
 
 /// A device that had two open connections at once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct SocketOverlap {
     /// Where it is in the journal.
     pub seq: u64,
@@ -87,7 +87,7 @@ pub struct SocketOverlap {
 }
 
 /// What an account's devices did in the run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AccountCounts {
     /// Messages handed in and taken.
     pub accepted: u64,
@@ -112,7 +112,7 @@ pub struct AccountCounts {
 }
 
 /// How many there are of each, also where a list was shortened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AuditTotals {
     /// Messages that arrived and could be read.
     pub arrived: u64,
@@ -135,7 +135,7 @@ pub struct AuditTotals {
 }
 
 /// What a run came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Audit {
     /// The journal's position after which the run began.
     pub after: u64,

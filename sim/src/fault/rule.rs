@@ -19,7 +19,7 @@ const MOST_COPIES: u16 = 100;
 /// What is absent does not narrow it. Of several rules that match the same occasion the oldest one
 /// wins; the occasions are a message's acknowledgement, a login, a receipt, and a stanza's way over
 /// a connection, and each is decided by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
     /// Only this account: who sends the message, logs in, is connected, or gets the receipt.
@@ -44,6 +44,7 @@ pub struct FaultRule {
     pub times: Option<u32>,
     /// How likely each match is to be hit; certain when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
     pub probability: Option<Probability>,
     /// Where the chance comes from: the same seed makes the same decisions for each device.
     #[serde(default)]
@@ -62,7 +63,7 @@ fn one() -> u16 {
 }
 
 /// What a rule does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Effect {
@@ -153,7 +154,7 @@ pub enum Effect {
 }
 
 /// When a connection is cut.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Moment {
     /// Before the stanza: it is neither handled nor written.
@@ -167,7 +168,7 @@ pub enum Moment {
 }
 
 /// Which receipts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiptKind {
     /// Both kinds.
@@ -191,7 +192,7 @@ impl ReceiptKind {
 }
 
 /// Which way a stanza goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// The client sends it.
@@ -201,7 +202,7 @@ pub enum Direction {
 }
 
 /// Which stanzas. What is absent does not narrow it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StanzaMatch {
     /// The tag, like `message`, `iq` or `receipt`.

@@ -100,6 +100,7 @@ mod tests {
             from: "15551230001".parse().expect("valid"),
             from_device: 1,
             text: None,
+            content: None,
             first_at: 1,
             arrivals: 1,
             shown: 1,

@@ -177,6 +177,7 @@ impl Connection {
             timings,
             (Instant::now(), &mut rng),
         );
+        self.world.journal.touch();
         let id = self.next_request();
         self.push(&pairing::pair_device(&id, &references))
     }
@@ -428,6 +429,8 @@ impl Connection {
             seat.device.detach(self.serial);
             let event = JournalEvent::Disconnected { device: seat.device.address, reason: reason.describe() };
             self.world.log(event);
+        } else {
+            self.world.journal.touch();
         }
         if let (EndReason::Removed, Some(seat)) = (&reason, self.stage.seat()) {
             // By a fault on this connection; otherwise the device is already gone.

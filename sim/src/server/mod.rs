@@ -12,6 +12,7 @@ mod receipt;
 mod stanza;
 mod tamper;
 mod unlinked;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,12 +30,14 @@ pub(crate) use device_list::announce as announce_devices;
 pub(crate) use listen::{Restarts, accept};
 #[cfg(feature = "fuzzing")]
 pub(crate) use message::run_errand;
-pub(crate) use outgoing::send_text;
+pub(crate) use outgoing::{send_media, send_text};
 pub use pairing::LinkedDevice;
 #[cfg(feature = "fuzzing")]
 pub(crate) use pairing::Registration;
 pub(crate) use pairing::{Pairings, scan};
 pub(crate) use receipt::Receipts;
+pub use waiting::WaitingClient;
+pub(crate) use waiting::{present, scan_waiting, waiting};
 
 /// Orders to a connection from elsewhere.
 #[derive(Debug)]

@@ -11,4 +11,4 @@ mod rows;
 mod store;
 
 pub(crate) use base64::Base64;
-pub(crate) use keeper::{Keeper, Kept};
+pub(crate) use keeper::{Keeper, Kept, media_folder};

@@ -11,7 +11,7 @@ use whatsapp_rust::wacore::types::jid::JidExt as _;
 use whatsapp_rust::waproto::whatsapp as wa;
 
 use crate::client::{PATIENCE, TestClient, simulator};
-use crate::control::request_text;
+use crate::http::request_text;
 
 fn in_a_minute() -> u64 {
     kurir_sim::Clock::now_millis(&SystemClock) + 60_000

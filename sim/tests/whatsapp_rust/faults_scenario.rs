@@ -5,7 +5,7 @@ use std::time::Duration;
 use kurir_sim::{Effect, Fault, FaultRule, JournalEvent, Scenario};
 
 use crate::client::{PATIENCE, TestClient, simulator};
-use crate::control::request_text;
+use crate::http::request_text;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_come_at_their_time_and_after_their_messages() {

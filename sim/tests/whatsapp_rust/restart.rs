@@ -6,7 +6,7 @@ use kurir_sim::JournalEvent;
 use tokio::net::TcpStream;
 
 use crate::client::{PATIENCE, TestClient, simulator};
-use crate::control::request_text;
+use crate::http::request_text;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_cuts_all_refuses_for_a_while_and_loses_nothing() {
@@ -58,7 +58,7 @@ async fn a_restart_can_be_ordered_over_http() {
     let (status, body) = request_text(&sim, "POST", "/restart", r#"{"down_for":50}"#).await;
     assert_eq!(status, 400);
     assert!(body.contains("down_for_ms"), "{body}");
-    let (status, _) = request_text(&sim, "POST", "/restart", "").await;
+    let (status, _) = request_text(&sim, "POST", "/restart", "{}").await;
     assert_eq!(status, 204);
     client.connected().await;
     client.stop().await;

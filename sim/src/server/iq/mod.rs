@@ -3,6 +3,7 @@
 mod account;
 mod encrypt;
 mod mex;
+mod media;
 mod usync;
 
 use wacore_binary::NodeRef;
@@ -26,6 +27,7 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
             effects.activate = node.get_optional_child("active").is_some();
             stanza::result(&id, [])
         }
+        "w:m" => media::connection(session, &id),
         "md" => account::linked_devices(session, node, &id, effects),
         "abt" => stanza::result(&id, [NodeBuilder::new("props").attr("protocol", "1").attr("hash", "sim").build()]),
         "blocklist" => stanza::result(&id, [NodeBuilder::new("list").attr("dhash", "sim").build()]),
