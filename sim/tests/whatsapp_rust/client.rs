@@ -63,14 +63,8 @@ impl TestClient {
         (client, device)
     }
 
-    /// Like [`Self::linked`], with an HTTP client of the test's.
-    pub async fn linked_with(sim: &SimHandle, number: &str, http: impl HttpClient + 'static) -> Self {
-        let mut client = Self::start_with(sim, Arc::new(InMemoryBackend::new()), http).await;
-        client.link(sim, number).await;
-        client
-    }
-
-    async fn link(&mut self, sim: &SimHandle, number: &str) -> LinkedDevice {
+    /// The phone of `number` scans the code that this client shows; waits until it is connected.
+    pub async fn link(&mut self, sim: &SimHandle, number: &str) -> LinkedDevice {
         let qr = self.qr().await;
         let device = sim.scan(&qr, number).await.expect("the scan links");
         self.connected().await;

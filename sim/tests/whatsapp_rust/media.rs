@@ -24,8 +24,15 @@ pub fn trusting(sim: &SimHandle) -> UreqHttpClient {
     UreqHttpClient::with_agent(ureq::Agent::config_builder().tls_config(tls).build().new_agent())
 }
 
+/// A linked client with an HTTP client of the test's.
+async fn linked_with(sim: &SimHandle, number: &str, http: impl HttpClient + 'static) -> TestClient {
+    let mut client = TestClient::start_with(sim, Arc::default(), http).await;
+    client.link(sim, number).await;
+    client
+}
+
 async fn media_client(sim: &SimHandle, number: &str) -> TestClient {
-    TestClient::linked_with(sim, number, trusting(sim)).await
+    linked_with(sim, number, trusting(sim)).await
 }
 
 /// Bytes that are no repetition of anything.
@@ -153,7 +160,7 @@ impl HttpClient for Damaging {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_was_damaged_on_the_way_is_refused() {
     let sim = simulator(|_| ()).await;
-    let client = TestClient::linked_with(&sim, "15551230001", Damaging(trusting(&sim))).await;
+    let client = linked_with(&sim, "15551230001", Damaging(trusting(&sim))).await;
     let upload = client.client.upload(file(1000), MediaType::Image, UploadOptions::new()).await;
     let error = upload.expect_err("the server notices");
     assert_eq!(error.http_status(), Some(400), "{error:#}");

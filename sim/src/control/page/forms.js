@@ -24,8 +24,11 @@ function meaning(document, schema) {
   const plain = follow(document, schema);
   const choices = plain.oneOf ?? plain.anyOf;
   const real = choices?.filter((choice) => choice.type !== 'null');
-  if (real?.length === 1) return { ...meaning(document, real[0]), optional: true, description: outer ?? plain.description };
-  if (plain.allOf?.length === 1) return { ...meaning(document, plain.allOf[0]), description: outer ?? plain.description };
+  const only = real?.length === 1 ? real[0] : plain.allOf?.length === 1 ? plain.allOf[0] : null;
+  if (only) {
+    const inner = meaning(document, only);
+    return { ...inner, optional: inner.optional || real?.length === 1, description: outer ?? plain.description ?? inner.description };
+  }
   const types = [plain.type].flat();
   const kind = types.find((type) => type !== 'null');
   return { ...plain, kind, number, choices: real, optional: types.includes('null'), description: outer ?? plain.description };

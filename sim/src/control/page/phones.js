@@ -67,11 +67,11 @@ function mark(number) {
 }
 
 export function phonesView() {
-  rows = new Rows(byId('rows'), HEIGHT, fetchPart, row);
+  rows = new Rows(byId('rows'), HEIGHT, fetchPart, row, describeList);
   const part = new Part(() => !byId('view-phones').hidden,
     (entry) => ['arrived', 'written', 'accepted', 'linked', 'logged_out', 'connected', 'disconnected', 'fault_set'].includes(entry.event),
-    async () => { await rows.refresh(); describeList(); });
-  const restart = async () => { await rows.restart().catch(() => part.mark()); describeList(); };
+    () => rows.refresh());
+  const restart = () => rows.restart().catch(() => part.mark());
   let typing = 0;
   byId('search').addEventListener('input', () => { clearTimeout(typing); typing = setTimeout(restart, 150); });
   byId('search').addEventListener('keydown', (event) => {

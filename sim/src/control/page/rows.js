@@ -5,9 +5,9 @@ import { el } from './dom.js';
 const BLOCK = 50;
 
 export class Rows {
-  /** `fetch(offset, limit)` gives `{items, total}`; `make(item)` a row of the fixed height. */
-  constructor(box, height, fetch, make) {
-    Object.assign(this, { box, height, fetch, make, total: 0, blocks: new Map(), shown: new Map(), turn: 0 });
+  /** `fetch(offset, limit)` gives `{items, total}`; `make(item)` a row of the fixed height; `told()` hears of each look. */
+  constructor(box, height, fetch, make, told) {
+    Object.assign(this, { box, height, fetch, make, told, total: 0, blocks: new Map(), shown: new Map(), turn: 0 });
     this.space = el('ul', { class: 'space' });
     box.replaceChildren(this.space);
     box.addEventListener('scroll', () => this.view(), { passive: true });
@@ -41,6 +41,7 @@ export class Rows {
     this.blocks = new Map(answers.map(([block, answer]) => [block, answer.items]));
     this.total = answers.at(-1)?.[1].total ?? 0;
     this.draw();
+    this.told();
   }
 
   /** Shows what the place scrolled to needs; fetches what is not there. */
