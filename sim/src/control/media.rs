@@ -46,6 +46,7 @@ struct SendFile {
     /// Its type, like `image/png`.
     mimetype: String,
     /// The file in base64.
+    #[schema(content_encoding = "base64")]
     data: String,
     /// A text below it.
     caption: Option<String>,

@@ -2,15 +2,16 @@
 
 import { described, get, post, remove } from './api.js';
 import { byId, el, notify, patch, run } from './dom.js';
-import { fields, variants } from './forms.js';
+import { fields, plainText, variants } from './forms.js';
 import { Part } from './live.js';
 
 let part = null;
 let choose = () => {};
 
+/** What a fault says beside its kind, in words. */
 const sentence = (fault) => Object.entries(fault)
   .filter(([name, value]) => name !== 'kind' && value !== null && value !== undefined && value !== false)
-  .map(([name, value]) => `${name.replaceAll('_', ' ')} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+  .map(([name, value]) => `${name.replaceAll('_', ' ')} ${typeof value === 'object' ? `(${sentence(value)})` : String(value).replaceAll('_', ' ')}`)
   .join(', ');
 
 function row({ id, fault }) {
@@ -53,7 +54,7 @@ async function form(place) {
   choose = (name, values = {}) => {
     const kind = kinds.find((one) => one.name === name) ?? kinds[0];
     select.value = kind.name;
-    about.textContent = (kind.description ?? '').replace(/\[?`([^`]*)`\]?/g, '$1');
+    about.textContent = plainText(kind.description ?? '');
     current = { kind, fields: fields(document, kind.properties, kind.required) };
     current.fields.write(values);
     slot.replaceChildren(current.fields.node);
