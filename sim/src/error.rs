@@ -118,6 +118,28 @@ pub enum SimError {
         /// What would be right.
         reason: &'static str,
     },
+    /// A scenario can not be read.
+    #[error("scenario refused, {place}: {reason}")]
+    BadScenario {
+        /// Where it is wrong.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The kept state can not be used.
+    #[error("the state in {place} can't be used: {reason}")]
+    State {
+        /// The file.
+        place: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// Deadlines can not be registered.
+    #[error("deadlines refused: {reason}")]
+    BadDeadlines {
+        /// What would be right.
+        reason: &'static str,
+    },
     /// The awaited state did not come in time.
     #[error("{what} did not happen within {millis} ms")]
     Timeout {

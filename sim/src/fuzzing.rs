@@ -18,7 +18,7 @@ use waproto::whatsapp as wa;
 
 use crate::account::{Device, DeviceAddress, NewDevice, PhoneNumber, PreKeyPool, SignedPreKey};
 use crate::config::SimConfig;
-use crate::server::{self, Effects, Receipts, Registration, Session};
+use crate::server::{self, Effects, Receipts, Registration, Restarts, Session};
 use crate::transport::{Answer, FrameReader, ServerKeys, answer_hello};
 use crate::world::World;
 
@@ -97,7 +97,7 @@ pub fn session(bytes: &[u8]) {
     let stop = CancellationToken::new();
     let (receipts, _queue) = Receipts::channel();
     let config = SimConfig { seed: Some(SEED), ..SimConfig::default() };
-    let world = Arc::new(World::new(config, stop, receipts).expect("keys can be made"));
+    let world = Arc::new(World::new(config, stop, receipts, Restarts::channel().0).expect("keys can be made"));
     let number = PhoneNumber::from_u64(15_551_230_001).expect("a number");
     let account = world.account(number).expect("every number exists");
     let device = Arc::new(device(DeviceAddress { account: number, device: 1 }));

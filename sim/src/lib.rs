@@ -26,6 +26,7 @@
 //! synchronised app state is empty, and groups, history and linking by code are missing.
 
 mod account;
+mod audit;
 mod clock;
 mod config;
 mod control;
@@ -40,15 +41,19 @@ mod operations;
 mod phone;
 mod server;
 mod simulator;
+mod state;
 mod transport;
 mod world;
 
 pub use account::{DeviceAddress, PhoneNumber};
+pub use audit::{AccountCounts, Arrival, Audit, AuditTotals, KeyReuse, LateArrival, Missing, SocketOverlap};
 pub use clock::{Clock, SystemClock};
 pub use config::{Existence, Limits, MagicEnding, PhonesRule, QrTimings, ReceiptDelays, SimConfig};
 pub use control::openapi_document;
 pub use error::SimError;
-pub use fault::{Fault, FaultId};
+pub use fault::{
+    Direction, Effect, Fault, FaultId, FaultRule, Moment, Probability, ReceiptKind, Scenario, ScenarioStep, StanzaMatch,
+};
 pub use journal::{Counters, JournalEntry, JournalEvent};
 pub use media::{MediaKind, MediaRules};
 pub use operations::{AccountView, DeviceView, PhonePage, PhoneView};

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::openapi::Description;
 use super::problem::{Failure, no_such_path, wrong_method};
-use super::{accounts, events, faults, guard, journal, media, openapi, page, phones, scan, status};
+use super::{accounts, audit, events, faults, guard, journal, media, openapi, page, phones, scan, status};
 use crate::error::SimError;
 use crate::world::World;
 
@@ -63,6 +63,7 @@ pub(super) fn described() -> Routes {
         .merge(scan::routes())
         .merge(phones::routes())
         .merge(faults::routes())
+        .merge(audit::routes())
         .merge(media::routes())
         .merge(journal::routes())
         .merge(events::routes())

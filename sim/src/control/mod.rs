@@ -5,6 +5,7 @@
 //! is served.
 
 mod accounts;
+mod audit;
 mod events;
 mod faults;
 mod guard;

@@ -72,6 +72,8 @@ impl From<SimError> for Failure {
             SimError::BadPicture { .. } => (StatusCode::BAD_REQUEST, "bad_picture"),
             SimError::BadFile { .. } => (StatusCode::BAD_REQUEST, "bad_file"),
             SimError::BadFault { .. } => (StatusCode::BAD_REQUEST, "bad_fault"),
+            SimError::BadScenario { .. } => (StatusCode::BAD_REQUEST, "bad_scenario"),
+            SimError::BadDeadlines { .. } => (StatusCode::BAD_REQUEST, "bad_deadlines"),
             SimError::UnknownQr => (StatusCode::NOT_FOUND, "unknown_qr"),
             SimError::NotRegistered(_) => (StatusCode::NOT_FOUND, "not_on_whatsapp"),
             SimError::NoSuchDevice { .. } => (StatusCode::NOT_FOUND, "no_such_device"),

@@ -74,22 +74,22 @@ pub(crate) enum Reaction {
     Unreadable { count: u32, reason: String, bundle: Box<PhoneBundle> },
 }
 
-struct Written {
-    message: OutgoingMessage,
-    plaintext: Vec<u8>,
+pub(super) struct Written {
+    pub(super) message: OutgoingMessage,
+    pub(super) plaintext: Vec<u8>,
 }
 
 /// The state of one phone.
 pub(crate) struct Phone {
-    signal: SignalStore,
-    inbox: Inbox,
-    written: Vec<Written>,
+    pub(super) signal: SignalStore,
+    pub(super) inbox: Inbox,
+    pub(super) written: Vec<Written>,
     /// Ids for which a retry was asked on purpose.
-    asked: HashSet<(PhoneNumber, String)>,
-    app_state_key: Option<wa::message::AppStateSyncKey>,
+    pub(super) asked: HashSet<(PhoneNumber, String)>,
+    pub(super) app_state_key: Option<wa::message::AppStateSyncKey>,
     /// The file of the message that was shown last, until it is downloaded.
     attachment: Option<Attachment>,
-    raw_id: u32,
+    pub(super) raw_id: u32,
     pub behaviour: PhoneBehaviour,
 }
 
@@ -101,7 +101,12 @@ impl Phone {
     pub(crate) fn new(rng: StdRng, behaviour: PhoneBehaviour) -> Result<Self, CurveError> {
         let mut signal = SignalStore::generate(rng)?;
         let raw_id = u32::from_be_bytes(signal.random()) >> 1;
-        Ok(Self {
+        Ok(Self::with_signal(signal, raw_id, behaviour))
+    }
+
+    /// A phone with these keys that did nothing yet.
+    pub(super) fn with_signal(signal: SignalStore, raw_id: u32, behaviour: PhoneBehaviour) -> Self {
+        Self {
             signal,
             inbox: Inbox::default(),
             written: Vec::new(),
@@ -110,7 +115,17 @@ impl Phone {
             attachment: None,
             raw_id,
             behaviour,
-        })
+        }
+    }
+
+    /// The pieces of its messages that changed since the last call, or all: names and content.
+    pub(crate) fn take_changed_pieces(&mut self, size: usize, all: bool) -> Vec<(String, Vec<u8>)> {
+        self.inbox.take_changed_pieces(size, all)
+    }
+
+    /// Whether a piece has this name that it does not have any more.
+    pub(crate) fn has_no_piece(&self, name: &str, size: usize) -> bool {
+        self.inbox.has_no_piece(name, size)
     }
 
     pub(crate) fn identity(&self) -> &IdentityKeyPair {

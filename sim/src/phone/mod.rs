@@ -3,10 +3,14 @@
 mod actor;
 mod content;
 mod inbox;
+mod pieces;
+mod record;
 mod signal_store;
 
 pub use actor::PhoneBehaviour;
 pub(crate) use actor::{Envelope, Phone, Reaction};
+pub(crate) use inbox::Inbox;
 pub use content::{Contact, Content, Degrees, Download, MediaContent};
 pub use inbox::{InboxMessage, OutgoingMessage, SentCopy};
+pub(crate) use record::PhoneRecord;
 pub(crate) use signal_store::{EncKind, PhoneBundle};

@@ -7,7 +7,7 @@ use wacore_binary::{Jid, NodeRef};
 
 use super::{Effects, Session, outgoing, receipt, stanza};
 use crate::account::{Account, DeviceAddress, Stanza, StanzaClass};
-use crate::fault::MessageFate;
+use crate::fault::{MessageFate, Verdict};
 use crate::journal::JournalEvent;
 use crate::media::{self, Attachment};
 use crate::phone::{Download, EncKind, Envelope, Reaction};
@@ -49,18 +49,24 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
         effects.replies.push(ack(Some(400)));
         return;
     };
-    let fate = if chat.account == from.account { MessageFate::Accept } else { world.fate(from, chat.account) };
-    match fate {
-        MessageFate::Accept => {
-            effects.replies.push(ack(None));
+    let own = chat.account == from.account;
+    let fate = if own { MessageFate::ACCEPT } else { world.fate(from, chat.account, &id) };
+    match fate.verdict {
+        Verdict::Accept => {
+            let acks = std::iter::repeat_n(ack(None), 1 + usize::from(fate.ack_copies));
+            if fate.ack_after.is_zero() {
+                effects.replies.extend(acks);
+            } else {
+                effects.late.extend(acks.map(|ack| (fate.ack_after, ack)));
+            }
             world.log(JournalEvent::Accepted { from, id: id.clone() });
         }
-        MessageFate::Error(code) => {
+        Verdict::Error(code) => {
             effects.replies.push(ack(Some(code)));
             world.log(JournalEvent::Refused { from, id, code, delivered: false });
             return;
         }
-        MessageFate::Silence { deliver } => {
+        Verdict::Silence { deliver } => {
             world.log(JournalEvent::Refused { from, id: id.clone(), code: 0, delivered: deliver });
             if !deliver {
                 return;
@@ -149,7 +155,7 @@ async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
     };
     let Envelope { from, id, .. } = envelope;
     let phone = account.number;
-    let answer = receipt::PhoneAnswer { chat, to: from, id: id.clone(), delays };
+    let answer = receipt::PhoneAnswer { chat, phone, to: from, id: id.clone(), delays };
     match reaction {
         // A copy of an own device's message is no event, but somebody may wait for it.
         Reaction::Silent => world.journal.touch(),
@@ -165,7 +171,7 @@ async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
             answer.delivered(world).await;
         }
         Reaction::Replayed { shown_before } => {
-            world.log(JournalEvent::CounterReplayed { phone, from, id });
+            world.log(JournalEvent::CounterReplayed { phone, from, id, duplicate: shown_before });
             if shown_before {
                 answer.delivered(world).await;
             }

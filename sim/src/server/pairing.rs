@@ -237,8 +237,8 @@ pub(crate) async fn scan(world: &World, qr: &str, number: PhoneNumber) -> Result
 
 pub(super) fn may_link(world: &World, account: &Account) -> Result<(), SimError> {
     let limit = world.config.limits.devices_per_account;
-    let devices = account.devices();
-    if devices.ban.is_some() {
+    let mut devices = account.devices();
+    if devices.ban(world.now_millis()).is_some() {
         return Err(SimError::Banned(account.number));
     }
     if devices.linked.len() >= limit {

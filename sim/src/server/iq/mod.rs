@@ -2,6 +2,7 @@
 
 mod account;
 mod encrypt;
+mod mex;
 mod media;
 mod usync;
 
@@ -32,6 +33,7 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
         "blocklist" => stanza::result(&id, [NodeBuilder::new("list").attr("dhash", "sim").build()]),
         "privacy" => account::privacy(node, &id),
         "w:sync:app:state" => account::app_state(session, node, &id),
+        "w:mex" => mex::handle(session, node, &id),
         "w:p" | "urn:xmpp:ping" => stanza::result(&id, []),
         other => {
             tracing::debug!(namespace = other, "a request the simulator does not know gets an empty result");
