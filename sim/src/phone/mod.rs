@@ -9,8 +9,8 @@ mod signal_store;
 
 pub use actor::PhoneBehaviour;
 pub(crate) use actor::{Envelope, Phone, Reaction};
-pub(crate) use inbox::Inbox;
 pub use content::{Contact, Content, Degrees, Download, MediaContent};
+pub(crate) use inbox::Inbox;
 pub use inbox::{InboxMessage, OutgoingMessage, SentCopy};
 pub(crate) use record::PhoneRecord;
 pub(crate) use signal_store::{EncKind, PhoneBundle};

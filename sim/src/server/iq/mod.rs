@@ -2,8 +2,8 @@
 
 mod account;
 mod encrypt;
-mod mex;
 mod media;
+mod mex;
 mod usync;
 
 use wacore_binary::NodeRef;
