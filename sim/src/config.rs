@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::account::PhoneNumber;
 use crate::clock::{Clock, SystemClock};
 use crate::error::SimError;
+use crate::group::Addressing;
 use crate::media::MediaRules;
 
 /// Settings of one simulator.
@@ -29,6 +30,8 @@ pub struct SimConfig {
     pub receipts: ReceiptDelays,
     /// How many QR codes are offered and how long each may be scanned.
     pub qr: QrTimings,
+    /// How members are addressed in groups that linked devices make.
+    pub group_addressing: Addressing,
     /// How files are taken, kept and handed out.
     pub media: MediaRules,
     /// Upper bounds that protect the simulator and mimic the service.
@@ -47,6 +50,7 @@ impl Default for SimConfig {
             phones: PhonesRule::default(),
             receipts: ReceiptDelays::default(),
             qr: QrTimings::default(),
+            group_addressing: Addressing::default(),
             media: MediaRules::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),

@@ -34,6 +34,7 @@ mod error;
 mod fault;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod group;
 mod journal;
 mod media;
 mod operations;
@@ -48,6 +49,7 @@ pub use clock::{Clock, SystemClock};
 pub use config::{Existence, Limits, MagicEnding, PhonesRule, QrTimings, ReceiptDelays, SimConfig};
 pub use error::SimError;
 pub use fault::{Fault, FaultId};
+pub use group::{Addressing, Group, GroupChange, GroupId, MemberOutcome, Role};
 pub use journal::{Counters, JournalEntry, JournalEvent};
 pub use media::{MediaKind, MediaRules};
 pub use operations::{AccountView, DeviceView, PhonePage, PhoneView};

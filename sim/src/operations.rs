@@ -8,9 +8,10 @@ use serde::Serialize;
 use crate::account::{Account, Device, PhoneNumber};
 use crate::error::SimError;
 use crate::fault::{Fault, FaultId};
+use crate::group::{Addressing, Group, GroupChange, GroupId, MemberOutcome, Refusal};
 use crate::journal::JournalEvent;
 use crate::phone::{InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
-use crate::server::{Command, EndReason, announce_devices};
+use crate::server::{self, Command, EndReason, announce_devices};
 use crate::world::World;
 
 /// A linked device, as shown to people.
@@ -206,4 +207,32 @@ pub(crate) fn set_phone(world: &World, number: PhoneNumber, behaviour: PhoneBeha
     let account = world.account(number).ok_or(SimError::NotRegistered(number))?;
     account.phone().behaviour = behaviour;
     Ok(())
+}
+
+fn refused(group: Option<GroupId>, refusal: Refusal) -> SimError {
+    SimError::Group { group, reason: refusal.to_string(), unknown: refusal == Refusal::Unknown }
+}
+
+/// A phone makes a group.
+pub(crate) fn create_group(
+    world: &World,
+    creator: PhoneNumber,
+    subject: &str,
+    members: Vec<PhoneNumber>,
+    addressing: Addressing,
+) -> Result<Arc<Group>, SimError> {
+    world.account(creator).ok_or(SimError::NotRegistered(creator))?;
+    let made = server::create_group(world, (creator, None), subject, members, addressing);
+    made.map(|(group, _)| group).map_err(|refusal| refused(None, refusal))
+}
+
+/// A phone changes a group.
+pub(crate) fn change_group(
+    world: &World,
+    group: GroupId,
+    by: PhoneNumber,
+    change: GroupChange,
+) -> Result<Vec<MemberOutcome>, SimError> {
+    let changed = server::change_group(world, group, by, change);
+    changed.map(|(_, outcomes)| outcomes).map_err(|refusal| refused(Some(group), refusal))
 }

@@ -58,6 +58,7 @@ pub(crate) async fn serve(world: Arc<World>, listener: TcpListener, websocket: S
         .route("/journal", get(journal))
         .route("/counters", get(counters))
         .route("/events", get(events))
+        .merge(super::group::routes())
         .merge(super::media::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(Arc::new(Control { world, websocket }));
@@ -69,11 +70,18 @@ pub(crate) async fn serve(world: Arc<World>, listener: TcpListener, websocket: S
 impl IntoResponse for SimError {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::NotANumber { .. } | Self::BadQr { .. } | Self::BadFault { .. } | Self::BadFile { .. } => {
-                StatusCode::BAD_REQUEST
+            Self::NotANumber { .. }
+            | Self::NotAGroup { .. }
+            | Self::BadQr { .. }
+            | Self::BadFault { .. }
+            | Self::BadFile { .. } => StatusCode::BAD_REQUEST,
+            Self::Group { unknown: true, .. }
+            | Self::UnknownQr
+            | Self::NotRegistered(_)
+            | Self::NoSuchDevice { .. } => StatusCode::NOT_FOUND,
+            Self::Group { .. } | Self::TooManyDevices { .. } | Self::Banned(_) | Self::NotConnected { .. } => {
+                StatusCode::CONFLICT
             }
-            Self::UnknownQr | Self::NotRegistered(_) | Self::NoSuchDevice { .. } => StatusCode::NOT_FOUND,
-            Self::TooManyDevices { .. } | Self::Banned(_) | Self::NotConnected { .. } => StatusCode::CONFLICT,
             Self::PairingFailed { .. } | Self::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,

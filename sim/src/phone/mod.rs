@@ -2,11 +2,14 @@
 
 mod actor;
 mod content;
+mod group;
 mod inbox;
+mod sender_keys;
 mod signal_store;
 
 pub use actor::PhoneBehaviour;
 pub(crate) use actor::{Envelope, Phone, Reaction};
 pub use content::{Contact, Content, Degrees, Download, MediaContent};
+pub(crate) use group::GroupEnvelope;
 pub use inbox::{InboxMessage, OutgoingMessage, SentCopy};
 pub(crate) use signal_store::{EncKind, PhoneBundle};

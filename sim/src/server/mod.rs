@@ -2,6 +2,7 @@
 
 mod connection;
 mod device_list;
+mod group;
 mod iq;
 mod login;
 mod message;
@@ -22,6 +23,7 @@ use crate::world::World;
 pub(crate) use connection::dispatch;
 pub(crate) use connection::serve;
 pub(crate) use device_list::announce as announce_devices;
+pub(crate) use group::{change as change_group, create as create_group, send_text as send_group_text};
 #[cfg(feature = "fuzzing")]
 pub(crate) use message::run_errand;
 pub(crate) use outgoing::{send_media, send_text};

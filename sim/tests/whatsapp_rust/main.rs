@@ -4,6 +4,7 @@ mod bad_clients;
 mod client;
 mod control;
 mod faults;
+mod groups;
 mod linking;
 mod media;
 mod messages;
