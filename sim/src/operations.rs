@@ -11,7 +11,7 @@ use crate::fault::{Fault, FaultId};
 use crate::group::{Addressing, Group, GroupChange, GroupId, MemberOutcome, Refusal};
 use crate::journal::JournalEvent;
 use crate::phone::{InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
-use crate::server::{self, Command, EndReason, announce_devices};
+use crate::server::{self, Command, DeviceChange, EndReason, announce_devices, tell_members};
 use crate::world::World;
 
 /// A linked device, as shown to people.
@@ -150,6 +150,7 @@ pub(crate) fn forget_device(world: &World, account: &Account, id: u16, by_device
     let device = account.devices().linked.remove(&id)?;
     world.log(JournalEvent::LoggedOut { device: device.address, by_device });
     announce_devices(world, account, None);
+    tell_members(world, account, &device, DeviceChange::Removed);
     Some(device)
 }
 

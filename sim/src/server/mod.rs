@@ -22,7 +22,7 @@ use crate::world::World;
 #[cfg(feature = "fuzzing")]
 pub(crate) use connection::dispatch;
 pub(crate) use connection::serve;
-pub(crate) use device_list::announce as announce_devices;
+pub(crate) use device_list::{DeviceChange, announce as announce_devices, tell_members};
 pub(crate) use group::{change as change_group, create as create_group, send_text as send_group_text};
 #[cfg(feature = "fuzzing")]
 pub(crate) use message::run_errand;

@@ -73,6 +73,10 @@ async fn update(client: &mut TestClient) -> GroupUpdate {
         .await
 }
 
+async fn devices_changed(client: &mut TestClient) {
+    client.wait("a change of devices", |event| matches!(event, Event::DeviceListUpdate(_)).then_some(())).await;
+}
+
 fn lids(numbers: &[&str]) -> Vec<String> {
     numbers.iter().map(|text| number(text).lid_user()).collect()
 }
@@ -196,7 +200,8 @@ async fn a_client_put_out_by_a_phone_is_told_and_refused() {
     assert_eq!(sim.change_group(group, PHONES[0], remove).expect("an admin")[0].code, 200);
     update(&mut client).await;
     assert!(client.client.groups().get_metadata(&jid(group)).await.is_err());
-    let sent = client.client.send_message(jid(group), wa::Message { conversation: Some("no".into()), ..Default::default() });
+    let sent =
+        client.client.send_message(jid(group), wa::Message { conversation: Some("no".into()), ..Default::default() });
     // The client asks for the group's description before it sends, and gets none.
     assert!(sent.await.is_err());
     assert!(sim.inbox(PHONES[0]).expect("a number").is_empty());
@@ -273,12 +278,18 @@ async fn linked_devices_of_two_members_read_each_other() {
     send(&ben, group, "and back").await;
     assert_eq!(anna.text().await.2, "and back");
 
-    // A device linked later is in the hash of the group, so the others learn of it.
-    let (mut second, _) = TestClient::linked(&sim, PHONES[0]).await;
+    // The other members' devices are told of one that is linked later, and that it is gone again.
+    let (mut second, device) = TestClient::linked(&sim, PHONES[0]).await;
+    devices_changed(&mut anna).await;
     send(&anna, group, "for three").await;
     assert_eq!(second.text().await.2, "for three");
     send(&second, group, "from the third").await;
     assert_eq!(anna.text().await.2, "from the third");
+    sim.logout(PHONES[0], device.device).await.expect("it was linked");
+    devices_changed(&mut anna).await;
+    let id = send(&anna, group, "for two").await;
+    assert_eq!(receipts(&mut anna, &id, ReceiptType::Read, 1).await, lids(&[PHONES[0]]));
+    assert_eq!(sim.counters().unreadable, 0);
     for client in [anna, ben, second] {
         client.stop().await;
     }
