@@ -23,7 +23,7 @@
 //! ```
 //!
 //! What is simplified: LIDs follow from the number by a rule, phones make one-time keys on demand,
-//! synchronised app state is empty, and groups, history and linking by code are missing.
+//! synchronised app state is empty, and history and linking by code are missing.
 
 mod account;
 mod clock;

@@ -1,15 +1,20 @@
 //! Groups: made and changed from both sides, written in from both sides.
 
 use kurir_sim::{
-    Addressing, Fault, GroupChange, GroupId, InboxMessage, JournalEvent, PhoneBehaviour, PhoneNumber, Role, SimHandle,
+    Addressing, Download, Fault, GroupChange, GroupId, InboxMessage, JournalEvent, PhoneBehaviour, PhoneNumber, Role,
+    SimHandle,
 };
+use whatsapp_rust::download::MediaType;
+use whatsapp_rust::media::{ImageOptions, image_message};
 use whatsapp_rust::types::events::{Event, GroupUpdate};
 use whatsapp_rust::types::presence::ReceiptType;
+use whatsapp_rust::upload::UploadOptions;
 use whatsapp_rust::wacore::stanza::groups::GroupNotificationAction;
 use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::{GroupCreateOptions, GroupParticipantOptions, GroupSubject, Jid};
 
 use crate::client::{PATIENCE, TestClient, simulator};
+use crate::media::{downloaded, trusting};
 
 const OWN: &str = "15551230001";
 const PHONES: [&str; 3] = ["15551230002", "15551230003", "15551230004"];
@@ -260,6 +265,42 @@ async fn a_phone_that_can_not_read_asks_and_gets_it_again() {
     // A phone that asks another phone.
     let id = sim.send_group_text(PHONES[0], group, "from a phone").await.expect("writes");
     assert_eq!(shown(&sim, PHONES[1], &id).await.arrivals, 2);
+    client.stop().await;
+    sim.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_lacks_a_phones_key_asks_and_gets_the_message_again() {
+    // The queue of a device that is away holds one stanza, so the message with the key is lost.
+    let sim = simulator(|config| config.limits.queued_stanzas = 1).await;
+    let (mut client, _) = TestClient::linked(&sim, OWN).await;
+    let group = sim.create_group(PHONES[0], "theirs", &[OWN], Addressing::Lid).expect("made").id;
+    update(&mut client).await;
+    let store = client.stop().await;
+    sim.send_group_text(PHONES[0], group, "lost").await.expect("writes");
+    let found = sim.send_group_text(PHONES[0], group, "found").await.expect("writes");
+    let mut client = TestClient::start(&sim, store).await;
+    assert_eq!(client.text().await.0, found);
+    let outgoing = |sim: &SimHandle| sim.phone(PHONES[0]).expect("a number").outgoing;
+    assert_eq!(outgoing(&sim).iter().map(|sent| sent.retries).collect::<Vec<_>>(), [0, 1]);
+    let next = sim.send_group_text(PHONES[0], group, "with the key").await.expect("writes");
+    assert_eq!(client.text().await.0, next);
+    assert_eq!(outgoing(&sim)[2].retries, 0);
+    client.stop().await;
+    sim.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_sent_to_a_group_is_downloaded_by_each_phone() {
+    let sim = simulator(|_| ()).await;
+    let client = TestClient::linked_with(&sim, OWN, trusting(&sim)).await;
+    let group = create(&client, "friends", &PHONES).await;
+    let upload = client.client.upload(vec![7; 5000], MediaType::Image, UploadOptions::new()).await.expect("uploads");
+    let message = image_message(upload, ImageOptions::default());
+    let id = client.client.send_message(jid(group), message).await.expect("sends").message_id;
+    for phone in PHONES {
+        assert_eq!(downloaded(&sim, phone, &id).await.download, Download::Good);
+    }
     client.stop().await;
     sim.stop(PATIENCE).await;
 }

@@ -8,6 +8,7 @@ use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, Node, NodeRef};
 
 use super::super::message::{self, Errand};
+use super::super::outgoing::Sealed;
 use super::super::{Effects, Session, stanza};
 use super::{devices, outgoing};
 use crate::account::{Account, DeviceAddress, Stanza, StanzaClass};
@@ -17,6 +18,9 @@ use crate::journal::JournalEvent;
 use crate::phone::{EncKind, GroupEnvelope, Reaction};
 use crate::server::receipt::PhoneAnswer;
 use crate::world::World;
+
+/// What is encrypted for one device alone.
+pub(super) type Pairwise = HashMap<DeviceAddress, Sealed>;
 
 /// Where a member was put out, or never was.
 const NOT_A_MEMBER: u16 = 403;
@@ -35,7 +39,7 @@ pub(super) struct Delivery<'a> {
     pub id: &'a str,
     pub kind: &'a str,
     /// What is for one device alone.
-    pub pairwise: HashMap<DeviceAddress, (EncKind, Vec<u8>)>,
+    pub pairwise: Pairwise,
     pub broadcast: Option<Broadcast>,
     /// The sender's signed identity, if it is a linked device.
     pub identity: Option<&'a [u8]>,
@@ -90,12 +94,12 @@ fn differing_hash(world: &World, group: &Group, node: &NodeRef<'_>) -> Option<St
     (ours != theirs).then_some(ours)
 }
 
-fn read_enc(enc: &NodeRef<'_>) -> Option<(EncKind, Vec<u8>)> {
+fn read_enc(enc: &NodeRef<'_>) -> Option<Sealed> {
     let kind = EncKind::from_wire(&stanza::attr(enc, "type"))?;
     Some((kind, enc.content_bytes()?.to_vec()))
 }
 
-fn read_content(node: &NodeRef<'_>) -> (HashMap<DeviceAddress, (EncKind, Vec<u8>)>, Option<Broadcast>) {
+fn read_content(node: &NodeRef<'_>) -> (Pairwise, Option<Broadcast>) {
     let device =
         |node: &NodeRef<'_>, name: &str| stanza::jid_attr(node, name).and_then(|jid| DeviceAddress::from_jid(&jid));
     let mut pairwise = HashMap::new();
@@ -152,7 +156,7 @@ pub(super) fn deliver(world: &World, mut delivery: Delivery<'_>) -> Vec<Errand> 
 }
 
 /// The message as a linked device gets it.
-fn message_node(world: &World, delivery: &Delivery<'_>, pairwise: Option<(EncKind, Vec<u8>)>) -> Node {
+fn message_node(world: &World, delivery: &Delivery<'_>, pairwise: Option<Sealed>) -> Node {
     let Delivery { group, from, id, kind, broadcast, identity, .. } = delivery;
     let other = match group.addressing {
         Addressing::Lid => "participant_pn",

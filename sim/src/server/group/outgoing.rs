@@ -1,12 +1,10 @@
 //! What phones write in groups.
 
-use std::collections::HashMap;
-
 use waproto::whatsapp as wa;
 
 use super::super::message::{Errand, run_errand};
 use super::super::outgoing::{Sealed, seal_for, seal_for_phone};
-use super::fan_out::{Broadcast, Delivery, deliver};
+use super::fan_out::{Broadcast, Delivery, Pairwise, deliver};
 use super::{devices, refused};
 use crate::account::{Account, DeviceAddress, PhoneNumber};
 use crate::error::SimError;
@@ -41,7 +39,7 @@ pub(crate) async fn send_text(
         (id, plaintext, phone.distribute(from, group, &all).map_err(failed)?)
     };
     world.log(JournalEvent::WrittenInGroup { phone: from, group, id: id.clone() });
-    let mut pairwise = HashMap::new();
+    let mut pairwise = Pairwise::new();
     for target in distribution.lacking {
         let Some(sealed) = seal(world, &sender, target, &distribution.plaintext, false)? else {
             continue;
@@ -89,7 +87,7 @@ pub(in super::super) async fn send_again(world: &World, sender: &Account, to: De
     let from = DeviceAddress { account: sender.number, device: 0 };
     match seal(world, sender, to, &plaintext, true) {
         Ok(Some(sealed)) => {
-            let pairwise = HashMap::from([(to, sealed)]);
+            let pairwise = Pairwise::from([(to, sealed)]);
             let delivery =
                 Delivery { group: &current, from, id, kind: "text", pairwise, broadcast: None, identity: None };
             run(world, delivery).await;
