@@ -13,7 +13,7 @@ use crate::group::{GroupChange, GroupId};
 const LISTENER_BACKLOG: usize = 4096;
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct JournalEntry {
     /// Position in the journal, from 1, without gaps.
     pub seq: u64,
@@ -25,7 +25,7 @@ pub struct JournalEntry {
 }
 
 /// What can happen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum JournalEvent {
@@ -170,7 +170,7 @@ pub enum JournalEvent {
 }
 
 /// Totals since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Counters {
     /// Messages that devices handed in and the server took.
     pub accepted: u64,
@@ -266,6 +266,11 @@ impl Journal {
         let first = pages.last - pages.entries.len() as u64;
         let skip = usize::try_from(after.saturating_sub(first)).unwrap_or(usize::MAX);
         pages.entries.iter().skip(skip).take(limit).cloned().collect()
+    }
+
+    /// Position of the newest entry; 0 when there is none.
+    pub(crate) fn last(&self) -> u64 {
+        self.lock().last
     }
 
     pub(crate) fn counters(&self) -> Counters {

@@ -47,6 +47,7 @@ mod world;
 pub use account::{DeviceAddress, PhoneNumber};
 pub use clock::{Clock, SystemClock};
 pub use config::{Existence, Limits, MagicEnding, PhonesRule, QrTimings, ReceiptDelays, SimConfig};
+pub use control::openapi_document;
 pub use error::SimError;
 pub use fault::{Fault, FaultId};
 pub use group::{Addressing, Group, GroupChange, GroupId, MemberOutcome, Role};
@@ -56,6 +57,6 @@ pub use operations::{AccountView, DeviceView, PhonePage, PhoneView};
 pub use phone::{
     Contact, Content, Degrees, Download, InboxMessage, MediaContent, OutgoingMessage, PhoneBehaviour, SentCopy,
 };
-pub use server::LinkedDevice;
+pub use server::{LinkedDevice, WaitingClient};
 pub use simulator::{SimHandle, Simulator, StopReport, serve};
 pub use tokio_util::sync::CancellationToken;

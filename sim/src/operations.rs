@@ -15,7 +15,7 @@ use crate::server::{self, Command, DeviceChange, EndReason, announce_devices, te
 use crate::world::World;
 
 /// A linked device, as shown to people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DeviceView {
     /// Its number.
     pub id: u16,
@@ -32,7 +32,7 @@ pub struct DeviceView {
 }
 
 /// An account with linked devices, as shown to people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AccountView {
     /// The number.
     pub number: PhoneNumber,
@@ -45,7 +45,7 @@ pub struct AccountView {
 }
 
 /// A phone with all that it shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PhoneView {
     /// The number.
     pub number: PhoneNumber,
@@ -58,7 +58,7 @@ pub struct PhoneView {
 }
 
 /// Part of all phones, in the order of their numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PhonePage {
     /// The phones.
     pub phones: Vec<PhoneView>,

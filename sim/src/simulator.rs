@@ -19,7 +19,7 @@ use crate::journal::{Counters, JournalEntry};
 use crate::media::{self, MediaKind};
 use crate::operations::{self, AccountView, PhonePage, PhoneView};
 use crate::phone::{InboxMessage, PhoneBehaviour};
-use crate::server::{self, LinkedDevice, Receipts};
+use crate::server::{self, LinkedDevice, Receipts, WaitingClient};
 use crate::world::World;
 
 /// A WhatsApp server on this computer, with phones.
@@ -185,6 +185,11 @@ impl SimHandle {
     /// The faults in force.
     pub fn faults(&self) -> Vec<(FaultId, Fault)> {
         self.world.faults.list()
+    }
+
+    /// The clients that show a QR code now.
+    pub fn waiting(&self) -> Vec<WaitingClient> {
+        server::waiting(&self.world)
     }
 
     /// The phone of `from` sends a text to the account `to`. Returns the message id.

@@ -1,18 +1,18 @@
-//! Routes about files.
+//! Files: the authority to trust for the media server, and sending one from a phone.
 
-use std::sync::Arc;
-
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::json;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use super::http::{Control, Shared};
+use super::http::{Routes, Shared};
+use super::input::{Json, Path};
+use super::phones::SentMessage;
+use super::problem::{Failure, Problems};
 use crate::account::PhoneNumber;
 use crate::error::SimError;
 use crate::media::{MediaKind, Outgoing};
@@ -21,38 +21,52 @@ use crate::server;
 /// Files sent through here come whole and in base64.
 const BODY_LIMIT: usize = 32 << 20;
 
-pub(super) fn routes() -> Router<Arc<Control>> {
-    Router::new()
-        .route("/media-ca.pem", get(authority))
-        .route("/phones/{number}/send-media", post(send).layer(DefaultBodyLimit::max(BODY_LIMIT)))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .routes(routes!(authority))
+        .merge(Routes::new().routes(routes!(send)).layer(DefaultBodyLimit::max(BODY_LIMIT)))
 }
 
+/// The certificate of the authority behind the media server, for clients that check it.
+#[utoipa::path(get, path = "/media-ca.pem", tag = "media",
+    responses((status = 200, content_type = "application/x-pem-file", body = String), Problems))]
 async fn authority(State(control): Shared) -> Response {
     let pem = control.world.media.ca_pem().to_owned();
     ([(header::CONTENT_TYPE, "application/x-pem-file")], pem).into_response()
 }
 
-#[derive(Deserialize)]
+/// A file that a phone sends.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Send {
+struct SendFile {
+    /// The account that gets it.
     to: PhoneNumber,
+    /// What it is sent as.
     kind: MediaKind,
+    /// Its type, like `image/png`.
     mimetype: String,
     /// The file in base64.
     data: String,
+    /// A text below it.
     caption: Option<String>,
+    /// Its name, for documents.
     file_name: Option<String>,
 }
 
+/// Let a phone encrypt, upload and send a file.
+#[utoipa::path(post, path = "/phones/{number}/send-media", tag = "media",
+    params(("number" = String, Path, example = "15551230002")),
+    request_body(content = SendFile, example = json!({ "to": "15551230001", "kind": "image", "mimetype": "image/png",
+        "data": "iVBORw0KGgo=", "caption": "look" })),
+    responses((status = 200, body = SentMessage), Problems))]
 async fn send(
     State(control): Shared,
     Path(from): Path<PhoneNumber>,
-    Json(send): Json<Send>,
-) -> Result<Json<serde_json::Value>, SimError> {
-    let Send { to, kind, mimetype, data, caption, file_name } = send;
+    Json(send): Json<SendFile>,
+) -> Result<Json<SentMessage>, Failure> {
+    let SendFile { to, kind, mimetype, data, caption, file_name } = send;
     let bytes =
         STANDARD.decode(data).map_err(|error| SimError::BadFile { reason: format!("data is not base64: {error}") })?;
     let file = Outgoing { kind, mimetype, bytes, caption, file_name };
-    let id = server::send_media(&control.world, from, to, file).await?;
-    Ok(Json(json!({ "id": id })))
+    Ok(Json(SentMessage { id: server::send_media(&control.world, from, to, file).await? }))
 }

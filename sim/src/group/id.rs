@@ -9,7 +9,8 @@ use wacore_binary::{Jid, JidExt as _};
 use crate::error::SimError;
 
 /// A group's address: 18 digits and `@g.us`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, utoipa::ToSchema)]
+#[schema(value_type = String, pattern = "^120363[0-9]{12}(@g[.]us)?$", example = "120363000000000001@g.us")]
 pub struct GroupId(u64);
 
 impl GroupId {
@@ -17,9 +18,14 @@ impl GroupId {
     const FIRST: u64 = 120_363_000_000_000_000;
     const COUNT: u64 = 1_000_000_000_000;
 
-    /// One of all possible groups, for any number.
+    /// The `number`th of all possible groups.
     pub(crate) fn nth(number: u64) -> Self {
         Self(Self::FIRST + number % Self::COUNT)
+    }
+
+    /// The address after this one.
+    pub(crate) fn next(self) -> Self {
+        Self::nth(self.0 - Self::FIRST + 1)
     }
 
     pub(crate) fn from_jid(jid: &Jid) -> Option<Self> {
@@ -80,6 +86,7 @@ mod tests {
         assert_eq!(group.to_string().parse::<GroupId>().expect("its own address"), group);
         assert_eq!(group.digits().parse::<GroupId>().expect("its digits"), group);
         assert_eq!(GroupId::from_jid(&group.jid()), Some(group));
+        assert_eq!(group.next(), GroupId::nth(8));
         assert_eq!(GroupId::nth(u64::MAX).digits().len(), 18);
     }
 

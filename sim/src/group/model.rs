@@ -16,7 +16,7 @@ const SUBJECT_CHARS: usize = 100;
 ///
 /// Clients follow what the group's description says (seen with whatsapp-rust 0.7, Baileys 7 and
 /// whatsmeow); new groups of WhatsApp use LIDs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Addressing {
     /// By LID, with the number beside it.
@@ -57,7 +57,7 @@ impl Addressing {
 }
 
 /// What a member may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Write, add others, leave.
@@ -80,7 +80,7 @@ impl Role {
 }
 
 /// A group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Group {
     /// Its address.
     pub id: GroupId,
@@ -97,13 +97,14 @@ pub struct Group {
     /// How members are addressed.
     pub addressing: Addressing,
     /// The members and what they may do.
+    #[schema(value_type = BTreeMap<String, Role>)]
     pub members: BTreeMap<PhoneNumber, Role>,
     /// Grows with each change.
     pub version: u64,
 }
 
 /// What a member asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum GroupChange {
@@ -137,7 +138,7 @@ pub enum GroupChange {
 }
 
 /// What became of a change for one member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct MemberOutcome {
     /// The member.
     pub member: PhoneNumber,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rand::rngs::StdRng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use wacore::libsignal::protocol::{
     CurveError, IdentityKey, IdentityKeyPair, PreKeyBundle, ProtocolAddress, PublicKey, SignalProtocolError,
 };
@@ -24,7 +24,7 @@ use crate::media::Attachment;
 const RESENDABLE: usize = 1000;
 
 /// What a single phone does differently from the simulator's rule.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PhoneBehaviour {
     /// Milliseconds from arrival to the delivery receipt.

@@ -8,7 +8,7 @@ use waproto::whatsapp::message::protocol_message::Type;
 use crate::media::{Attachment, MediaKind};
 
 /// What a message is, where its text does not say all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Content {
@@ -61,7 +61,7 @@ pub enum Content {
 }
 
 /// A file, as a phone shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MediaContent {
     /// What it is shown as.
     pub media: MediaKind,
@@ -82,7 +82,7 @@ pub struct MediaContent {
 }
 
 /// What became of a file's download.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Download {
     /// It is under way.
@@ -97,7 +97,7 @@ pub enum Download {
 }
 
 /// A person's details that somebody sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Contact {
     /// The name.
     pub name: Option<String>,
@@ -106,7 +106,8 @@ pub struct Contact {
 }
 
 /// An angle, to a millionth of a degree; in JSON a number of degrees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(value_type = f64)]
 pub struct Degrees(i64);
 
 impl Degrees {

@@ -164,6 +164,7 @@ impl Connection {
             timings,
             (Instant::now(), &mut rng),
         );
+        self.world.journal.touch();
         let id = self.next_request();
         self.push(&pairing::pair_device(&id, &references))
     }
@@ -377,6 +378,8 @@ impl Connection {
             seat.device.detach(self.serial);
             let event = JournalEvent::Disconnected { device: seat.device.address, reason: reason.describe() };
             self.world.log(event);
+        } else {
+            self.world.journal.touch();
         }
         tracing::debug!(serial = self.serial, reason = reason.describe(), "connection ends");
         let farewell = match &reason {

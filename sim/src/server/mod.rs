@@ -10,6 +10,7 @@ mod outgoing;
 mod pairing;
 mod receipt;
 mod stanza;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ pub use pairing::LinkedDevice;
 pub(crate) use pairing::Registration;
 pub(crate) use pairing::{Pairings, scan};
 pub(crate) use receipt::Receipts;
+pub use waiting::WaitingClient;
+pub(crate) use waiting::{present, scan_waiting, waiting};
 
 /// Orders to a connection from elsewhere.
 #[derive(Debug)]

@@ -3,9 +3,15 @@
 mod bad_clients;
 mod client;
 mod control;
+mod events;
 mod faults;
 mod groups;
+mod guard;
+mod http;
 mod linking;
 mod media;
 mod messages;
+mod openapi;
+mod picture;
 mod sessions;
+mod waiting;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rand::Rng;
 use wacore_binary::Node;
 use wacore_binary::builder::NodeBuilder;
 
@@ -22,8 +21,7 @@ pub(crate) fn create(
     members: Vec<PhoneNumber>,
     addressing: Addressing,
 ) -> Result<(Arc<Group>, Vec<MemberOutcome>), Refusal> {
-    let number = world.entropy.stream("group", world.next_serial()).next_u64();
-    let id = world.groups.create(number, creator, subject, addressing, world.now_secs())?;
+    let id = world.groups.create(creator, subject, addressing, world.now_secs())?;
     let first = GroupChange::Add { members };
     let (group, outcomes) = apply(world, id, creator, &first)?;
     world.log(JournalEvent::GroupChanged { group: id, by: creator, what: None });
