@@ -13,7 +13,7 @@ use crate::error::SimError;
 use crate::fault::{FaultRules, MessageFate};
 use crate::journal::{Journal, JournalEvent};
 use crate::phone::{Phone, PhoneBehaviour};
-use crate::server::{Pairings, Receipts};
+use crate::server::{PairCodes, Pairings, Receipts};
 use crate::transport::ServerKeys;
 
 /// The shared state of one simulator. Nothing here is locked while something is awaited, and no
@@ -24,6 +24,7 @@ pub(crate) struct World {
     pub keys: ServerKeys,
     pub registry: Registry,
     pub pairings: Pairings,
+    pub pair_codes: PairCodes,
     pub faults: FaultRules,
     pub journal: Journal,
     pub receipts: Receipts,
@@ -43,6 +44,7 @@ impl World {
             keys,
             registry: Registry::new(),
             pairings: Pairings::default(),
+            pair_codes: PairCodes::default(),
             faults: FaultRules::default(),
             journal: Journal::new(config.limits.journal_entries),
             receipts,

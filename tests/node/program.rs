@@ -15,8 +15,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
-/// How long a program may be silent when something is expected of it: a start of Node on two busy cores takes seconds.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a program may be silent when something is expected of it: a start of Node takes half a minute while
+/// compilers have all cores.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What is kept of stderr, in lines, to be shown when a test fails.
 const KEPT_LINES: usize = 60;

@@ -18,6 +18,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::pair_code;
 use crate::account::PhoneNumber;
 use crate::error::SimError;
 use crate::fault::{Fault, FaultId};
@@ -31,10 +32,10 @@ const BODY_LIMIT: usize = 64 * 1024;
 const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
 
-type Shared = State<Arc<Control>>;
+pub(super) type Shared = State<Arc<Control>>;
 
-struct Control {
-    world: Arc<World>,
+pub(super) struct Control {
+    pub(super) world: Arc<World>,
     websocket: SocketAddr,
 }
 
@@ -58,6 +59,7 @@ pub(crate) async fn serve(world: Arc<World>, listener: TcpListener, websocket: S
         .route("/journal", get(journal))
         .route("/counters", get(counters))
         .route("/events", get(events))
+        .merge(pair_code::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(Arc::new(Control { world, websocket }));
     if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await {
@@ -68,8 +70,13 @@ pub(crate) async fn serve(world: Arc<World>, listener: TcpListener, websocket: S
 impl IntoResponse for SimError {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::NotANumber { .. } | Self::BadQr { .. } | Self::BadFault { .. } => StatusCode::BAD_REQUEST,
-            Self::UnknownQr | Self::NotRegistered(_) | Self::NoSuchDevice { .. } => StatusCode::NOT_FOUND,
+            Self::NotANumber { .. } | Self::BadQr { .. } | Self::BadPairCode | Self::BadFault { .. } => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::WrongPairCode { .. } => StatusCode::FORBIDDEN,
+            Self::UnknownQr | Self::NoPairCode(_) | Self::NotRegistered(_) | Self::NoSuchDevice { .. } => {
+                StatusCode::NOT_FOUND
+            }
             Self::TooManyDevices { .. } | Self::Banned(_) | Self::NotConnected { .. } => StatusCode::CONFLICT,
             Self::PairingFailed { .. } | Self::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,

@@ -22,7 +22,7 @@ use waproto::whatsapp as wa;
 use super::login::{self, Refusal, Seat};
 use super::message::{self, Errand};
 use super::pairing::{self, Registration};
-use super::{Command, Effects, EndReason, Session, iq, receipt, stanza};
+use super::{Command, Effects, EndReason, Session, iq, pair_code, receipt, stanza};
 use crate::account::Link;
 use crate::journal::JournalEvent;
 use crate::transport::{Answer, Wire, WireError, answer_hello};
@@ -258,6 +258,12 @@ impl Connection {
                 let _ = verdict.send(!closed);
                 ControlFlow::Break(if closed { EndReason::ClientClosed } else { EndReason::Replaced })
             }
+            Command::Notify(notification) => {
+                if self.stage.seat().is_some() {
+                    return ControlFlow::Continue(());
+                }
+                self.push(&notification).map_or_else(ControlFlow::Break, ControlFlow::Continue)
+            }
             Command::Offer(offer) => {
                 let id = self.next_request();
                 let Stage::Unlinked { offer: pending } = &mut self.stage else {
@@ -319,7 +325,7 @@ impl Connection {
     fn handle(&mut self, node: &NodeRef<'_>) -> ControlFlow<EndReason> {
         let mut effects = Effects::default();
         match &mut self.stage {
-            Stage::Unlinked { offer } => handle_unlinked(node, offer, &mut effects),
+            Stage::Unlinked { offer } => handle_unlinked((&self.world, self.serial), node, offer, &mut effects),
             Stage::Passive(seat) | Stage::Active(seat) => {
                 let session = Session { world: &self.world, account: &seat.account, device: &seat.device };
                 match node.tag.as_ref() {
@@ -380,6 +386,7 @@ impl Connection {
 
     async fn end(mut self, reason: EndReason) {
         self.world.pairings.close(self.serial);
+        self.world.pair_codes.close(self.serial);
         if let Some(seat) = self.stage.seat() {
             seat.device.detach(self.serial);
             let event = JournalEvent::Disconnected { device: seat.device.address, reason: reason.describe() };
@@ -424,15 +431,21 @@ async fn mail(stage: &Stage) {
     }
 }
 
-/// Before it is linked, a client may only answer the offer and keep its connection alive.
-fn handle_unlinked(node: &NodeRef<'_>, offer: &mut Option<PendingOffer>, effects: &mut Effects) {
+/// Before it is linked, a client may only answer the offer, ask for a code to be typed and keep its connection alive.
+fn handle_unlinked(
+    (world, serial): (&World, u64),
+    node: &NodeRef<'_>,
+    offer: &mut Option<PendingOffer>,
+    effects: &mut Effects,
+) {
     if node.tag.as_ref() != "iq" {
         return;
     }
     let id = stanza::attr(node, "id");
     let kind = stanza::attr(node, "type");
     if kind == "get" || kind == "set" {
-        effects.replies.push(stanza::result(&id, []));
+        let reply = pair_code::handle(world, serial, node, &id);
+        effects.replies.push(reply.unwrap_or_else(|| stanza::result(&id, [])));
         return;
     }
     let Some(pending) = offer.take_if(|pending| pending.id == id) else {

@@ -6,6 +6,7 @@ mod iq;
 mod login;
 mod message;
 mod outgoing;
+mod pair_code;
 mod pairing;
 mod receipt;
 mod stanza;
@@ -21,6 +22,7 @@ use crate::world::World;
 pub(crate) use connection::serve;
 pub(crate) use device_list::announce as announce_devices;
 pub(crate) use outgoing::send_text;
+pub(crate) use pair_code::{PairCodes, enter as enter_pair_code};
 pub use pairing::LinkedDevice;
 pub(crate) use pairing::{Pairings, scan};
 pub(crate) use receipt::Receipts;
@@ -30,6 +32,8 @@ pub(crate) use receipt::Receipts;
 pub(crate) enum Command {
     /// Offer the link to an unlinked client and report its answer.
     Offer(Box<pairing::Offer>),
+    /// Hand a notification to an unlinked client.
+    Notify(Box<Node>),
     /// A newer connection of the same device is there. Says whether this one was still alive.
     Yield(oneshot::Sender<bool>),
     /// End in this way.

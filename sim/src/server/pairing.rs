@@ -101,12 +101,12 @@ impl Offer {
 
 /// An unlinked client that shows QR codes.
 #[derive(Clone)]
-struct Waiting {
-    serial: u64,
-    until: Instant,
-    client_static: [u8; 32],
-    registration: Registration,
-    commands: mpsc::Sender<Command>,
+pub(super) struct Waiting {
+    pub serial: u64,
+    pub until: Instant,
+    pub client_static: [u8; 32],
+    pub registration: Registration,
+    pub commands: mpsc::Sender<Command>,
 }
 
 /// All QR codes that clients show now, by their reference.
@@ -154,6 +154,11 @@ impl Pairings {
     /// Forgets a connection's references.
     pub(crate) fn close(&self, serial: u64) {
         self.lock().retain(|_, waiting| waiting.serial != serial);
+    }
+
+    /// The unlinked client of a connection, unless a reference of it was used.
+    pub(super) fn of(&self, serial: u64) -> Option<Waiting> {
+        self.lock().values().find(|waiting| waiting.serial == serial).cloned()
     }
 
     /// Uses a reference up, and with it all others of the same connection.
@@ -218,10 +223,11 @@ pub(crate) async fn scan(world: &World, qr: &str, number: PhoneNumber) -> Result
     if qr.noise != waiting.client_static || qr.identity != waiting.registration.identity {
         return Err(SimError::BadQr { reason: "its keys are not those of the client that shows it" });
     }
+    world.pair_codes.close(waiting.serial);
     link(world, &account, &waiting, &qr.secret).await
 }
 
-fn may_link(world: &World, account: &Account) -> Result<(), SimError> {
+pub(super) fn may_link(world: &World, account: &Account) -> Result<(), SimError> {
     let limit = world.config.limits.devices_per_account;
     let devices = account.devices();
     if devices.ban.is_some() {
@@ -233,7 +239,8 @@ fn may_link(world: &World, account: &Account) -> Result<(), SimError> {
     Ok(())
 }
 
-async fn link(
+/// Links a client that knows `secret`, which the phone learned from it out of band.
+pub(super) async fn link(
     world: &World,
     account: &Arc<Account>,
     waiting: &Waiting,

@@ -6,4 +6,5 @@ mod control;
 mod faults;
 mod linking;
 mod messages;
+mod pair_code;
 mod sessions;
