@@ -76,7 +76,8 @@ impl Program {
 
     /// The next line; `what` tells what is waited for.
     pub async fn line(&mut self, what: &str) -> Value {
-        let line = match tokio::time::timeout(PATIENCE, self.stdout.next_line()).await {
+        let read = tokio::time::timeout(PATIENCE, self.stdout.next_line()).await;
+        let line = match read {
             Ok(Ok(Some(line))) => line,
             Ok(Ok(None)) => {
                 // What it wrote last may still be in the pipe.
@@ -84,7 +85,7 @@ impl Program {
                 panic!("{}: ended before {what}\n{}", self.name, self.said())
             }
             Ok(Err(error)) => panic!("{}: {error}, waiting for {what}\n{}", self.name, self.said()),
-            Err(_) => panic!("{}: silent for {PATIENCE:?}, waiting for {what}\n{}", self.name, self.said()),
+            Err(late) => panic!("{}: silent for {PATIENCE:?} ({late}), no {what}\n{}", self.name, self.said()),
         };
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{}: no JSON ({error}): {line}", self.name))
     }

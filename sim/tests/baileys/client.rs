@@ -14,6 +14,9 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 
 pub async fn simulator(change: impl FnOnce(&mut SimConfig)) -> SimHandle {
     let mut config = SimConfig { seed: Some(1), ..SimConfig::default() };
+    // Node may be slow to answer.
+    config.limits.handshake = PATIENCE;
+    config.limits.pairing = PATIENCE;
     change(&mut config);
     Simulator::start(config, CancellationToken::new()).await.expect("the simulator starts")
 }

@@ -22,7 +22,7 @@ async fn showing(sim: &SimHandle) -> Option<(Baileys, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typed_code_links_like_a_scan() {
-    let sim = simulator(|config| config.limits.pairing = PATIENCE).await;
+    let sim = simulator(|_| ()).await;
     let Some((mut client, code)) = showing(&sim).await else { return };
     let linked = sim.enter_pair_code(NUMBER, &code).await.expect("the code links");
     assert!(client.closed(515).await, "the restart after a link");
@@ -40,7 +40,7 @@ async fn a_typed_code_links_like_a_scan() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_code_links_nobody_and_may_be_corrected() {
-    let sim = simulator(|config| config.limits.pairing = PATIENCE).await;
+    let sim = simulator(|_| ()).await;
     let Some((mut client, code)) = showing(&sim).await else { return };
     let wrong = format!("{}{}", &code[..7], if code.ends_with('A') { 'B' } else { 'A' });
     let refused = sim.enter_pair_code(NUMBER, &wrong).await.expect_err("a wrong code");

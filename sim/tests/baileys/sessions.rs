@@ -18,6 +18,7 @@ async fn a_cut_connection_is_replaced_and_what_waited_is_delivered() {
     // This time it stays away for a while.
     client.ask("stayAway", json!({})).await.expect("done");
     sim.drop_connection("15551230001", linked.device).await.expect("it is connected");
+    client.event("closed", |event| event["code"] == 428 && event["again"] == false).await;
     device(&sim, &linked, |device| !device.connected).await;
     for text in ["first", "second", "third"] {
         sim.send_text("15551230003", "15551230001", text).await.expect("the phone writes");
