@@ -6,8 +6,9 @@
 // comes: all that is changed are values of objects that it exports. Like any program on top of Baileys this one
 // makes a new socket when the connection ends for a reason that a new one can mend.
 
-import { inspect } from 'node:util';
 import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { inspect } from 'node:util';
 import makeWASocket, { Curve, DisconnectReason, WA_CERT_DETAILS, proto, useMultiFileAuthState } from 'baileys';
 
 const [url, rootKey, folder] = process.argv.slice(2);
@@ -18,13 +19,14 @@ if (process.env.CHECK_SIGNATURES) {
     Curve.verify = (key, message, signature) => curve.verifySignature(key, message, signature);
 }
 
-// stdout is for the test alone; Baileys' Signal library writes to the console.
-globalThis.console = new console.Console(process.stderr);
+// stdout is for the test alone; Baileys' Signal library writes its keys to the console.
+const silent = new Writable({ write: (chunk, encoding, done) => done() });
+globalThis.console = new console.Console(silent);
 const say = value => process.stdout.write(`${JSON.stringify(value)}\n`);
 
 // Warnings go to stderr, which a failed test shows.
 const mute = () => {};
-const warn = (...what) => process.stderr.write(`${what.map(part => inspect(part, { depth: 6 })).join(' ')}\n`);
+const warn = (...what) => process.stderr.write(`${what.map(part => inspect(part, { depth: 6, breakLength: Infinity })).join(' ')}\n`);
 const logger = { level: 'warn', child: () => logger, trace: mute, debug: mute, info: mute, warn, error: warn, fatal: warn };
 
 const { state, saveCreds } = await useMultiFileAuthState(folder);
@@ -77,16 +79,20 @@ function connect() {
     ev.on('messages.upsert', ({ messages, type }) => {
         for (const { key, message, status } of messages) {
             const text = message?.conversation ?? message?.extendedTextMessage?.text;
-            say({ event: 'message', type, id: key.id, chat: key.remoteJid, chatAlt: key.remoteJidAlt, mine: key.fromMe, text, status });
+            say({ event: 'message', type, id: key.id, chat: key.remoteJid, chatAlt: key.remoteJidAlt, mine: key.fromMe, text });
+            // A change of status that is told at the same time is told in here.
+            tellStatus(key.id, status);
         }
     });
     ev.on('messages.update', updates => {
         for (const { key, update } of updates) {
-            if (update.status != null) {
-                say({ event: 'status', id: key.id, status: proto.WebMessageInfo.Status[update.status], details: update.messageStubParameters });
-            }
+            tellStatus(key.id, update.status, update.messageStubParameters);
         }
     });
+}
+
+function tellStatus(id, status, details) {
+    if (status != null) say({ event: 'status', id, status: proto.WebMessageInfo.Status[status], details });
 }
 
 const jid = number => `${number}@s.whatsapp.net`;
