@@ -109,9 +109,9 @@ pub(super) struct Waiting {
     pub(super) since: Instant,
     /// The secret of its code, once somebody has shown the code to the simulator.
     pub(super) secret: Option<Vec<u8>>,
-    client_static: [u8; 32],
+    pub(super) client_static: [u8; 32],
     pub(super) registration: Registration,
-    commands: mpsc::Sender<Command>,
+    pub(super) commands: mpsc::Sender<Command>,
 }
 
 impl Waiting {
@@ -168,6 +168,11 @@ impl Pairings {
     /// Forgets a connection's references.
     pub(crate) fn close(&self, serial: u64) {
         self.lock().retain(|_, waiting| waiting.serial != serial);
+    }
+
+    /// The unlinked client of a connection, unless a reference of it was used.
+    pub(super) fn of(&self, serial: u64) -> Option<Waiting> {
+        self.lock().values().find(|waiting| waiting.serial == serial).cloned()
     }
 
     /// Uses a reference up, and with it all others of the same connection.
@@ -233,6 +238,7 @@ pub(crate) async fn scan(world: &World, qr: &str, number: PhoneNumber) -> Result
     if !waiting.shows(&qr) {
         return Err(SimError::BadQr { reason: "its keys are not those of the client that shows it" });
     }
+    world.pair_codes.close(waiting.serial);
     link(world, &account, &waiting, &qr.secret).await
 }
 
@@ -248,6 +254,7 @@ pub(super) fn may_link(world: &World, account: &Account) -> Result<(), SimError>
     Ok(())
 }
 
+/// Links a client that knows `secret`, which the phone learned from it out of band.
 pub(super) async fn link(
     world: &World,
     account: &Arc<Account>,

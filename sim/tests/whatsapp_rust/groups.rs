@@ -293,7 +293,7 @@ async fn a_client_that_lacks_a_phones_key_asks_and_gets_the_message_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_sent_to_a_group_is_downloaded_by_each_phone() {
     let sim = simulator(|_| ()).await;
-    let client = TestClient::linked_with(&sim, OWN, trusting(&sim)).await;
+    let client = linked_with(&sim, OWN, trusting(&sim)).await;
     let group = create(&client, "friends", &PHONES).await;
     let upload = client.client.upload(vec![7; 5000], MediaType::Image, UploadOptions::new()).await.expect("uploads");
     let message = image_message(upload, ImageOptions::default());
