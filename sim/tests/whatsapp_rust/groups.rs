@@ -14,7 +14,7 @@ use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::{GroupCreateOptions, GroupParticipantOptions, GroupSubject, Jid};
 
 use crate::client::{PATIENCE, TestClient, simulator};
-use crate::media::{downloaded, trusting};
+use crate::media::{downloaded, linked_with, trusting};
 
 const OWN: &str = "15551230001";
 const PHONES: [&str; 3] = ["15551230002", "15551230003", "15551230004"];
