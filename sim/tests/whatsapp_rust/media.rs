@@ -25,7 +25,7 @@ pub fn trusting(sim: &SimHandle) -> UreqHttpClient {
 }
 
 /// A linked client with an HTTP client of the test's.
-pub async fn linked_with(sim: &SimHandle, number: &str, http: impl HttpClient + 'static) -> TestClient {
+async fn linked_with(sim: &SimHandle, number: &str, http: impl HttpClient + 'static) -> TestClient {
     let mut client = TestClient::start_with(sim, Arc::default(), http).await;
     client.link(sim, number).await;
     client
