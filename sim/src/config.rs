@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::PhoneNumber;
 use crate::clock::{Clock, SystemClock};
 use crate::error::SimError;
+use crate::fault::Scenario;
+use crate::media::MediaRules;
 
 /// Settings of one simulator.
 ///
@@ -30,10 +33,17 @@ pub struct SimConfig {
     pub qr: QrTimings,
     /// How codes that are typed on the phone may be used.
     pub pair_codes: PairCodeRules,
+    /// How files are taken, kept and handed out.
+    pub media: MediaRules,
     /// Upper bounds that protect the simulator and mimic the service.
     pub limits: Limits,
     /// Where timestamps come from.
     pub clock: Arc<dyn Clock>,
+    /// A folder in which accounts, phones and devices are kept, so that they survive the end of the process.
+    /// It is made if there is none. What is kept in it decides over `seed`. `None` keeps nothing.
+    pub state: Option<PathBuf>,
+    /// Faults that are ordered from the start on.
+    pub scenario: Option<Scenario>,
 }
 
 impl Default for SimConfig {
@@ -47,8 +57,11 @@ impl Default for SimConfig {
             receipts: ReceiptDelays::default(),
             qr: QrTimings::default(),
             pair_codes: PairCodeRules::default(),
+            media: MediaRules::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
+            state: None,
+            scenario: None,
         }
     }
 }

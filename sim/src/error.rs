@@ -43,6 +43,11 @@ pub enum SimError {
     /// No client shows this code now.
     #[error("no client shows this code now: it expired, was used, or its client went away; scan the current one")]
     UnknownQr,
+    /// The code of a waiting client was never shown to the simulator.
+    #[error(
+        "the simulator has not seen this client's code, and only the code holds its secret: paste it or give a picture of it"
+    )]
+    QrNotSeen,
     /// The text can't be a code that a client shows for typing.
     #[error("not a code for linking: give the eight letters and digits that the client shows")]
     BadPairCode,
@@ -56,6 +61,12 @@ pub enum SimError {
     WrongPairCode {
         /// Tries left; at 0 the client has to show a new code.
         left: u32,
+    },
+    /// A picture can't be used.
+    #[error("no code can be read from the picture: {reason}")]
+    BadPicture {
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// The number has no WhatsApp, so its phone can neither scan nor send.
     #[error("{0:?} is not on WhatsApp by the simulator's rule")]
@@ -103,9 +114,43 @@ pub enum SimError {
         /// What the Signal library said.
         reason: String,
     },
+    /// A file can't be sent, or the media server can't start.
+    #[error("media: {reason}")]
+    Media {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file can't be sent as it is.
+    #[error("file refused: {reason}")]
+    BadFile {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A fault's description makes no sense.
     #[error("fault refused: {reason}")]
     BadFault {
+        /// What would be right.
+        reason: &'static str,
+    },
+    /// A scenario can not be read.
+    #[error("scenario refused, {place}: {reason}")]
+    BadScenario {
+        /// Where it is wrong.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The kept state can not be used.
+    #[error("the state in {place} can't be used: {reason}")]
+    State {
+        /// The file.
+        place: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// Deadlines can not be registered.
+    #[error("deadlines refused: {reason}")]
+    BadDeadlines {
         /// What would be right.
         reason: &'static str,
     },

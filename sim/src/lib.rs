@@ -23,31 +23,43 @@
 //! ```
 //!
 //! What is simplified: LIDs follow from the number by a rule, phones make one-time keys on demand,
-//! synchronised app state is empty, and groups, media and history are missing.
+//! synchronised app state is empty, and groups and history are missing.
 
 mod account;
+mod audit;
 mod clock;
 mod config;
 mod control;
 mod entropy;
 mod error;
 mod fault;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod journal;
+mod media;
 mod operations;
 mod phone;
 mod server;
 mod simulator;
+mod state;
 mod transport;
 mod world;
 
 pub use account::{DeviceAddress, PhoneNumber};
+pub use audit::{AccountCounts, Arrival, Audit, AuditTotals, KeyReuse, LateArrival, Missing, SocketOverlap};
 pub use clock::{Clock, SystemClock};
 pub use config::{Existence, Limits, MagicEnding, PairCodeRules, PhonesRule, QrTimings, ReceiptDelays, SimConfig};
+pub use control::openapi_document;
 pub use error::SimError;
-pub use fault::{Fault, FaultId};
+pub use fault::{
+    Direction, Effect, Fault, FaultId, FaultRule, Moment, Probability, ReceiptKind, Scenario, ScenarioStep, StanzaMatch,
+};
 pub use journal::{Counters, JournalEntry, JournalEvent};
+pub use media::{MediaKind, MediaRules};
 pub use operations::{AccountView, DeviceView, PhonePage, PhoneView};
-pub use phone::{InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
-pub use server::LinkedDevice;
+pub use phone::{
+    Contact, Content, Degrees, Download, InboxMessage, MediaContent, OutgoingMessage, PhoneBehaviour, SentCopy,
+};
+pub use server::{LinkedDevice, WaitingClient};
 pub use simulator::{SimHandle, Simulator, StopReport, serve};
 pub use tokio_util::sync::CancellationToken;

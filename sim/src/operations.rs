@@ -7,14 +7,13 @@ use serde::Serialize;
 
 use crate::account::{Account, Device, PhoneNumber};
 use crate::error::SimError;
-use crate::fault::{Fault, FaultId};
 use crate::journal::JournalEvent;
 use crate::phone::{InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
 use crate::server::{Command, EndReason, announce_devices};
 use crate::world::World;
 
 /// A linked device, as shown to people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DeviceView {
     /// Its number.
     pub id: u16,
@@ -31,7 +30,7 @@ pub struct DeviceView {
 }
 
 /// An account with linked devices, as shown to people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AccountView {
     /// The number.
     pub number: PhoneNumber,
@@ -44,7 +43,7 @@ pub struct AccountView {
 }
 
 /// A phone with all that it shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PhoneView {
     /// The number.
     pub number: PhoneNumber,
@@ -57,7 +56,7 @@ pub struct PhoneView {
 }
 
 /// Part of all phones, in the order of their numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PhonePage {
     /// The phones.
     pub phones: Vec<PhoneView>,
@@ -80,8 +79,8 @@ fn view(device: &Device) -> DeviceView {
 pub(crate) fn accounts(world: &World) -> Vec<AccountView> {
     let view = |account: &Arc<Account>| {
         let (banned, devices) = {
-            let devices = account.devices();
-            (devices.ban.is_some(), devices.linked.values().cloned().collect::<Vec<_>>())
+            let mut devices = account.devices();
+            (devices.ban(world.now_millis()).is_some(), devices.linked.values().cloned().collect::<Vec<_>>())
         };
         let devices: Vec<_> = devices.iter().map(|device| view(device)).collect();
         let lid = account.number.lid_user();
@@ -125,7 +124,7 @@ pub(crate) fn phones(world: &World, after: Option<PhoneNumber>, limit: usize) ->
     page
 }
 
-fn find(world: &World, account: PhoneNumber, device: u16) -> Result<(Arc<Account>, Arc<Device>), SimError> {
+pub(crate) fn find(world: &World, account: PhoneNumber, device: u16) -> Result<(Arc<Account>, Arc<Device>), SimError> {
     let missing = SimError::NoSuchDevice { account, device };
     let Some(account) = world.registry.get(account) else {
         return Err(missing);
@@ -136,7 +135,7 @@ fn find(world: &World, account: PhoneNumber, device: u16) -> Result<(Arc<Account
     }
 }
 
-async fn order(device: &Device, command: Command) -> Result<(), SimError> {
+pub(crate) async fn order(device: &Device, command: Command) -> Result<(), SimError> {
     let gone = SimError::NotConnected { account: device.address.account, device: device.address.device };
     let Some(link) = device.link() else {
         return Err(gone);
@@ -166,39 +165,6 @@ pub(crate) async fn log_out(world: &World, account: PhoneNumber, device: u16) ->
 pub(crate) async fn drop_connection(world: &World, account: PhoneNumber, device: u16) -> Result<(), SimError> {
     let (_, device) = find(world, account, device)?;
     order(&device, Command::End(EndReason::Cut)).await
-}
-
-async fn ban(world: &World, number: PhoneNumber, expire_secs: Option<u64>) -> Result<(), SimError> {
-    let account = world.account(number).ok_or(SimError::NotRegistered(number))?;
-    let ban = Fault::ban(expire_secs);
-    account.devices().ban = Some(ban);
-    for device in account.linked() {
-        // Cut off; the ban itself is told at the next login.
-        drop(order(&device, Command::End(EndReason::Cut)).await);
-    }
-    Ok(())
-}
-
-/// Carries out a fault, or puts it in force. Returns its name if it stays in force.
-pub(crate) async fn fault(world: &World, fault: Fault) -> Result<Option<FaultId>, SimError> {
-    let id = world.faults.add(&fault)?;
-    match fault {
-        Fault::DropConnection { account, device } => drop_connection(world, account, device).await?,
-        Fault::LogOut { account, device } => log_out(world, account, device).await?,
-        Fault::StreamError { account, device, code } => {
-            let (_, device) = find(world, account, device)?;
-            order(&device, Command::End(EndReason::StreamError(code))).await?;
-        }
-        Fault::Ban { account, expire_secs } => ban(world, account, expire_secs).await?,
-        Fault::LiftBan { account } => {
-            if let Some(account) = world.registry.get(account) {
-                account.devices().ban = None;
-            }
-        }
-        Fault::AckError { .. } | Fault::NoAck { .. } => {}
-    }
-    world.log(JournalEvent::FaultSet { fault: id.map_or(0, |id| id.0) });
-    Ok(id)
 }
 
 /// Changes how one phone behaves.

@@ -11,14 +11,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::PhoneNumber;
+use crate::audit::{self, Audit};
 use crate::config::SimConfig;
 use crate::control;
 use crate::error::SimError;
-use crate::fault::{Fault, FaultId};
+use crate::fault::{self, Fault, FaultId, Scenario};
 use crate::journal::{Counters, JournalEntry};
+use crate::media::{self, MediaKind};
 use crate::operations::{self, AccountView, PhonePage, PhoneView};
 use crate::phone::{InboxMessage, PhoneBehaviour};
-use crate::server::{self, LinkedDevice, Receipts};
+use crate::server::{self, LinkedDevice, Receipts, Restarts, WaitingClient};
+use crate::state::Keeper;
 use crate::world::World;
 
 /// A WhatsApp server on this computer, with phones.
@@ -29,19 +32,30 @@ impl Simulator {
     /// Starts a simulator. It runs until `shutdown` is cancelled or [`SimHandle::stop`] is called.
     ///
     /// Simulators do not share anything: several in one process work apart.
-    pub async fn start(config: SimConfig, shutdown: CancellationToken) -> Result<SimHandle, SimError> {
+    pub async fn start(mut config: SimConfig, shutdown: CancellationToken) -> Result<SimHandle, SimError> {
         config.check()?;
         let websocket = listen(config.websocket).await?;
         let control = listen(config.control).await?;
+        let media = listen(config.media.address).await?;
         let address = |listener: &TcpListener, asked| {
             listener.local_addr().map_err(|source| SimError::Listen { address: asked, source })
         };
         let websocket_address = address(&websocket, config.websocket)?;
         let control_address = address(&control, config.control)?;
+        config.media.address = address(&media, config.media.address)?;
         let (receipts, queue) = Receipts::channel();
-        let world = Arc::new(World::new(config, shutdown.child_token(), receipts)?);
+        let (restarts_sender, restarts) = Restarts::channel();
+        let stop = shutdown.child_token();
+        // A kept state is read from disk.
+        let opened = tokio::task::spawn_blocking(move || World::new(config, stop, receipts, restarts_sender));
+        let world = Arc::new(opened.await.map_err(|_| SimError::Stopping)??);
+        world.tasks.spawn(Keeper::run(Arc::clone(&world)));
         world.tasks.spawn(queue.run(Arc::clone(&world)));
-        world.tasks.spawn(accept(Arc::clone(&world), websocket));
+        if let Some(scenario) = world.config.scenario.clone() {
+            fault::run_scenario(&world, scenario).await;
+        }
+        world.tasks.spawn(server::accept(Arc::clone(&world), websocket, restarts));
+        world.tasks.spawn(media::serve(Arc::clone(&world), media));
         let serve = control::serve(Arc::clone(&world), control, websocket_address);
         world.tasks.spawn(serve);
         tracing::info!(%websocket_address, %control_address, "simulator started");
@@ -51,44 +65,6 @@ impl Simulator {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, SimError> {
     TcpListener::bind(address).await.map_err(|source| SimError::Listen { address, source })
-}
-
-/// Gives a place back when a connection is over, however it ends.
-struct Place(Arc<World>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-async fn accept(world: Arc<World>, listener: TcpListener) {
-    loop {
-        let accepted = tokio::select! {
-            () = world.stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let place = Place(Arc::clone(&world));
-                if world.connections.fetch_add(1, Ordering::AcqRel) >= world.config.limits.connections {
-                    tracing::warn!(limit = world.config.limits.connections, "connection refused: too many");
-                    drop(place);
-                    continue;
-                }
-                let shared = Arc::clone(&world);
-                world.tasks.spawn(async move {
-                    server::serve(shared, stream).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, mostly: wait for some to be returned.
-                tracing::warn!(%error, "can't accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
 }
 
 /// What a stop left behind.
@@ -181,7 +157,19 @@ impl SimHandle {
 
     /// Makes something go wrong. Returns the name of a fault that stays in force.
     pub async fn fault(&self, fault: Fault) -> Result<Option<FaultId>, SimError> {
-        operations::fault(&self.world, fault).await
+        fault::order(&self.world, fault).await
+    }
+
+    /// Restarts the service: all connections are cut, connections are refused for `down_for`, then clients
+    /// are served again. Accounts, phones and what waits for devices stay. Returns when it is over.
+    pub async fn restart(&self, down_for: Duration) -> Result<(), SimError> {
+        self.world.restarts.order(down_for).await
+    }
+
+    /// Saves what changed, if a state is kept. It is on disk when this returns; without this call it is
+    /// within a second.
+    pub async fn save(&self) -> Result<(), SimError> {
+        Keeper::save(&self.world).await
     }
 
     /// Takes a fault back. Returns whether it was in force.
@@ -189,14 +177,61 @@ impl SimHandle {
         self.world.faults.remove(fault)
     }
 
+    /// Takes all faults back that are in force. Returns how many.
+    pub fn clear_faults(&self) -> usize {
+        self.world.faults.clear()
+    }
+
+    /// Begins a scenario now; its times count from here.
+    pub async fn scenario(&self, scenario: Scenario) {
+        fault::run_scenario(&self.world, scenario).await;
+    }
+
     /// The faults in force.
     pub fn faults(&self) -> Vec<(FaultId, Fault)> {
         self.world.faults.list()
     }
 
+    /// The clients that show a QR code now.
+    pub fn waiting(&self) -> Vec<WaitingClient> {
+        server::waiting(&self.world)
+    }
+
     /// The phone of `from` sends a text to the account `to`. Returns the message id.
     pub async fn send_text(&self, from: &str, to: &str, text: &str) -> Result<String, SimError> {
         server::send_text(&self.world, from.parse()?, to.parse()?, text).await
+    }
+
+    /// The certificate that signs the media server's, as PEM: clients that upload or download must
+    /// trust it.
+    pub fn media_ca_pem(&self) -> String {
+        self.world.media.ca_pem().to_owned()
+    }
+
+    /// The phone of `from` sends a file to the account `to`. Returns the message id.
+    pub async fn send_media(
+        &self,
+        from: &str,
+        to: &str,
+        kind: MediaKind,
+        mimetype: &str,
+        bytes: Vec<u8>,
+        caption: Option<&str>,
+    ) -> Result<String, SimError> {
+        let file = media::Outgoing {
+            kind,
+            mimetype: mimetype.to_owned(),
+            bytes,
+            caption: caption.map(str::to_owned),
+            file_name: None,
+        };
+        server::send_media(&self.world, from.parse()?, to.parse()?, file).await
+    }
+
+    /// The media server loses a file before its time. `direct_path` is as in the message. Returns
+    /// whether it was there.
+    pub async fn lose_media(&self, direct_path: &str) -> bool {
+        self.world.media.forget(direct_path).await
     }
 
     /// Changes how one phone behaves.
@@ -217,6 +252,22 @@ impl SimHandle {
     /// A number that grows whenever something happened that the other methods can tell.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.world.journal.changes()
+    }
+
+    /// Registers by when message ids should arrive at phones, in milliseconds since 1970. An id that is
+    /// registered again gets the new deadline. Returns how many ids are registered now.
+    pub fn expect_by(&self, deadlines: impl IntoIterator<Item = (String, u64)>) -> Result<usize, SimError> {
+        self.world.journal.expect(deadlines.into_iter().collect())
+    }
+
+    /// Forgets all registered deadlines.
+    pub fn expect_nothing(&self) {
+        self.world.journal.expect_nothing();
+    }
+
+    /// Judges what happened after journal position `after`, and all registered deadlines.
+    pub fn audit(&self, after: u64) -> Audit {
+        audit::of(&self.world, after)
     }
 
     /// Totals since the start.
@@ -276,6 +327,9 @@ impl SimHandle {
         self.world.stop.cancel();
         self.world.tasks.close();
         let finished = tokio::time::timeout(deadline, self.world.tasks.wait()).await.is_ok();
+        if let Err(error) = Keeper::close(&self.world).await {
+            tracing::error!(%error, "the last of the state could not be saved");
+        }
         let abandoned = if finished { 0 } else { self.world.tasks.len() };
         StopReport { connections, abandoned }
     }

@@ -1,6 +1,7 @@
 //! A linked device as the server knows it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
@@ -32,7 +33,9 @@ pub(crate) struct Device {
     pub mailbox: Mailbox,
     keys: Mutex<PreKeyPool>,
     link: Mutex<Option<Link>>,
-    collections: Mutex<HashMap<String, u64>>,
+    collections: Mutex<BTreeMap<String, u64>>,
+    /// Whether it is another than when it was last saved, apart from its mailbox.
+    changed: AtomicBool,
 }
 
 /// What is known of a device when it is linked.
@@ -60,11 +63,35 @@ impl Device {
             keys: Mutex::new(new.keys),
             link: Mutex::new(None),
             collections: Mutex::default(),
+            changed: AtomicBool::new(true),
         }
     }
 
+    /// The keys, which may be changed.
     pub(crate) fn keys(&self) -> MutexGuard<'_, PreKeyPool> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: a save that looks at the keys after this sees the change, or the mark.
+        self.changed.store(true, Ordering::Release);
+        keys
+    }
+
+    /// Whether it may have changed since the last call.
+    pub(crate) fn take_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::AcqRel)
+    }
+
+    /// The keys, which are only looked at.
+    pub(super) fn look_at_keys<T>(&self, look: impl FnOnce(&PreKeyPool) -> T) -> T {
+        look(&self.keys.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The versions of the app-state collections.
+    pub(super) fn look_at_collections<T>(&self, look: impl FnOnce(&BTreeMap<String, u64>) -> T) -> T {
+        look(&self.collections.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_collections(&self, versions: BTreeMap<String, u64>) {
+        *self.collections.lock().unwrap_or_else(PoisonError::into_inner) = versions;
     }
 
     fn link_slot(&self) -> MutexGuard<'_, Option<Link>> {
@@ -94,6 +121,7 @@ impl Device {
         let mut collections = self.collections.lock().unwrap_or_else(PoisonError::into_inner);
         let version = collections.entry(name.to_owned()).or_default();
         *version += u64::from(patched);
+        self.changed.store(true, Ordering::Release);
         *version
     }
 }

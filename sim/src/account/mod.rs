@@ -5,6 +5,7 @@ mod device;
 mod mailbox;
 mod number;
 mod prekeys;
+mod record;
 mod registry;
 
 pub(crate) use adv::{DeviceIdentity, accept_answer, key_index_list, link_identity};
@@ -12,4 +13,5 @@ pub(crate) use device::{Device, Link, NewDevice};
 pub(crate) use mailbox::{Mailbox, Stanza, StanzaClass};
 pub use number::{DeviceAddress, PhoneNumber};
 pub(crate) use prekeys::{PreKeyPool, SignedPreKey};
-pub(crate) use registry::{Account, Ban, Registry};
+pub(crate) use record::{DeviceRecord, DevicesRecord, MailboxRecord};
+pub(crate) use registry::{Account, Ban, BanOrder, Registry};

@@ -1,13 +1,14 @@
 //! What a phone shows, and what really arrived.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::content::{Content, Download};
 use crate::account::PhoneNumber;
 
 /// A message as a phone's owner sees it, with the truth beside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct InboxMessage {
     /// The message id its sender chose.
     pub id: String,
@@ -17,6 +18,9 @@ pub struct InboxMessage {
     pub from_device: u16,
     /// The text, for a text message.
     pub text: Option<String>,
+    /// What it is, where the text does not say all: a file, a place, a reaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
     /// When it first arrived and could be read, in milliseconds since 1970.
     pub first_at: u64,
     /// How often it arrived on the wire under this id, readable or not.
@@ -26,7 +30,7 @@ pub struct InboxMessage {
 }
 
 /// A copy of what one of the account's own linked devices sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SentCopy {
     /// The message id.
     pub id: String,
@@ -41,7 +45,7 @@ pub struct SentCopy {
 }
 
 /// A message this phone's owner wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OutgoingMessage {
     /// The message id.
     pub id: String,
@@ -62,11 +66,15 @@ type Key = (PhoneNumber, String);
 /// The messages of one phone.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    messages: Vec<InboxMessage>,
-    index: HashMap<Key, usize>,
+    pub(super) messages: Vec<InboxMessage>,
+    pub(super) index: HashMap<Key, usize>,
     /// Arrivals of messages that could not be read yet.
-    unreadable: HashMap<Key, u32>,
-    copies: Vec<SentCopy>,
+    pub(super) unreadable: HashMap<Key, u32>,
+    pub(super) copies: Vec<SentCopy>,
+    /// Messages that changed since they were last saved.
+    pub(super) changed: BTreeSet<usize>,
+    /// Copies that were saved.
+    pub(super) copies_saved: usize,
 }
 
 impl Inbox {
@@ -75,6 +83,7 @@ impl Inbox {
         let key = (from, id.to_owned());
         if let Some(&shown) = self.index.get(&key) {
             self.messages[shown].arrivals += 1;
+            self.changed.insert(shown);
         }
         let count = self.unreadable.entry(key).or_default();
         *count += 1;
@@ -86,6 +95,7 @@ impl Inbox {
         match self.index.get(&(from, id.to_owned())) {
             Some(&shown) => {
                 self.messages[shown].arrivals += 1;
+                self.changed.insert(shown);
                 true
             }
             None => false,
@@ -96,8 +106,20 @@ impl Inbox {
     pub(crate) fn show(&mut self, mut message: InboxMessage) {
         let key = (message.from, message.id.clone());
         message.arrivals += self.unreadable.remove(&key).unwrap_or_default();
+        self.changed.insert(self.messages.len());
         self.index.insert(key, self.messages.len());
         self.messages.push(message);
+    }
+
+    /// Notes what became of a file's download.
+    pub(crate) fn downloaded(&mut self, from: PhoneNumber, id: &str, outcome: Download) {
+        let Some(&shown) = self.index.get(&(from, id.to_owned())) else {
+            return;
+        };
+        if let Some(Content::Media(media)) = &mut self.messages[shown].content {
+            media.download = outcome;
+            self.changed.insert(shown);
+        }
     }
 
     pub(crate) fn keep_copy(&mut self, copy: SentCopy) {
@@ -125,6 +147,7 @@ mod tests {
             from: "15551230001".parse().expect("valid"),
             from_device: 1,
             text: Some("hello".into()),
+            content: None,
             first_at: 1,
             arrivals: 1,
             shown: 1,

@@ -1,12 +1,18 @@
 //! Phones: the primary device of each account, with real Signal state.
 
 mod actor;
+mod content;
 mod inbox;
 mod link_code;
+mod pieces;
+mod record;
 mod signal_store;
 
 pub use actor::PhoneBehaviour;
 pub(crate) use actor::{Envelope, Phone, Reaction};
+pub use content::{Contact, Content, Degrees, Download, MediaContent};
+pub(crate) use inbox::Inbox;
 pub use inbox::{InboxMessage, OutgoingMessage, SentCopy};
 pub(crate) use link_code::{BundleError, HIDDEN_KEY, LinkCode, read_code};
+pub(crate) use record::PhoneRecord;
 pub(crate) use signal_store::{EncKind, PhoneBundle};

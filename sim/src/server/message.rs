@@ -7,9 +7,10 @@ use wacore_binary::{Jid, NodeRef};
 
 use super::{Effects, Session, outgoing, receipt, stanza};
 use crate::account::{Account, DeviceAddress, Stanza, StanzaClass};
-use crate::fault::MessageFate;
+use crate::fault::{MessageFate, Verdict};
 use crate::journal::JournalEvent;
-use crate::phone::{EncKind, Envelope, Reaction};
+use crate::media::{self, Attachment};
+use crate::phone::{Download, EncKind, Envelope, Reaction};
 use crate::world::World;
 
 /// Work that a stanza leaves for a phone.
@@ -48,18 +49,24 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
         effects.replies.push(ack(Some(400)));
         return;
     };
-    let fate = if chat.account == from.account { MessageFate::Accept } else { world.fate(from, chat.account) };
-    match fate {
-        MessageFate::Accept => {
-            effects.replies.push(ack(None));
+    let own = chat.account == from.account;
+    let fate = if own { MessageFate::ACCEPT } else { world.fate(from, chat.account, &id) };
+    match fate.verdict {
+        Verdict::Accept => {
+            let acks = std::iter::repeat_n(ack(None), 1 + usize::from(fate.ack_copies));
+            if fate.ack_after.is_zero() {
+                effects.replies.extend(acks);
+            } else {
+                effects.late.extend(acks.map(|ack| (fate.ack_after, ack)));
+            }
             world.log(JournalEvent::Accepted { from, id: id.clone() });
         }
-        MessageFate::Error(code) => {
+        Verdict::Error(code) => {
             effects.replies.push(ack(Some(code)));
             world.log(JournalEvent::Refused { from, id, code, delivered: false });
             return;
         }
-        MessageFate::Silence { deliver } => {
+        Verdict::Silence { deliver } => {
             world.log(JournalEvent::Refused { from, id: id.clone(), code: 0, delivered: deliver });
             if !deliver {
                 return;
@@ -141,27 +148,30 @@ fn hand_over(
 
 /// A phone reads a message, and answers as its settings say.
 async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
-    let (reaction, delays) = {
+    let (reaction, attachment, delays) = {
         let mut phone = account.phone();
         let reaction = phone.receive(&envelope, world.now_millis());
-        (reaction, phone.behaviour.delays(world.config.receipts))
+        (reaction, phone.take_attachment(), phone.behaviour.delays(world.config.receipts))
     };
     let Envelope { from, id, .. } = envelope;
     let phone = account.number;
-    let answer = receipt::PhoneAnswer { chat, to: from, id: id.clone(), delays };
+    let answer = receipt::PhoneAnswer { chat, phone, to: from, id: id.clone(), delays };
     match reaction {
         // A copy of an own device's message is no event, but somebody may wait for it.
         Reaction::Silent => world.journal.touch(),
         Reaction::Shown => {
-            world.log(JournalEvent::Arrived { phone, from, id, duplicate: false });
+            world.log(JournalEvent::Arrived { phone, from, id: id.clone(), duplicate: false });
             answer.delivered_and_read(world).await;
+            if let Some(attachment) = attachment {
+                download(world, account, from, id, attachment).await;
+            }
         }
         Reaction::Duplicate => {
             world.log(JournalEvent::Arrived { phone, from, id, duplicate: true });
             answer.delivered(world).await;
         }
         Reaction::Replayed { shown_before } => {
-            world.log(JournalEvent::CounterReplayed { phone, from, id });
+            world.log(JournalEvent::CounterReplayed { phone, from, id, duplicate: shown_before });
             if shown_before {
                 answer.delivered(world).await;
             }
@@ -170,5 +180,20 @@ async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
             world.log(JournalEvent::Unreadable { phone, from, id, count, reason });
             answer.retry(world, count, &bundle);
         }
+    }
+}
+
+/// A phone downloads a file and notes whether it is what the message announced.
+async fn download(world: &World, account: &Account, from: DeviceAddress, id: String, attachment: Attachment) {
+    let outcome = match media::check(world, attachment).await {
+        Ok(()) => Download::Good,
+        Err(reason) => Download::Broken { reason },
+    };
+    account.phone().downloaded(from.account, &id, outcome.clone());
+    match outcome {
+        Download::Broken { reason } => {
+            world.log(JournalEvent::BrokenMedia { phone: account.number, from, id, reason });
+        }
+        Download::Pending | Download::Good => world.journal.touch(),
     }
 }

@@ -3,6 +3,7 @@
 mod connection;
 mod device_list;
 mod iq;
+mod listen;
 mod login;
 mod message;
 mod outgoing;
@@ -10,22 +11,35 @@ mod pair_code;
 mod pairing;
 mod receipt;
 mod stanza;
+mod tamper;
+mod unlinked;
+mod waiting;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use wacore_binary::Node;
 
 use crate::account::{Account, Device};
+use crate::fault::Effect;
 use crate::world::World;
 
-pub(crate) use connection::serve;
+#[cfg(feature = "fuzzing")]
+pub(crate) use connection::dispatch;
 pub(crate) use device_list::announce as announce_devices;
-pub(crate) use outgoing::send_text;
+pub(crate) use listen::{Restarts, accept};
+#[cfg(feature = "fuzzing")]
+pub(crate) use message::run_errand;
+pub(crate) use outgoing::{send_media, send_text};
 pub(crate) use pair_code::{PairCodes, enter as enter_pair_code};
 pub use pairing::LinkedDevice;
+#[cfg(feature = "fuzzing")]
+pub(crate) use pairing::Registration;
 pub(crate) use pairing::{Pairings, scan};
 pub(crate) use receipt::Receipts;
+pub use waiting::WaitingClient;
+pub(crate) use waiting::{present, scan_waiting, waiting};
 
 /// Orders to a connection from elsewhere.
 #[derive(Debug)]
@@ -38,6 +52,8 @@ pub(crate) enum Command {
     Yield(oneshot::Sender<bool>),
     /// End in this way.
     End(EndReason),
+    /// Do to the connection what a fault says.
+    Tamper(Effect),
 }
 
 /// How a connection ends.
@@ -47,6 +63,8 @@ pub(crate) enum EndReason {
     ClientClosed,
     /// Cut without a word.
     Cut,
+    /// Cut without a word, but with all that was to be written before.
+    CutAfterWriting,
     /// The client sent what it may not send, or the socket broke.
     Broken(String),
     /// Replaced by a newer connection of the same device.
@@ -65,7 +83,7 @@ impl EndReason {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::ClientClosed => "closed by the client".into(),
-            Self::Cut => "cut".into(),
+            Self::Cut | Self::CutAfterWriting => "cut".into(),
             Self::Broken(reason) => reason.clone(),
             Self::Replaced => "replaced by a newer connection".into(),
             Self::Removed => "logged out".into(),
@@ -88,6 +106,8 @@ pub(crate) struct Session<'a> {
 pub(crate) struct Effects {
     /// Answers to the client, in order.
     pub replies: Vec<Node>,
+    /// Answers that are to wait.
+    pub late: Vec<(Duration, Node)>,
     /// Work for phones, done after the answers are on their way.
     pub errands: Vec<message::Errand>,
     /// The client wants what waits for it.

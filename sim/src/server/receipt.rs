@@ -12,8 +12,9 @@ use wacore_binary::{Jid, NodeRef};
 
 use super::message::Errand;
 use super::{Effects, Session, stanza};
-use crate::account::{DeviceAddress, Stanza, StanzaClass};
+use crate::account::{DeviceAddress, PhoneNumber, Stanza, StanzaClass};
 use crate::config::ReceiptDelays;
+use crate::fault::ReceiptFate;
 use crate::phone::PhoneBundle;
 use crate::world::World;
 
@@ -113,6 +114,8 @@ fn post(world: &World, to: DeviceAddress, stanza: Stanza) {
 pub(crate) struct PhoneAnswer {
     /// The chat as the sender addressed it.
     pub chat: Jid,
+    /// Whose answers they are.
+    pub phone: PhoneNumber,
     pub to: DeviceAddress,
     pub id: String,
     pub delays: ReceiptDelays,
@@ -128,14 +131,30 @@ impl PhoneAnswer {
 
     /// Says that the message arrived, and later that it was read.
     pub(crate) async fn delivered_and_read(&self, world: &World) {
+        let after = self.delays.read.map(|read| read.max(self.delays.delivered.unwrap_or_default()));
+        if let Some(after) = after.filter(|_| world.swaps_receipts(self.to, self.phone, &self.id)) {
+            self.send(world, Some("read"), self.delays.delivered.unwrap_or(after)).await;
+            if self.delays.delivered.is_some() {
+                self.send(world, None, after).await;
+            }
+            return;
+        }
         self.delivered(world).await;
-        if let Some(read) = self.delays.read {
-            let after = read.max(self.delays.delivered.unwrap_or_default());
+        if let Some(after) = after {
             self.send(world, Some("read"), after).await;
         }
     }
 
+    /// Sends a receipt as faults want it.
     async fn send(&self, world: &World, kind: Option<&'static str>, delay: Duration) {
+        if let ReceiptFate::Send { copies, later } = world.receipt_fate(self.to, self.phone, &self.id, kind.is_some()) {
+            for _ in 0..copies {
+                self.send_one(world, kind, delay + later).await;
+            }
+        }
+    }
+
+    async fn send_one(&self, world: &World, kind: Option<&'static str>, delay: Duration) {
         let mut receipt = NodeBuilder::new("receipt")
             .attr("from", &self.chat)
             .attr("id", self.id.as_str())

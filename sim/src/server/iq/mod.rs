@@ -2,6 +2,8 @@
 
 mod account;
 mod encrypt;
+mod media;
+mod mex;
 mod usync;
 
 use wacore_binary::NodeRef;
@@ -25,11 +27,13 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
             effects.activate = node.get_optional_child("active").is_some();
             stanza::result(&id, [])
         }
+        "w:m" => media::connection(session, &id),
         "md" => account::linked_devices(session, node, &id, effects),
         "abt" => stanza::result(&id, [NodeBuilder::new("props").attr("protocol", "1").attr("hash", "sim").build()]),
         "blocklist" => stanza::result(&id, [NodeBuilder::new("list").attr("dhash", "sim").build()]),
         "privacy" => account::privacy(node, &id),
         "w:sync:app:state" => account::app_state(session, node, &id),
+        "w:mex" => mex::handle(session, node, &id),
         "w:p" | "urn:xmpp:ping" => stanza::result(&id, []),
         other => {
             tracing::debug!(namespace = other, "a request the simulator does not know gets an empty result");
