@@ -10,6 +10,7 @@ use crate::account::PhoneNumber;
 use crate::clock::{Clock, SystemClock};
 use crate::error::SimError;
 use crate::fault::Scenario;
+use crate::group::Addressing;
 use crate::media::MediaRules;
 
 /// Settings of one simulator.
@@ -33,6 +34,8 @@ pub struct SimConfig {
     pub qr: QrTimings,
     /// How codes that are typed on the phone may be used.
     pub pair_codes: PairCodeRules,
+    /// How members are addressed in groups that linked devices make.
+    pub group_addressing: Addressing,
     /// How files are taken, kept and handed out.
     pub media: MediaRules,
     /// Upper bounds that protect the simulator and mimic the service.
@@ -57,6 +60,7 @@ impl Default for SimConfig {
             receipts: ReceiptDelays::default(),
             qr: QrTimings::default(),
             pair_codes: PairCodeRules::default(),
+            group_addressing: Addressing::default(),
             media: MediaRules::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),

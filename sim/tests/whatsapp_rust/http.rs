@@ -64,6 +64,15 @@ pub async fn request(sim: &kurir_sim::SimHandle, method: &str, path: &str, body:
     (reply.status, reply.body)
 }
 
+/// Status and body of one request with a body that need not be JSON.
+pub async fn request_text(sim: &kurir_sim::SimHandle, method: &str, path: &str, body: &str) -> (u16, String) {
+    let address = address(sim);
+    let kind = if body.starts_with('[') { "application/toml" } else { "application/json" };
+    let headers = [("host", address.as_str()), ("content-type", kind)];
+    let reply = raw(sim, &format!("{method} {path}"), &headers, body).await;
+    (reply.status, reply.body)
+}
+
 pub fn parse(body: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"))
 }

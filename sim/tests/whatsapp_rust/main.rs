@@ -11,6 +11,7 @@ mod faults_connection;
 mod faults_login;
 mod faults_receipts;
 mod faults_scenario;
+mod groups;
 mod guard;
 mod http;
 mod linking;

@@ -31,7 +31,7 @@ async fn linked_with(sim: &SimHandle, number: &str, http: impl HttpClient + 'sta
     client
 }
 
-async fn media_client(sim: &SimHandle, number: &str) -> TestClient {
+pub async fn media_client(sim: &SimHandle, number: &str) -> TestClient {
     linked_with(sim, number, trusting(sim)).await
 }
 
@@ -54,7 +54,7 @@ async fn send(client: &TestClient, message: wa::Message) -> String {
 }
 
 /// Waits until the phone has downloaded, or tried to, the file of message `id`.
-async fn downloaded(sim: &SimHandle, phone: &str, id: &str) -> MediaContent {
+pub async fn downloaded(sim: &SimHandle, phone: &str, id: &str) -> MediaContent {
     sim.wait_until("the download", PATIENCE, |sim| {
         let inbox = sim.inbox(phone).ok()?;
         match inbox.into_iter().find(|message| message.id == id)?.content? {

@@ -1,5 +1,6 @@
 // Faults: those in force, and a form for each kind there is.
 
+import { actions, ofFaults } from './actions.js';
 import { described, get, post, remove } from './api.js';
 import { byId, el, notify, patch, run } from './dom.js';
 import { fields, plainText, variants } from './forms.js';
@@ -79,7 +80,13 @@ export function faultsView(view) {
   const forms = el('section', { class: 'panel', 'aria-label': 'A new fault' }, el('h2', { id: 'faults-title' }, 'Let something go wrong'));
   const list = el('section', { class: 'panel' }, el('h2', { tabindex: '-1' }, 'Faults in force'),
     el('p', { class: 'note', id: 'no-faults' }, 'None: everything works.'), el('ul', { id: 'in-force', class: 'plain' }));
-  view.append(el('div', { class: 'columns' }, forms, list));
+  const more = el('section', { class: 'panel', hidden: true }, el('h2', {}, 'Scenarios and restarts'));
+  view.append(el('div', { class: 'columns' }, forms, el('div', { class: 'stack' }, list, more)));
+  described().then(async (document) => {
+    if (!Object.keys(document.paths).some(ofFaults)) return;
+    more.append(await actions(ofFaults, null, () => part.mark()));
+    more.hidden = false;
+  }, () => {});
   // Always looked at, because the navigation shows how many there are.
   part = new Part(() => true, (entry) => ['fault_set', 'refused'].includes(entry.event), look);
   const ready = form(forms);
