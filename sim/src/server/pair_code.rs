@@ -239,12 +239,7 @@ pub(crate) async fn enter(world: &World, number: PhoneNumber, typed: &str) -> Re
     };
     let identity = account.phone().identity().clone();
     match link.open(&bundle, &identity, &client.registration.identity) {
-        Ok(secret) => {
-            // Nothing else may be linked over this connection.
-            world.pair_codes.close(client.serial);
-            world.pairings.close(client.serial);
-            pairing::link(world, &account, &client, &secret).await
-        }
+        Ok(secret) => pairing::link(world, &account, &client, &secret).await,
         Err(BundleError::WrongCode) => {
             let left = world.pair_codes.tries_left(number, &reference);
             if left == 0 {

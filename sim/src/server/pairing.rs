@@ -238,7 +238,6 @@ pub(crate) async fn scan(world: &World, qr: &str, number: PhoneNumber) -> Result
     if !waiting.shows(&qr) {
         return Err(SimError::BadQr { reason: "its keys are not those of the client that shows it" });
     }
-    world.pair_codes.close(waiting.serial);
     link(world, &account, &waiting, &qr.secret).await
 }
 
@@ -261,6 +260,9 @@ pub(super) async fn link(
     waiting: &Waiting,
     secret: &[u8],
 ) -> Result<LinkedDevice, SimError> {
+    // Nothing else may be linked over this connection.
+    world.pairings.close(waiting.serial);
+    world.pair_codes.close(waiting.serial);
     let failed = |reason: String| SimError::PairingFailed { reason };
     let id = account.devices().next_id();
     let address = DeviceAddress { account: account.number, device: id };

@@ -1,5 +1,5 @@
-//! What a client may do before it is linked: answer an offered link, ask for a code to be typed, and keep its
-//! connection alive.
+//! What a client may do before it is linked: answer an offered link, ask for a code to be typed, and keep its connection
+//! alive.
 
 use tokio::sync::oneshot;
 use wacore_binary::NodeRef;
@@ -13,7 +13,7 @@ pub(super) struct PendingOffer {
     pub(super) answer: oneshot::Sender<Result<Vec<u8>, String>>,
 }
 
-/// Before it is linked, a client may only answer the offer, ask for a code to be typed and keep its connection alive.
+/// Handles what an unlinked client sends over the connection `serial`.
 pub(super) fn handle(
     (world, serial): (&World, u64),
     node: &NodeRef<'_>,
