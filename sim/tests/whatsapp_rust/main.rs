@@ -20,4 +20,5 @@ mod restart;
 mod openapi;
 mod picture;
 mod sessions;
+mod state;
 mod waiting;

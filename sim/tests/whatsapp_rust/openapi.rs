@@ -65,7 +65,8 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
         })
         .collect();
     // What is taken back must be there before.
-    let rank = |one: &Operation<'_>| (LAST.contains(&one.path), one.method == "DELETE");
+    // One before all of its kind.
+    let rank = |one: &Operation<'_>| (LAST.contains(&one.path), one.method == "DELETE", !one.path.contains('{'));
     all.sort_by_key(rank);
     all
 }

@@ -56,7 +56,7 @@ async fn a_restart_can_be_ordered_over_http() {
     assert_eq!((status, body.as_str()), (204, ""));
     client.connected().await;
     let (status, body) = request_text(&sim, "POST", "/restart", r#"{"down_for":50}"#).await;
-    assert_eq!(status, 400);
+    assert_eq!(status, 422);
     assert!(body.contains("down_for_ms"), "{body}");
     let (status, _) = request_text(&sim, "POST", "/restart", "{}").await;
     assert_eq!(status, 204);
