@@ -10,6 +10,7 @@ use crate::account::PhoneNumber;
 use crate::clock::{Clock, SystemClock};
 use crate::error::SimError;
 use crate::fault::Scenario;
+use crate::group::Addressing;
 use crate::media::MediaRules;
 
 /// Settings of one simulator.
@@ -31,6 +32,8 @@ pub struct SimConfig {
     pub receipts: ReceiptDelays,
     /// How many QR codes are offered and how long each may be scanned.
     pub qr: QrTimings,
+    /// How members are addressed in groups that linked devices make.
+    pub group_addressing: Addressing,
     /// How files are taken, kept and handed out.
     pub media: MediaRules,
     /// Upper bounds that protect the simulator and mimic the service.
@@ -54,6 +57,7 @@ impl Default for SimConfig {
             phones: PhonesRule::default(),
             receipts: ReceiptDelays::default(),
             qr: QrTimings::default(),
+            group_addressing: Addressing::default(),
             media: MediaRules::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::account::PhoneNumber;
+use crate::group::GroupId;
 
 /// Why an operation on the simulator failed.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +112,22 @@ pub enum SimError {
     BadFile {
         /// What is wrong with it.
         reason: String,
+    },
+    /// The text is not the address of a group.
+    #[error("'{given}' is not a group; give its address, like 120363000000000001@g.us")]
+    NotAGroup {
+        /// What was given.
+        given: String,
+    },
+    /// A group can't be changed like that, or written in.
+    #[error("{}: {reason}", .group.map_or_else(|| "group".to_owned(), |group| group.to_string()))]
+    Group {
+        /// The group, if there is one yet.
+        group: Option<GroupId>,
+        /// What is wrong.
+        reason: String,
+        /// Whether there is no such group.
+        unknown: bool,
     },
     /// A fault's description makes no sense.
     #[error("fault refused: {reason}")]

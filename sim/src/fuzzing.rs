@@ -74,7 +74,7 @@ pub fn handshake(bytes: &[u8]) {
     match which % 3 {
         0 => drop(answer_hello(&keys, message, &mut rng)),
         1 => {
-            let mut client = XxHandshakeState::new(KeyPair::generate(&mut rng), Vec::new(), &WA_CONN_HEADER)
+            let client = XxHandshakeState::new(KeyPair::generate(&mut rng), Vec::new(), &WA_CONN_HEADER)
                 .expect("a client can be made");
             let hello = client.build_client_hello().expect("a good hello");
             if let Ok(Answer::AwaitFinish { pending, .. }) = answer_hello(&keys, &hello, &mut rng) {

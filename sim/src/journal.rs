@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, watch};
 use crate::account::{DeviceAddress, PhoneNumber};
 use crate::audit::{Evidence, Expectations};
 use crate::error::SimError;
+use crate::group::{GroupChange, GroupId};
 
 /// Entries a slow listener may lag behind before it misses some.
 const LISTENER_BACKLOG: usize = 4096;
@@ -138,6 +139,25 @@ pub enum JournalEvent {
         to: PhoneNumber,
         /// The message id.
         id: String,
+    },
+    /// A phone sent a message to a group.
+    WrittenInGroup {
+        /// The phone.
+        phone: PhoneNumber,
+        /// The group.
+        group: GroupId,
+        /// The message id.
+        id: String,
+    },
+    /// A group was made or changed.
+    GroupChanged {
+        /// The group.
+        group: GroupId,
+        /// Who did it.
+        by: PhoneNumber,
+        /// What was done; absent when the group was made.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        what: Option<GroupChange>,
     },
     /// The oldest stanza that waited for a device was dropped, because too many waited.
     QueueOverflow {

@@ -27,7 +27,7 @@
 //! devices survive the end of the process.
 //!
 //! What is simplified: LIDs follow from the number by a rule, phones make one-time keys on demand,
-//! synchronised app state is empty, and groups, history and linking by code are missing.
+//! synchronised app state is empty, and history and linking by code are missing.
 
 mod account;
 mod audit;
@@ -39,6 +39,7 @@ mod error;
 mod fault;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod group;
 mod journal;
 mod media;
 mod operations;
@@ -58,6 +59,7 @@ pub use error::SimError;
 pub use fault::{
     Direction, Effect, Fault, FaultId, FaultRule, Moment, Probability, ReceiptKind, Scenario, ScenarioStep, StanzaMatch,
 };
+pub use group::{Addressing, Group, GroupChange, GroupId, MemberOutcome, Role};
 pub use journal::{Counters, JournalEntry, JournalEvent};
 pub use media::{MediaKind, MediaRules};
 pub use operations::{AccountView, DeviceView, PhonePage, PhoneView};

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::account::{Account, Device, PhoneNumber};
 use crate::error::SimError;
+use crate::group::{Addressing, Group, GroupChange, GroupId, MemberOutcome, Refusal};
 use crate::journal::JournalEvent;
 use crate::phone::{InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
-use crate::server::{Command, EndReason, announce_devices};
+use crate::server::{self, Command, DeviceChange, EndReason, announce_devices, tell_members};
 use crate::world::World;
 
 /// A linked device, as shown to people.
@@ -148,6 +149,7 @@ pub(crate) fn forget_device(world: &World, account: &Account, id: u16, by_device
     let device = account.devices().linked.remove(&id)?;
     world.log(JournalEvent::LoggedOut { device: device.address, by_device });
     announce_devices(world, account, None);
+    tell_members(world, account, &device, DeviceChange::Removed);
     Some(device)
 }
 
@@ -172,4 +174,32 @@ pub(crate) fn set_phone(world: &World, number: PhoneNumber, behaviour: PhoneBeha
     let account = world.account(number).ok_or(SimError::NotRegistered(number))?;
     account.phone().behaviour = behaviour;
     Ok(())
+}
+
+fn refused(group: Option<GroupId>, refusal: Refusal) -> SimError {
+    SimError::Group { group, reason: refusal.to_string(), unknown: refusal == Refusal::Unknown }
+}
+
+/// A phone makes a group.
+pub(crate) fn create_group(
+    world: &World,
+    creator: PhoneNumber,
+    subject: &str,
+    members: Vec<PhoneNumber>,
+    addressing: Addressing,
+) -> Result<Arc<Group>, SimError> {
+    world.account(creator).ok_or(SimError::NotRegistered(creator))?;
+    let made = server::create_group(world, (creator, None), subject, members, addressing);
+    made.map(|(group, _)| group).map_err(|refusal| refused(None, refusal))
+}
+
+/// A phone changes a group.
+pub(crate) fn change_group(
+    world: &World,
+    group: GroupId,
+    by: PhoneNumber,
+    change: GroupChange,
+) -> Result<Vec<MemberOutcome>, SimError> {
+    let changed = server::change_group(world, group, by, change);
+    changed.map(|(_, outcomes)| outcomes).map_err(|refusal| refused(Some(group), refusal))
 }

@@ -15,6 +15,7 @@ use crate::config::SimConfig;
 use crate::control;
 use crate::error::SimError;
 use crate::fault::{self, Fault, FaultId, Scenario};
+use crate::group::{Addressing, Group, GroupChange, GroupId, MemberOutcome};
 use crate::journal::{Counters, JournalEntry};
 use crate::media::{self, MediaKind};
 use crate::operations::{self, AccountView, PhonePage, PhoneView};
@@ -220,6 +221,39 @@ impl SimHandle {
     /// whether it was there.
     pub async fn lose_media(&self, direct_path: &str) -> bool {
         self.world.media.forget(direct_path).await
+    }
+
+    /// The phone of `creator` makes a group of itself and `members`. Those who are not on WhatsApp
+    /// stay out.
+    pub fn create_group(
+        &self,
+        creator: &str,
+        subject: &str,
+        members: &[&str],
+        addressing: Addressing,
+    ) -> Result<Arc<Group>, SimError> {
+        let members = members.iter().map(|member| member.parse()).collect::<Result<_, _>>()?;
+        operations::create_group(&self.world, creator.parse()?, subject, members, addressing)
+    }
+
+    /// The phone of `by` changes a group. Returns what became of each named member.
+    pub fn change_group(&self, group: GroupId, by: &str, change: GroupChange) -> Result<Vec<MemberOutcome>, SimError> {
+        operations::change_group(&self.world, group, by.parse()?, change)
+    }
+
+    /// A group as it is now, if there is one.
+    pub fn group(&self, group: GroupId) -> Option<Arc<Group>> {
+        self.world.groups.get(group)
+    }
+
+    /// All groups, by address.
+    pub fn groups(&self) -> Vec<Arc<Group>> {
+        self.world.groups.all()
+    }
+
+    /// The phone of `from` writes a text in a group. Returns the message id.
+    pub async fn send_group_text(&self, from: &str, group: GroupId, text: &str) -> Result<String, SimError> {
+        server::send_group_text(&self.world, from.parse()?, group, text).await
     }
 
     /// Changes how one phone behaves.

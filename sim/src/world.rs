@@ -11,6 +11,7 @@ use crate::config::{MagicEnding, SimConfig};
 use crate::entropy::Entropy;
 use crate::error::SimError;
 use crate::fault::{FaultRules, Restrictions};
+use crate::group::Groups;
 use crate::journal::{Journal, JournalEvent};
 use crate::media::Media;
 use crate::phone::{Phone, PhoneBehaviour};
@@ -34,6 +35,7 @@ pub(crate) struct World {
     pub receipts: Receipts,
     pub restarts: Restarts,
     pub media: Media,
+    pub groups: Groups,
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
     pub connections: AtomicUsize,
@@ -59,6 +61,7 @@ impl World {
         let keys = ServerKeys::generate(&mut entropy.stream("server keys", 0), config.clock.now_secs())
             .map_err(|error| SimError::Keys(error.to_string()))?;
         Ok(Self {
+            groups: Groups::default(),
             media: Media::new(&config.media, &entropy)?,
             entropy,
             keys,

@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod events;
 mod faults;
+mod group;
 mod guard;
 mod http;
 mod input;

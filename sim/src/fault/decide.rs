@@ -62,17 +62,8 @@ impl World {
     /// What happens to a message, by the rules of faults, by what restricts the account, and by the
     /// number's ending.
     pub(crate) fn fate(&self, from: DeviceAddress, to: PhoneNumber, id: &str) -> MessageFate {
-        if let Some(hit) = self.faults.message(from, to) {
-            self.fired(&hit, Some(from), Some(to), Some(id));
-            match hit.effect {
-                Effect::AckError { code } => return MessageFate::of(Verdict::Error(code)),
-                Effect::NoAck { deliver } => return MessageFate::of(Verdict::Silence { deliver }),
-                Effect::SlowAck { delay_ms } => {
-                    return MessageFate { ack_after: Duration::from_millis(delay_ms), ..MessageFate::ACCEPT };
-                }
-                Effect::DuplicateAck { copies } => return MessageFate { ack_copies: copies, ..MessageFate::ACCEPT },
-                _ => {}
-            }
+        if let Some(fate) = self.ruled(from, to, id) {
+            return fate;
         }
         if let Some(code) = self.restricted(from.account, to) {
             return MessageFate::of(Verdict::Error(code));
@@ -81,6 +72,27 @@ impl World {
             Some(MagicEnding::AckError(code)) => MessageFate::of(Verdict::Error(code)),
             Some(MagicEnding::NoAck) => MessageFate::of(Verdict::Silence { deliver: false }),
             _ => MessageFate::ACCEPT,
+        }
+    }
+
+    /// What happens to a message to a group. No number stands for a group, so only rules for all recipients apply: the
+    /// sender's own number is none that it writes to.
+    pub(crate) fn fate_in_group(&self, from: DeviceAddress, id: &str) -> MessageFate {
+        self.ruled(from, from.account, id).unwrap_or(MessageFate::ACCEPT)
+    }
+
+    /// What a rule has for a message.
+    fn ruled(&self, from: DeviceAddress, to: PhoneNumber, id: &str) -> Option<MessageFate> {
+        let hit = self.faults.message(from, to)?;
+        self.fired(&hit, Some(from), Some(to), Some(id));
+        match hit.effect {
+            Effect::AckError { code } => Some(MessageFate::of(Verdict::Error(code))),
+            Effect::NoAck { deliver } => Some(MessageFate::of(Verdict::Silence { deliver })),
+            Effect::SlowAck { delay_ms } => {
+                Some(MessageFate { ack_after: Duration::from_millis(delay_ms), ..MessageFate::ACCEPT })
+            }
+            Effect::DuplicateAck { copies } => Some(MessageFate { ack_copies: copies, ..MessageFate::ACCEPT }),
+            _ => None,
         }
     }
 

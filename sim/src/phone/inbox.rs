@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::content::{Content, Download};
 use crate::account::PhoneNumber;
+use crate::group::GroupId;
 
 /// A message as a phone's owner sees it, with the truth beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -16,6 +17,9 @@ pub struct InboxMessage {
     pub from: PhoneNumber,
     /// The device of that account which sent it; 0 is its phone.
     pub from_device: u16,
+    /// The group it was written in; absent in a chat of two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// The text, for a text message.
     pub text: Option<String>,
     /// What it is, where the text does not say all: a file, a place, a reaction.
@@ -49,8 +53,11 @@ pub struct SentCopy {
 pub struct OutgoingMessage {
     /// The message id.
     pub id: String,
-    /// The account it went to.
+    /// The account it went to; the phone's own for a message in a group.
     pub to: PhoneNumber,
+    /// The group it was written in; absent in a chat of two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// The text.
     pub text: String,
     /// When it was sent, in milliseconds since 1970.
@@ -146,6 +153,7 @@ mod tests {
             id: id.into(),
             from: "15551230001".parse().expect("valid"),
             from_device: 1,
+            group: None,
             text: Some("hello".into()),
             content: None,
             first_at: 1,

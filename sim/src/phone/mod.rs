@@ -2,15 +2,18 @@
 
 mod actor;
 mod content;
+mod group;
 mod inbox;
 mod pieces;
 mod record;
+mod sender_keys;
 mod signal_store;
 
 pub use actor::PhoneBehaviour;
 pub(crate) use actor::{Envelope, Phone, Reaction};
-pub(crate) use inbox::Inbox;
 pub use content::{Contact, Content, Degrees, Download, MediaContent};
+pub(crate) use group::GroupEnvelope;
+pub(crate) use inbox::Inbox;
 pub use inbox::{InboxMessage, OutgoingMessage, SentCopy};
 pub(crate) use record::PhoneRecord;
 pub(crate) use signal_store::{EncKind, PhoneBundle};

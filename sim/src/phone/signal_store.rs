@@ -171,7 +171,7 @@ pub(crate) struct SignalStore {
     rng: StdRng,
 }
 
-fn at_once<T>(operation: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) fn at_once<T>(operation: impl Future<Output = Result<T>>) -> Result<T> {
     operation.now_or_never().unwrap_or_else(|| {
         Err(SignalProtocolError::InvalidState("phone", "an operation on stores in memory had to wait".into()))
     })

@@ -1,12 +1,13 @@
 //! The devices of an account, as others ask for them and as its own devices are told.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wacore::messages::MessageUtils;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, Node};
 
-use crate::account::{Account, Device, PhoneNumber, Stanza, StanzaClass, key_index_list};
+use crate::account::{Account, Device, DeviceAddress, PhoneNumber, Stanza, StanzaClass, key_index_list};
 use crate::world::World;
 
 /// The phone and all linked devices, for a look-up. A client that asks about its own account finds
@@ -47,9 +48,13 @@ fn list(
 }
 
 fn hash(number: PhoneNumber, linked: &[Arc<Device>]) -> Option<String> {
-    let jids: Vec<Jid> =
-        std::iter::once(number.jid()).chain(linked.iter().map(|device| device.address.jid())).collect();
-    MessageUtils::participant_list_hash(&jids).ok()
+    hash_by(number, linked, DeviceAddress::jid)
+}
+
+fn hash_by(number: PhoneNumber, linked: &[Arc<Device>], address: impl Fn(DeviceAddress) -> Jid) -> Option<String> {
+    let phone = DeviceAddress { account: number, device: 0 };
+    let all = std::iter::once(phone).chain(linked.iter().map(|device| device.address));
+    MessageUtils::participant_list_hash(&all.map(address).collect::<Vec<_>>()).ok()
 }
 
 fn index(world: &World, signed: Option<Vec<u8>>) -> Node {
@@ -101,5 +106,55 @@ pub(crate) fn announce(world: &World, account: &Account, newest: Option<u16>) {
             .children([list.children(devices).build()])
             .build();
         world.post(target, Stanza { class: StanzaClass::Notification, id, kind: None, node });
+    }
+}
+
+/// A change of an account's devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeviceChange {
+    /// Linked just now.
+    Linked,
+    /// Logged out just now.
+    Removed,
+}
+
+/// Tells the linked devices of all who share a group with `account` what became of one of its
+/// devices. Without this they would not give it the keys of their group messages.
+pub(crate) fn tell_members(world: &World, account: &Account, device: &Device, change: DeviceChange) {
+    let groups = world.groups.all();
+    let shared = groups.iter().filter(|group| group.has(account.number));
+    let mut others: BTreeSet<PhoneNumber> = shared.flat_map(|group| group.members.keys().copied()).collect();
+    others.remove(&account.number);
+    let targets: Vec<_> =
+        others.into_iter().filter_map(|number| world.registry.get(number)).flat_map(|other| other.linked()).collect();
+    if targets.is_empty() {
+        return;
+    }
+    let linked = account.linked();
+    let signed = if change == DeviceChange::Linked { signed_index(world, account, &linked) } else { None };
+    let changed = NodeBuilder::new("device")
+        .attr("jid", device.address.jid())
+        .attr("lid", device.address.lid())
+        .attr("key-index", device.key_index)
+        .build();
+    let mut action = NodeBuilder::new(if change == DeviceChange::Linked { "add" } else { "remove" });
+    // whatsmeow checks its own list against these.
+    if let (Some(hash), Some(lid_hash)) =
+        (hash(account.number, &linked), hash_by(account.number, &linked, DeviceAddress::lid))
+    {
+        action = action.attr("device_hash", hash).attr("device_lid_hash", lid_hash);
+    }
+    let action = action.children([changed, index(world, signed)]).build();
+    for target in targets {
+        let id = format!("devices-{}", world.next_serial());
+        let node = NodeBuilder::new("notification")
+            .attr("from", account.number.jid())
+            .attr("lid", account.number.lid())
+            .attr("id", id.as_str())
+            .attr("type", "devices")
+            .attr("t", world.now_secs())
+            .children([action.clone()])
+            .build();
+        world.post(&target, Stanza { class: StanzaClass::Notification, id, kind: None, node });
     }
 }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod device_list;
+mod group;
 mod iq;
 mod listen;
 mod login;
@@ -26,7 +27,8 @@ use crate::world::World;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use connection::dispatch;
-pub(crate) use device_list::announce as announce_devices;
+pub(crate) use device_list::{DeviceChange, announce as announce_devices, tell_members};
+pub(crate) use group::{change as change_group, create as create_group, send_text as send_group_text};
 pub(crate) use listen::{Restarts, accept};
 #[cfg(feature = "fuzzing")]
 pub(crate) use message::run_errand;

@@ -16,7 +16,8 @@ use wacore_binary::{Node, SERVER_JID};
 use waproto::buffa::Message as _;
 use waproto::whatsapp as wa;
 
-use super::{Command, EndReason, device_list, stanza};
+use super::device_list::{self, DeviceChange};
+use super::{Command, EndReason, stanza};
 use crate::account::{
     Account, Device, DeviceAddress, DeviceIdentity, NewDevice, PhoneNumber, PreKeyPool, SignedPreKey, accept_answer,
     link_identity,
@@ -294,6 +295,9 @@ pub(super) async fn link(
     }
     world.log(JournalEvent::Linked { device: address });
     device_list::announce(world, account, Some(id));
+    if let Some(device) = account.device(id) {
+        device_list::tell_members(world, account, &device, DeviceChange::Linked);
+    }
     // The restart that follows every link; the device exists by now, so its login will be accepted.
     let restart = Command::End(EndReason::StreamError(515));
     waiting.commands.send(restart).await.map_err(|_| failed("its connection is gone".into()))?;

@@ -2,8 +2,9 @@
 
 mod account;
 mod encrypt;
-mod mex;
+mod group;
 mod media;
+mod mex;
 mod usync;
 
 use wacore_binary::NodeRef;
@@ -27,6 +28,7 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
             effects.activate = node.get_optional_child("active").is_some();
             stanza::result(&id, [])
         }
+        "w:g2" => group::handle(session, node, &id, kind == "set"),
         "w:m" => media::connection(session, &id),
         "md" => account::linked_devices(session, node, &id, effects),
         "abt" => stanza::result(&id, [NodeBuilder::new("props").attr("protocol", "1").attr("hash", "sim").build()]),
