@@ -22,6 +22,10 @@
 //! # }
 //! ```
 //!
+//! [Faults](Fault) make it fail on purpose, by rule, by seeded chance or by [scenario](Scenario); an
+//! [audit](SimHandle::audit) tells what a run came to. With [`SimConfig::state`] accounts, phones and
+//! devices survive the end of the process.
+//!
 //! What is simplified: LIDs follow from the number by a rule, phones make one-time keys on demand,
 //! synchronised app state is empty, and history is missing.
 

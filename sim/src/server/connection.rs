@@ -106,6 +106,7 @@ async fn handshake(world: &World, stream: TcpStream, mut rng: StdRng) -> Result<
     let established = match answer {
         Answer::Done { reply, established } => {
             wire.push_plain(&reply).map_err(wire_error)?;
+            world.journal.count_resumed();
             *established
         }
         Answer::AwaitFinish { reply, pending } => {

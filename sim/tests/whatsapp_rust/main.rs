@@ -22,4 +22,5 @@ mod pair_code;
 mod picture;
 mod restart;
 mod sessions;
+mod state;
 mod waiting;
