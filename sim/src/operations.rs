@@ -10,7 +10,7 @@ use crate::error::SimError;
 use crate::fault::{Fault, FaultId};
 use crate::journal::JournalEvent;
 use crate::phone::{InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
-use crate::server::{Command, EndReason, announce_devices};
+use crate::server::{Command, DeviceChange, EndReason, announce_devices, tell_contacts};
 use crate::world::World;
 
 /// A linked device, as shown to people.
@@ -125,7 +125,7 @@ pub(crate) fn phones(world: &World, after: Option<PhoneNumber>, limit: usize) ->
     page
 }
 
-fn find(world: &World, account: PhoneNumber, device: u16) -> Result<(Arc<Account>, Arc<Device>), SimError> {
+pub(crate) fn find(world: &World, account: PhoneNumber, device: u16) -> Result<(Arc<Account>, Arc<Device>), SimError> {
     let missing = SimError::NoSuchDevice { account, device };
     let Some(account) = world.registry.get(account) else {
         return Err(missing);
@@ -136,7 +136,7 @@ fn find(world: &World, account: PhoneNumber, device: u16) -> Result<(Arc<Account
     }
 }
 
-async fn order(device: &Device, command: Command) -> Result<(), SimError> {
+pub(crate) async fn order(device: &Device, command: Command) -> Result<(), SimError> {
     let gone = SimError::NotConnected { account: device.address.account, device: device.address.device };
     let Some(link) = device.link() else {
         return Err(gone);
@@ -149,6 +149,7 @@ pub(crate) fn forget_device(world: &World, account: &Account, id: u16, by_device
     let device = account.devices().linked.remove(&id)?;
     world.log(JournalEvent::LoggedOut { device: device.address, by_device });
     announce_devices(world, account, None);
+    tell_contacts(world, account, DeviceChange::Removed(device.address));
     Some(device)
 }
 

@@ -1,6 +1,5 @@
 //! A linked device as the server knows it.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
@@ -32,7 +31,6 @@ pub(crate) struct Device {
     pub mailbox: Mailbox,
     keys: Mutex<PreKeyPool>,
     link: Mutex<Option<Link>>,
-    collections: Mutex<HashMap<String, u64>>,
 }
 
 /// What is known of a device when it is linked.
@@ -59,7 +57,6 @@ impl Device {
             mailbox: Mailbox::new(new.mailbox_limit),
             keys: Mutex::new(new.keys),
             link: Mutex::new(None),
-            collections: Mutex::default(),
         }
     }
 
@@ -81,19 +78,9 @@ impl Device {
         self.link_slot().replace(link)
     }
 
-    /// Forgets the connection, unless a newer one took its place.
-    pub(crate) fn detach(&self, serial: u64) {
+    /// Forgets the connection, unless a newer one took its place. Returns whether it was the one.
+    pub(crate) fn detach(&self, serial: u64) -> bool {
         let mut slot = self.link_slot();
-        if slot.as_ref().is_some_and(|link| link.serial == serial) {
-            *slot = None;
-        }
-    }
-
-    /// The version of an app-state collection, after adding a patch if there was one.
-    pub(crate) fn collection_version(&self, name: &str, patched: bool) -> u64 {
-        let mut collections = self.collections.lock().unwrap_or_else(PoisonError::into_inner);
-        let version = collections.entry(name.to_owned()).or_default();
-        *version += u64::from(patched);
-        *version
+        slot.take_if(|link| link.serial == serial).is_some()
     }
 }

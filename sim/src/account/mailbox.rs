@@ -136,6 +136,13 @@ impl Mailbox {
         removed.is_some()
     }
 
+    /// Loses everything. Returns how much that was.
+    pub(crate) fn clear(&self) -> usize {
+        let mut queue = self.lock();
+        queue.unsent = 0;
+        std::mem::take(&mut queue.entries).len()
+    }
+
     /// How many stanzas are unacknowledged.
     pub(crate) fn len(&self) -> usize {
         self.lock().entries.len()

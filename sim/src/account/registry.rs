@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::{Device, PhoneNumber};
+use super::{AppState, Contacts, Device, PhoneNumber, Presence};
 use crate::phone::Phone;
 
 const SHARDS: usize = 64;
@@ -21,6 +21,9 @@ pub(crate) enum Ban {
 /// A number, its phone and its linked devices.
 pub(crate) struct Account {
     pub number: PhoneNumber,
+    pub contacts: Contacts,
+    pub presence: Presence,
+    pub app_state: AppState,
     phone: Mutex<Phone>,
     devices: Mutex<Devices>,
 }
@@ -93,7 +96,14 @@ impl Registry {
     /// connections get here at once, both made the same phone (its keys follow from the number) and
     /// the first one stays.
     pub(crate) fn add(&self, number: PhoneNumber, phone: Phone) -> Arc<Account> {
-        let account = Arc::new(Account { number, phone: Mutex::new(phone), devices: Mutex::default() });
+        let account = Arc::new(Account {
+            number,
+            contacts: Contacts::default(),
+            presence: Presence::default(),
+            app_state: AppState::default(),
+            phone: Mutex::new(phone),
+            devices: Mutex::default(),
+        });
         let mut shard = self.shard(number).write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(shard.entry(number).or_insert(account))
     }

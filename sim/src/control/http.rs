@@ -33,8 +33,8 @@ const LARGEST_PAGE: usize = 1000;
 
 type Shared = State<Arc<Control>>;
 
-struct Control {
-    world: Arc<World>,
+pub(super) struct Control {
+    pub(super) world: Arc<World>,
     websocket: SocketAddr,
 }
 
@@ -58,6 +58,7 @@ pub(crate) async fn serve(world: Arc<World>, listener: TcpListener, websocket: S
         .route("/journal", get(journal))
         .route("/counters", get(counters))
         .route("/events", get(events))
+        .merge(super::phones::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(Arc::new(Control { world, websocket }));
     if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await {

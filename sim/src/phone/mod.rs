@@ -1,9 +1,13 @@
 //! Phones: the primary device of each account, with real Signal state.
 
+mod activity;
 mod actor;
+mod app_state;
 mod inbox;
+mod owner;
 mod signal_store;
 
+pub use activity::{ChatState, ContactActivity};
 pub use actor::PhoneBehaviour;
 pub(crate) use actor::{Envelope, Phone, Reaction};
 pub use inbox::{InboxMessage, OutgoingMessage, SentCopy};

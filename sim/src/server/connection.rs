@@ -19,10 +19,11 @@ use wacore_binary::marshal::unmarshal_ref;
 use waproto::buffa::Message as _;
 use waproto::whatsapp as wa;
 
+use super::keep_alive::{Due, KeepAlive};
 use super::login::{self, Refusal, Seat};
 use super::message::{self, Errand};
 use super::pairing::{self, Registration};
-use super::{Command, Effects, EndReason, Session, iq, receipt, stanza};
+use super::{Command, Effects, EndReason, Session, iq, presence, receipt, stanza};
 use crate::account::Link;
 use crate::journal::JournalEvent;
 use crate::transport::{Answer, Wire, WireError, answer_hello};
@@ -69,6 +70,7 @@ struct Connection {
     stage: Stage,
     errands: Vec<Errand>,
     requests: u64,
+    keep_alive: KeepAlive,
 }
 
 /// Serves one client until either side ends the connection.
@@ -131,8 +133,9 @@ async fn next_plain(wire: &mut Wire) -> Result<Bytes, String> {
 async fn begin(world: Arc<World>, serial: u64, opened: Opened) {
     let Opened { wire, client_static, payload } = opened;
     let (commands, orders) = mpsc::channel(COMMAND_BACKLOG);
-    let mut connection =
-        Connection { world, serial, wire, stage: Stage::Unlinked { offer: None }, errands: Vec::new(), requests: 0 };
+    let keep_alive = KeepAlive::new(world.config.limits.silence);
+    let stage = Stage::Unlinked { offer: None };
+    let mut connection = Connection { world, serial, wire, stage, errands: Vec::new(), requests: 0, keep_alive };
     let begun = match payload.device_pairing_data.as_option() {
         Some(data) => connection.begin_unlinked(data, client_static, &commands),
         None => connection.begin_login(&payload, client_static, commands.clone()).await,
@@ -221,6 +224,7 @@ impl Connection {
                 Some(order) = orders.recv() => self.obey(order),
                 () = mail(&self.stage) => ControlFlow::Continue(()),
                 received = self.wire.receive() => self.received(received),
+                due = self.keep_alive.due() => self.quiet(due),
             };
             if let ControlFlow::Break(reason) = next {
                 return reason;
@@ -249,9 +253,22 @@ impl Connection {
         }
     }
 
+    fn quiet(&mut self, due: Due) -> ControlFlow<EndReason> {
+        if due == Due::GiveUp {
+            return ControlFlow::Break(EndReason::Broken(self.keep_alive.reason()));
+        }
+        let id = self.next_request();
+        let node = self.keep_alive.asking(&id);
+        self.push(&node).map_or_else(ControlFlow::Break, ControlFlow::Continue)
+    }
+
     fn obey(&mut self, order: Command) -> ControlFlow<EndReason> {
         match order {
             Command::End(reason) => ControlFlow::Break(reason),
+            Command::Tell(node) => match &self.stage {
+                Stage::Active(_) => self.push(&node).map_or_else(ControlFlow::Break, ControlFlow::Continue),
+                Stage::Unlinked { .. } | Stage::Passive(_) => ControlFlow::Continue(()),
+            },
             Command::Yield(verdict) => {
                 let closed = self.already_closed();
                 // The newer connection may have given up waiting.
@@ -284,6 +301,7 @@ impl Connection {
     }
 
     fn received(&mut self, first: Result<bool, WireError>) -> ControlFlow<EndReason> {
+        self.keep_alive.heard();
         let mut received = first;
         for _ in 0..BATCH {
             match received {
@@ -327,7 +345,9 @@ impl Connection {
                     "message" => message::handle(&session, node, &mut effects),
                     "receipt" => receipt::handle(&session, node, &mut effects),
                     "ack" => receipt::handle_ack(&session, node),
-                    "ib" | "presence" | "chatstate" => {}
+                    "presence" => presence::handle(&session, node),
+                    "chatstate" => presence::handle_chat_state(&session, node),
+                    "ib" => {}
                     tag => tracing::debug!(tag, "a stanza without meaning here"),
                 }
             }
@@ -381,7 +401,9 @@ impl Connection {
     async fn end(mut self, reason: EndReason) {
         self.world.pairings.close(self.serial);
         if let Some(seat) = self.stage.seat() {
-            seat.device.detach(self.serial);
+            if seat.device.detach(self.serial) {
+                presence::gone(&self.world, &seat.account, seat.device.address);
+            }
             let event = JournalEvent::Disconnected { device: seat.device.address, reason: reason.describe() };
             self.world.log(event);
         }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use wacore::messages::MessageUtils;
 use wacore_binary::builder::NodeBuilder;
-use wacore_binary::{Jid, Node};
+use wacore_binary::{Jid, Node, NodeRef, Server};
 
-use crate::account::{Account, Device, PhoneNumber, Stanza, StanzaClass, key_index_list};
+use super::{Session, stanza};
+use crate::account::{Account, Device, DeviceAddress, PhoneNumber, Stanza, StanzaClass, key_index_list};
 use crate::world::World;
 
 /// The phone and all linked devices, for a look-up. A client that asks about its own account finds
@@ -102,4 +103,109 @@ pub(crate) fn announce(world: &World, account: &Account, newest: Option<u16>) {
             .build();
         world.post(target, Stanza { class: StanzaClass::Notification, id, kind: None, node });
     }
+}
+
+/// What happened to a linked device.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Change {
+    /// It was linked, with this key index.
+    Added(DeviceAddress, u32),
+    /// It was logged out.
+    Removed(DeviceAddress),
+}
+
+/// Tells all linked devices of those who have a chat with an account that it has one device more
+/// or less. Without this they would send no copies to it until they asked again.
+pub(crate) fn tell_contacts(world: &World, account: &Account, change: Change) {
+    let chats = account.contacts.chats();
+    let told = chats.iter().filter_map(|chat| world.registry.get(*chat)).flat_map(|contact| contact.linked());
+    let told: Vec<_> = told.collect();
+    if told.is_empty() {
+        return;
+    }
+    let linked = account.linked();
+    let (tag, address, key_index) = match change {
+        Change::Added(address, key_index) => ("add", address, Some(key_index)),
+        Change::Removed(address) => ("remove", address, None),
+    };
+    let mut device = NodeBuilder::new("device").attr("jid", address.jid()).attr("lid", address.lid());
+    if let Some(key_index) = key_index {
+        device = device.attr("key-index", key_index);
+    }
+    let signed = key_index.and_then(|_| signed_index(world, account, &linked));
+    let mut operation = NodeBuilder::new(tag);
+    if let Some(hash) = hash(account.number, &linked) {
+        operation = operation.attr("device_hash", hash);
+    }
+    let lids = all_devices(account, Server::Lid, &linked);
+    if let Ok(hash) = MessageUtils::participant_list_hash(&lids) {
+        operation = operation.attr("device_lid_hash", hash);
+    }
+    let operation = operation.children([device.build(), index(world, signed)]).build();
+    notify(world, account, "devices", &told, &operation);
+}
+
+/// Tells all linked devices of those who have a chat with an account that its phone has a new
+/// identity.
+pub(crate) fn identity_changed(world: &World, account: &Account) {
+    for contact in account.contacts.chats().iter().filter_map(|chat| world.registry.get(*chat)) {
+        notify(world, account, "encrypt", &contact.linked(), &NodeBuilder::new("identity").build());
+    }
+}
+
+fn notify(world: &World, about: &Account, kind: &'static str, told: &[Arc<Device>], content: &Node) {
+    for device in told {
+        let id = format!("{kind}-{}", world.next_serial());
+        let node = NodeBuilder::new("notification")
+            .attr("from", about.number.jid())
+            .attr("lid", about.number.lid())
+            .attr("id", id.as_str())
+            .attr("type", kind)
+            .attr("t", world.now_secs())
+            .children([content.clone()])
+            .build();
+        world.post(device, Stanza { class: StanzaClass::Notification, id, kind: None, node });
+    }
+}
+
+fn all_devices(account: &Account, server: Server, linked: &[Arc<Device>]) -> Vec<Jid> {
+    let phone = DeviceAddress { account: account.number, device: 0 };
+    let addresses = std::iter::once(phone).chain(linked.iter().map(|device| device.address));
+    addresses.map(|address| if server == Server::Lid { address.lid() } else { address.jid() }).collect()
+}
+
+/// When a message to one account is not encrypted for exactly the devices that the account and the
+/// sender have, the sender's lists are old. Returns the hash of the right list, with which the
+/// sender notices it; the sending device is not in it (seen with whatsapp-rust 0.7).
+pub(crate) fn missed(session: &Session<'_>, message: &NodeRef<'_>, to: &Jid, chat: DeviceAddress) -> Option<String> {
+    let participants = message.get_optional_child("participants")?;
+    let given = participants.get_children_by_tag("to").filter_map(|copy| stanza::jid_attr(copy, "jid"));
+    let mut given: Vec<DeviceAddress> = given.filter_map(|jid| DeviceAddress::from_jid(&jid)).collect();
+    let own = session.device.address;
+    let mut right = all_addresses(session.account);
+    if chat.account != own.account {
+        let other = session.world.registry.get(chat.account);
+        match &other {
+            Some(other) => right.extend(all_addresses(other)),
+            // Nobody touched it yet: there is only the phone, if the number has WhatsApp.
+            None if session.world.config.phones.registered(chat.account) => right.push(chat),
+            None => {}
+        }
+    }
+    right.retain(|address| *address != own);
+    given.sort_unstable();
+    given.dedup();
+    right.sort_unstable();
+    if given == right {
+        return None;
+    }
+    let lid = to.server == Server::Lid;
+    let jids: Vec<Jid> = right.iter().map(|address| if lid { address.lid() } else { address.jid() }).collect();
+    MessageUtils::participant_list_hash(&jids).ok()
+}
+
+fn all_addresses(account: &Account) -> Vec<DeviceAddress> {
+    let phone = DeviceAddress { account: account.number, device: 0 };
+    let linked = account.devices();
+    std::iter::once(phone).chain(linked.linked.values().map(|device| device.address)).collect()
 }

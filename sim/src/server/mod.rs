@@ -3,12 +3,17 @@
 mod connection;
 mod device_list;
 mod iq;
+mod keep_alive;
+mod key_supply;
 mod login;
 mod message;
 mod outgoing;
 mod pairing;
+mod presence;
 mod receipt;
 mod stanza;
+mod state_patch;
+mod trust;
 
 use std::sync::Arc;
 
@@ -19,11 +24,16 @@ use crate::account::{Account, Device};
 use crate::world::World;
 
 pub(crate) use connection::serve;
-pub(crate) use device_list::announce as announce_devices;
+pub(crate) use device_list::{Change as DeviceChange, announce as announce_devices, identity_changed, tell_contacts};
+pub(crate) use iq::block;
+pub(crate) use key_supply::taken as one_time_key_taken;
 pub(crate) use outgoing::send_text;
 pub use pairing::LinkedDevice;
 pub(crate) use pairing::{Pairings, scan};
+pub(crate) use presence::{change as change_presence, told_to as presence_for, typing};
 pub(crate) use receipt::Receipts;
+pub(crate) use state_patch::rename;
+pub(crate) use trust::issue as issue_token;
 
 /// Orders to a connection from elsewhere.
 #[derive(Debug)]
@@ -32,6 +42,8 @@ pub(crate) enum Command {
     Offer(Box<pairing::Offer>),
     /// A newer connection of the same device is there. Says whether this one was still alive.
     Yield(oneshot::Sender<bool>),
+    /// Hand a stanza over that nobody acknowledges, if the client is served by now.
+    Tell(Box<Node>),
     /// End in this way.
     End(EndReason),
 }

@@ -6,7 +6,7 @@ use wacore_binary::Node;
 use wacore_binary::builder::NodeBuilder;
 
 use super::message::{Errand, run_errand};
-use super::stanza;
+use super::{key_supply, stanza};
 use crate::account::{Account, Device, DeviceAddress, PhoneNumber, Stanza, StanzaClass};
 use crate::error::SimError;
 use crate::journal::JournalEvent;
@@ -24,16 +24,26 @@ pub(crate) async fn send_text(
     let recipient = world.account(to).ok_or(SimError::NotRegistered(to))?;
     let (id, plaintext) = sender.phone().write(to, text, world.now_millis());
     world.log(JournalEvent::Written { phone: from, to, id: id.clone() });
-    for device in recipient.linked() {
-        let sealed = seal_for(&sender, &device, &plaintext, false)?;
-        world.post(&device, message(world, from, &id, None, sealed));
+    let blocked = recipient.contacts.blocks(from);
+    if blocked {
+        let from = DeviceAddress { account: from, device: 0 };
+        world.log(JournalEvent::Withheld { from, to, id: id.clone() });
+    } else if from != to {
+        sender.contacts.met(to);
+        recipient.contacts.met(from);
+    }
+    for device in recipient.linked().iter().filter(|_| !blocked) {
+        let sealed = seal_for(world, &sender, device, &plaintext, false)?;
+        world.post(device, message(world, &sender, &id, None, sealed));
     }
     if from != to {
         let copy = Phone::copy_of(text, to);
         for device in sender.linked() {
-            let sealed = seal_for(&sender, &device, &copy, false)?;
-            world.post(&device, message(world, from, &id, Some(to), sealed));
+            let sealed = seal_for(world, &sender, &device, &copy, false)?;
+            world.post(&device, message(world, &sender, &id, Some(to), sealed));
         }
+    }
+    if from != to && !blocked {
         let (kind, ciphertext) = seal_for_phone(&sender, &recipient, &plaintext)?;
         let envelope = Envelope { from: DeviceAddress { account: from, device: 0 }, id: id.clone(), kind, ciphertext };
         let read = Errand::Read { account: Arc::clone(&recipient), chat: to.jid(), envelope };
@@ -51,13 +61,19 @@ pub(crate) fn send_again(world: &World, sender: &Account, to: DeviceAddress, id:
         tracing::debug!("a device asks for a message that its phone no longer has");
         return;
     };
-    match seal_for(sender, &device, &plaintext, true) {
-        Ok(sealed) => world.post(&device, message(world, sender.number, id, None, sealed)),
+    match seal_for(world, sender, &device, &plaintext, true) {
+        Ok(sealed) => world.post(&device, message(world, sender, id, None, sealed)),
         Err(error) => tracing::warn!(%error, "a message can't be sent again"),
     }
 }
 
-fn seal_for(sender: &Account, device: &Device, plaintext: &[u8], renew: bool) -> Result<(EncKind, Vec<u8>), SimError> {
+fn seal_for(
+    world: &World,
+    sender: &Account,
+    device: &Device,
+    plaintext: &[u8],
+    renew: bool,
+) -> Result<(EncKind, Vec<u8>), SimError> {
     let to = device.address;
     let failed = |error: wacore::libsignal::protocol::SignalProtocolError| SimError::Encrypt {
         account: to.account,
@@ -70,7 +86,12 @@ fn seal_for(sender: &Account, device: &Device, plaintext: &[u8], renew: bool) ->
     } else {
         None
     };
-    phone.seal(to, bundle.as_ref(), plaintext).map_err(failed)
+    let sealed = phone.seal(to, bundle.as_ref(), plaintext).map_err(failed)?;
+    drop(phone);
+    if bundle.is_some() {
+        key_supply::taken(world, device);
+    }
+    Ok(sealed)
 }
 
 /// Two phones are never locked at once, so that two which write to each other do not wait for ever.
@@ -88,18 +109,19 @@ fn seal_for_phone(sender: &Account, recipient: &Account, plaintext: &[u8]) -> Re
 
 fn message(
     world: &World,
-    from: PhoneNumber,
+    sender: &Account,
     id: &str,
     copy_to: Option<PhoneNumber>,
     sealed: (EncKind, Vec<u8>),
 ) -> Stanza {
-    let (kind, ciphertext) = sealed;
+    let ((kind, ciphertext), from) = (sealed, sender.number);
+    let name = sender.phone().name().to_owned();
     let mut message = NodeBuilder::new("message")
         .attr("from", from.jid())
         .attr("id", id)
         .attr("type", "text")
         .attr("t", world.now_secs())
-        .attr("notify", "Simulated phone")
+        .attr("notify", name)
         .attr("sender_lid", from.lid());
     if let Some(to) = copy_to {
         message = message.attr("recipient", to.jid());

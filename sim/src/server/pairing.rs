@@ -11,8 +11,8 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use wacore_binary::Node;
 use wacore_binary::builder::NodeBuilder;
-use wacore_binary::{Node, SERVER_JID};
 use waproto::buffa::Message as _;
 use waproto::whatsapp as wa;
 
@@ -85,7 +85,7 @@ impl Offer {
     /// The `pair-success` request.
     pub(crate) fn node(&self, id: &str) -> Node {
         NodeBuilder::new("iq")
-            .attr("from", SERVER_JID)
+            .attr("from", stanza::server())
             .attr("id", id)
             .attr("type", "set")
             .children([NodeBuilder::new("pair-success")
@@ -169,7 +169,7 @@ impl Pairings {
 pub(crate) fn pair_device(id: &str, references: &[String]) -> Node {
     let references = references.iter().map(|reference| stanza::bytes("ref", reference.as_bytes()));
     NodeBuilder::new("iq")
-        .attr("from", SERVER_JID)
+        .attr("from", stanza::server())
         .attr("id", id)
         .attr("type", "set")
         .attr("xmlns", "md")
@@ -280,6 +280,7 @@ async fn link(
     }
     world.log(JournalEvent::Linked { device: address });
     device_list::announce(world, account, Some(id));
+    device_list::tell_contacts(world, account, device_list::Change::Added(address, key_index));
     // The restart that follows every link; the device exists by now, so its login will be accepted.
     let restart = Command::End(EndReason::StreamError(515));
     waiting.commands.send(restart).await.map_err(|_| failed("its connection is gone".into()))?;

@@ -2,8 +2,11 @@
 
 mod bad_clients;
 mod client;
+mod contacts;
 mod control;
+mod devices;
 mod faults;
 mod linking;
 mod messages;
+mod presence;
 mod sessions;
