@@ -2,24 +2,45 @@
 
 CARGO ?= cargo
 # One set of flags for everything: a build with other packages or features would compile the dependencies anew.
-FLAGS := --locked --workspace --features simulator
+# Not the fuzz targets: they are built by cargo-fuzz, with instruments.
+FLAGS := --locked --workspace --exclude kurir-sim-fuzz --features simulator
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Arguments for the demo and the benchmark, as in `make demo ARGS=--once`.
 ARGS ?=
 
-.PHONY: help demo test bench lint fmt docs audit
+# waproto 0.7's build script watches a file that it writes itself, so the next call of cargo would compile the WhatsApp
+# client anew, which takes minutes. An old date on that file prevents it.
+SETTLE := find $(TARGET) -path '*/waproto-*/out/whatsapp.local.desc' -exec touch -d 2006-07-24 {} +
+
+.PHONY: help demo test fuzz bench lint fmt docs audit
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: ## The main job on this machine alone: link two sessions, send 205 OTPs, show what arrived
 	$(CARGO) build $(FLAGS)
+	@$(SETTLE)
 	$(TARGET)/debug/kurir demo $(ARGS)
 
-# One call of cargo only: waproto 0.7's build script watches a file that it writes itself, so each further call compiles
-# the WhatsApp client anew.
-test: ## Every test, on private Redis, RabbitMQ and PostgreSQL (installed if missing)
+# Status 77 of the installer: something can't be had, and the tests that need it skip themselves. The last call of cargo is
+# about what is shipped: a build without the simulator, in a folder of its own because its features differ, refuses the
+# simulator's certificate.
+test: ## Every test, on private Redis, RabbitMQ and PostgreSQL, with Node and Chromium (installed if missing)
+	tests/node/install || [ $$? = 77 ]
+	$(CARGO) test $(FLAGS) --no-run
+	$(SETTLE)
 	tests/servers run $(CARGO) test $(FLAGS)
+	KURIR_TEST_SIMULATOR="$$(realpath $(TARGET)/debug/kurir)" \
+		$(CARGO) test --locked --package kurir --target-dir $(TARGET)/production --test certificate
+
+# Seconds for each target.
+FUZZ_SECONDS ?= 30
+fuzz: ## Fuzz the simulator's decoders and its handling of stanzas (builds cargo-fuzz if missing: several minutes)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	for target in frame node handshake session; do \
+		$(CARGO) fuzz run --fuzz-dir sim/fuzz --sanitizer none --target-dir $(TARGET)/fuzz $$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024 || exit 1; \
+	done
 
 bench: ## Speed and CPU time per message on private servers, beside the client alone (release build: several minutes)
 	$(CARGO) build --release $(FLAGS)
@@ -29,12 +50,14 @@ bench: ## Speed and CPU time per message on private servers, beside the client a
 lint: ## Formatting and clippy; warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(FLAGS) --all-targets -- -D warnings
+	@$(SETTLE)
 
 fmt: ## Format the code
 	$(CARGO) fmt --all
 
 docs: ## The documentation of the code; warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(FLAGS) --no-deps
+	@$(SETTLE)
 
 audit: ## Licences, advisories, banned and doubtful sources (builds cargo-deny if missing: several minutes)
 	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::account::PhoneNumber;
 use crate::clock::{Clock, SystemClock};
 use crate::error::SimError;
+use crate::media::MediaRules;
 
 /// Settings of one simulator.
 ///
@@ -28,6 +29,8 @@ pub struct SimConfig {
     pub receipts: ReceiptDelays,
     /// How many QR codes are offered and how long each may be scanned.
     pub qr: QrTimings,
+    /// How files are taken, kept and handed out.
+    pub media: MediaRules,
     /// Upper bounds that protect the simulator and mimic the service.
     pub limits: Limits,
     /// Where timestamps come from.
@@ -44,6 +47,7 @@ impl Default for SimConfig {
             phones: PhonesRule::default(),
             receipts: ReceiptDelays::default(),
             qr: QrTimings::default(),
+            media: MediaRules::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
         }

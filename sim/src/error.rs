@@ -43,6 +43,17 @@ pub enum SimError {
     /// No client shows this code now.
     #[error("no client shows this code now: it expired, was used, or its client went away; scan the current one")]
     UnknownQr,
+    /// The code of a waiting client was never shown to the simulator.
+    #[error(
+        "the simulator has not seen this client's code, and only the code holds its secret: paste it or give a picture of it"
+    )]
+    QrNotSeen,
+    /// A picture can't be used.
+    #[error("no code can be read from the picture: {reason}")]
+    BadPicture {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The number has no WhatsApp, so its phone can neither scan nor send.
     #[error("{0:?} is not on WhatsApp by the simulator's rule")]
     NotRegistered(PhoneNumber),
@@ -87,6 +98,18 @@ pub enum SimError {
         /// The device number.
         device: u16,
         /// What the Signal library said.
+        reason: String,
+    },
+    /// A file can't be sent, or the media server can't start.
+    #[error("media: {reason}")]
+    Media {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file can't be sent as it is.
+    #[error("file refused: {reason}")]
+    BadFile {
+        /// What is wrong with it.
         reason: String,
     },
     /// A fault's description makes no sense.

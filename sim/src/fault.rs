@@ -11,7 +11,7 @@ use crate::account::{Ban, DeviceAddress, PhoneNumber};
 use crate::error::SimError;
 
 /// Something that goes wrong on purpose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Fault {
@@ -84,7 +84,7 @@ pub enum Fault {
 }
 
 /// Names a waiting rule, to take it back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FaultId(pub u64);
 
 /// What happens to a message.

@@ -12,7 +12,7 @@ use crate::account::{DeviceAddress, PhoneNumber};
 const LISTENER_BACKLOG: usize = 4096;
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct JournalEntry {
     /// Position in the journal, from 1, without gaps.
     pub seq: u64,
@@ -24,7 +24,7 @@ pub struct JournalEntry {
 }
 
 /// What can happen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum JournalEvent {
@@ -106,6 +106,17 @@ pub enum JournalEvent {
         /// What the Signal library said.
         reason: String,
     },
+    /// A phone could not download the file of a message, or it was not the announced one.
+    BrokenMedia {
+        /// The phone.
+        phone: PhoneNumber,
+        /// The sender.
+        from: DeviceAddress,
+        /// The message id.
+        id: String,
+        /// What is wrong with the file.
+        reason: String,
+    },
     /// A message was encrypted with a message key that was used before.
     CounterReplayed {
         /// The phone.
@@ -176,7 +187,7 @@ pub enum JournalEvent {
 }
 
 /// Totals since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Counters {
     /// Messages that devices handed in and the server took.
     pub accepted: u64,
@@ -272,6 +283,11 @@ impl Journal {
         let first = pages.last - pages.entries.len() as u64;
         let skip = usize::try_from(after.saturating_sub(first)).unwrap_or(usize::MAX);
         pages.entries.iter().skip(skip).take(limit).cloned().collect()
+    }
+
+    /// Position of the newest entry; 0 when there is none.
+    pub(crate) fn last(&self) -> u64 {
+        self.lock().last
     }
 
     pub(crate) fn counters(&self) -> Counters {

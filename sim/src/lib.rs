@@ -23,7 +23,7 @@
 //! ```
 //!
 //! What is simplified: LIDs follow from the number by a rule, phones make one-time keys on demand,
-//! synchronised app state is empty, and groups, media, history and linking by code are missing.
+//! synchronised app state is empty, and groups, history and linking by code are missing.
 
 mod account;
 mod clock;
@@ -32,7 +32,10 @@ mod control;
 mod entropy;
 mod error;
 mod fault;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod journal;
+mod media;
 mod operations;
 mod owner;
 mod phone;
@@ -44,12 +47,17 @@ mod world;
 pub use account::{DeviceAddress, PhoneNumber};
 pub use clock::{Clock, SystemClock};
 pub use config::{Existence, Limits, MagicEnding, PhonesRule, QrTimings, ReceiptDelays, SimConfig};
+pub use control::openapi_document;
 pub use error::SimError;
 pub use fault::{Fault, FaultId};
 pub use journal::{Counters, JournalEntry, JournalEvent};
+pub use media::{MediaKind, MediaRules};
 pub use operations::{AccountView, DeviceView, PhonePage, PhoneView};
 pub use owner::ContactView;
-pub use phone::{ChatState, ContactActivity, InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
-pub use server::LinkedDevice;
+pub use phone::{
+    ChatState, Contact, ContactActivity, Content, Degrees, Download, InboxMessage, MediaContent, OutgoingMessage,
+    PhoneBehaviour, SentCopy,
+};
+pub use server::{LinkedDevice, WaitingClient};
 pub use simulator::{SimHandle, Simulator, StopReport, serve};
 pub use tokio_util::sync::CancellationToken;

@@ -14,7 +14,7 @@ use crate::server::{Command, DeviceChange, EndReason, announce_devices, tell_con
 use crate::world::World;
 
 /// A linked device, as shown to people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DeviceView {
     /// Its number.
     pub id: u16,
@@ -31,7 +31,7 @@ pub struct DeviceView {
 }
 
 /// An account with linked devices, as shown to people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AccountView {
     /// The number.
     pub number: PhoneNumber,
@@ -44,7 +44,7 @@ pub struct AccountView {
 }
 
 /// A phone with all that it shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PhoneView {
     /// The number.
     pub number: PhoneNumber,
@@ -57,7 +57,7 @@ pub struct PhoneView {
 }
 
 /// Part of all phones, in the order of their numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PhonePage {
     /// The phones.
     pub phones: Vec<PhoneView>,

@@ -17,7 +17,7 @@ use crate::world::World;
 const LONGEST_NAME: usize = 64;
 
 /// A contact of a phone, as shown to people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ContactView {
     /// The contact's number.
     pub number: PhoneNumber,

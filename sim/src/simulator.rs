@@ -15,9 +15,10 @@ use crate::control;
 use crate::error::SimError;
 use crate::fault::{Fault, FaultId};
 use crate::journal::{Counters, JournalEntry};
+use crate::media::{self, MediaKind};
 use crate::operations::{self, AccountView, PhonePage, PhoneView};
 use crate::phone::{InboxMessage, PhoneBehaviour};
-use crate::server::{self, LinkedDevice, Receipts};
+use crate::server::{self, LinkedDevice, Receipts, WaitingClient};
 use crate::world::World;
 
 /// A WhatsApp server on this computer, with phones.
@@ -28,19 +29,22 @@ impl Simulator {
     /// Starts a simulator. It runs until `shutdown` is cancelled or [`SimHandle::stop`] is called.
     ///
     /// Simulators do not share anything: several in one process work apart.
-    pub async fn start(config: SimConfig, shutdown: CancellationToken) -> Result<SimHandle, SimError> {
+    pub async fn start(mut config: SimConfig, shutdown: CancellationToken) -> Result<SimHandle, SimError> {
         config.check()?;
         let websocket = listen(config.websocket).await?;
         let control = listen(config.control).await?;
+        let media = listen(config.media.address).await?;
         let address = |listener: &TcpListener, asked| {
             listener.local_addr().map_err(|source| SimError::Listen { address: asked, source })
         };
         let websocket_address = address(&websocket, config.websocket)?;
         let control_address = address(&control, config.control)?;
+        config.media.address = address(&media, config.media.address)?;
         let (receipts, queue) = Receipts::channel();
         let world = Arc::new(World::new(config, shutdown.child_token(), receipts)?);
         world.tasks.spawn(queue.run(Arc::clone(&world)));
         world.tasks.spawn(accept(Arc::clone(&world), websocket));
+        world.tasks.spawn(media::serve(Arc::clone(&world), media));
         let serve = control::serve(Arc::clone(&world), control, websocket_address);
         world.tasks.spawn(serve);
         tracing::info!(%websocket_address, %control_address, "simulator started");
@@ -182,9 +186,46 @@ impl SimHandle {
         self.world.faults.list()
     }
 
+    /// The clients that show a QR code now.
+    pub fn waiting(&self) -> Vec<WaitingClient> {
+        server::waiting(&self.world)
+    }
+
     /// The phone of `from` sends a text to the account `to`. Returns the message id.
     pub async fn send_text(&self, from: &str, to: &str, text: &str) -> Result<String, SimError> {
         server::send_text(&self.world, from.parse()?, to.parse()?, text).await
+    }
+
+    /// The certificate that signs the media server's, as PEM: clients that upload or download must
+    /// trust it.
+    pub fn media_ca_pem(&self) -> String {
+        self.world.media.ca_pem().to_owned()
+    }
+
+    /// The phone of `from` sends a file to the account `to`. Returns the message id.
+    pub async fn send_media(
+        &self,
+        from: &str,
+        to: &str,
+        kind: MediaKind,
+        mimetype: &str,
+        bytes: Vec<u8>,
+        caption: Option<&str>,
+    ) -> Result<String, SimError> {
+        let file = media::Outgoing {
+            kind,
+            mimetype: mimetype.to_owned(),
+            bytes,
+            caption: caption.map(str::to_owned),
+            file_name: None,
+        };
+        server::send_media(&self.world, from.parse()?, to.parse()?, file).await
+    }
+
+    /// The media server loses a file before its time. `direct_path` is as in the message. Returns
+    /// whether it was there.
+    pub async fn lose_media(&self, direct_path: &str) -> bool {
+        self.world.media.forget(direct_path).await
     }
 
     /// Changes how one phone behaves.

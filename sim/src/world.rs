@@ -12,6 +12,7 @@ use crate::entropy::Entropy;
 use crate::error::SimError;
 use crate::fault::{FaultRules, MessageFate};
 use crate::journal::{Journal, JournalEvent};
+use crate::media::Media;
 use crate::phone::{Phone, PhoneBehaviour};
 use crate::server::{Pairings, Receipts};
 use crate::transport::ServerKeys;
@@ -27,6 +28,7 @@ pub(crate) struct World {
     pub faults: FaultRules,
     pub journal: Journal,
     pub receipts: Receipts,
+    pub media: Media,
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
     pub connections: AtomicUsize,
@@ -39,6 +41,7 @@ impl World {
         let keys = ServerKeys::generate(&mut entropy.stream("server keys", 0), config.clock.now_secs())
             .map_err(|error| SimError::Keys(error.to_string()))?;
         Ok(Self {
+            media: Media::new(&config.media, &entropy)?,
             entropy,
             keys,
             registry: Registry::new(),

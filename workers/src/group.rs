@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use kurir_core::domain::{Fence, SessionId, Timestamp};
 use kurir_core::port::{PortError, StateBatch, StateKey, StateStore, Written};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 type Commit<W, R> =
@@ -49,12 +50,28 @@ impl<W: Clone + Send + Sync + 'static, R: Send + 'static> Group<W, R> {
 
     /// Writes and waits until it is durable.
     pub(crate) async fn write(&self, write: W) -> Result<R, PortError> {
+        self.begin(write).await
+    }
+
+    /// Hands a write in at once, so that writes are carried out in the order of these calls as long as the queue has
+    /// room; what is returned waits until it is durable.
+    pub(crate) fn begin(&self, write: W) -> impl Future<Output = Result<R, PortError>> + Send + 'static {
         let (answer, answered) = oneshot::channel();
-        self.queue.send((write, answer)).await.map_err(|_| PortError::Closed(self.name))?;
-        match answered.await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(shared)) => Err(unshare(&shared)),
-            Err(_) => Err(PortError::Closed(self.name)),
+        let handed_in = self.queue.try_send((write, answer));
+        let (queue, name) = (self.queue.clone(), self.name);
+        async move {
+            match handed_in {
+                Ok(()) => {}
+                Err(TrySendError::Full(waiting)) => {
+                    queue.send(waiting).await.map_err(|_| PortError::Closed(name))?;
+                }
+                Err(TrySendError::Closed(_)) => return Err(PortError::Closed(name)),
+            }
+            match answered.await {
+                Ok(Ok(done)) => Ok(done),
+                Ok(Err(shared)) => Err(unshare(&shared)),
+                Err(_) => Err(PortError::Closed(name)),
+            }
         }
     }
 }

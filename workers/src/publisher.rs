@@ -81,9 +81,10 @@ impl Publisher {
         if events.is_empty() || !*self.healthy.borrow() {
             return;
         }
-        let group = self.group.clone();
+        // Handed in here and not in the task: tasks start in any order, and one message's events would come out mixed up.
+        let published = self.group.begin(events);
         self.background.spawn(async move {
-            if let Err(error) = group.write(events).await {
+            if let Err(error) = published.await {
                 tracing::debug!(error = %error.chain(), "events are left to the relay");
             }
         });

@@ -11,7 +11,8 @@ use crate::error::SimError;
 /// A phone number in international form, digits only.
 ///
 /// `Display` gives all digits; `Debug` hides the middle, so that a log line never holds a number.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, utoipa::ToSchema)]
+#[schema(value_type = String, pattern = "^[+]?[1-9][0-9]{4,14}$", example = "15551230001")]
 pub struct PhoneNumber(u64);
 
 impl PhoneNumber {
@@ -100,7 +101,7 @@ impl<'de> Deserialize<'de> for PhoneNumber {
 }
 
 /// One device of an account: 0 is the phone, others are linked devices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct DeviceAddress {
     /// The account's number.
     pub account: PhoneNumber,

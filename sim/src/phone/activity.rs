@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::{Availability, PhoneNumber};
 
 /// What somebody does in a chat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChatState {
     /// Writes.
@@ -39,7 +39,7 @@ impl ChatState {
 }
 
 /// What a phone knows about one contact.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ContactActivity {
     /// Whether the contact is there; `None` when this phone was never told.
     pub available: Option<bool>,

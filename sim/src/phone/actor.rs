@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rand::rngs::StdRng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use wacore::libsignal::protocol::{
     CurveError, IdentityKey, IdentityKeyPair, PreKeyBundle, ProtocolAddress, PublicKey, SignalProtocolError,
 };
@@ -13,16 +13,18 @@ use waproto::whatsapp as wa;
 
 use super::activity::Activity;
 use super::app_state::NameState;
+use super::content::{Content, Download};
 use super::inbox::{Inbox, InboxMessage, OutgoingMessage, SentCopy};
 use super::signal_store::{EncKind, PhoneBundle, SignalStore};
 use crate::account::{DeviceAddress, PhoneNumber};
 use crate::config::ReceiptDelays;
+use crate::media::Attachment;
 
 /// How many of its own messages a phone can send again on request.
 const RESENDABLE: usize = 1000;
 
 /// What a single phone does differently from the simulator's rule.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PhoneBehaviour {
     /// Milliseconds from arrival to the delivery receipt.
@@ -87,6 +89,8 @@ pub(crate) struct Phone {
     /// Ids for which a retry was asked on purpose.
     asked: HashSet<(PhoneNumber, String)>,
     pub(super) app_state_key: Option<(wa::message::AppStateSyncKey, NameState)>,
+    /// The file of the message that was shown last, until it is downloaded.
+    attachment: Option<Attachment>,
     pub(super) raw_id: u32,
     pub activity: Activity,
     pub behaviour: PhoneBehaviour,
@@ -106,6 +110,7 @@ impl Phone {
             written: Vec::new(),
             asked: HashSet::new(),
             app_state_key: None,
+            attachment: None,
             raw_id,
             activity: Activity::default(),
             behaviour,
@@ -191,7 +196,8 @@ impl Phone {
             });
             return Reaction::Silent;
         }
-        if message.protocol_message.is_set() {
+        let (content, attachment) = Content::of(&message).unzip();
+        if message.protocol_message.is_set() && content.is_none() {
             return Reaction::Silent;
         }
         if self.inbox.arrived_again(from.account, id) {
@@ -202,30 +208,40 @@ impl Phone {
             from: from.account,
             from_device: from.device,
             text: message.text_content().map(str::to_owned),
+            content,
             first_at: now,
             arrivals: 1,
             shown: 1,
         });
+        self.attachment = attachment.flatten();
         Reaction::Shown
     }
 
-    /// Begins a text message: an id and the plaintext to seal for each device.
-    pub(crate) fn write(&mut self, to: PhoneNumber, text: &str, now: u64) -> (String, Vec<u8>) {
+    /// The file of the message that was just shown, to be downloaded.
+    pub(crate) fn take_attachment(&mut self) -> Option<Attachment> {
+        self.attachment.take()
+    }
+
+    /// Notes what became of the download of a message's file.
+    pub(crate) fn downloaded(&mut self, from: PhoneNumber, id: &str, outcome: Download) {
+        self.inbox.downloaded(from, id, outcome);
+    }
+
+    /// Begins a message: an id and the plaintext to seal for each device.
+    pub(crate) fn write(&mut self, to: PhoneNumber, message: &wa::Message, now: u64) -> (String, Vec<u8>) {
         let id = self.new_id();
-        let plaintext =
-            MessageUtils::encode_and_pad(&wa::Message { conversation: Some(text.to_owned()), ..Default::default() });
+        let plaintext = MessageUtils::encode_and_pad(message);
+        let text = message.text_content().or_else(|| message.get_caption()).unwrap_or_default().to_owned();
         if self.written.len() == RESENDABLE {
             self.written.remove(0);
         }
-        let message =
-            OutgoingMessage { id: id.clone(), to, text: text.to_owned(), at: now, delivered: false, retries: 0 };
+        let message = OutgoingMessage { id: id.clone(), to, text, at: now, delivered: false, retries: 0 };
         self.written.push(Written { message, plaintext: plaintext.clone() });
         (id, plaintext)
     }
 
-    /// The plaintext for own linked devices: the text with the chat it went to.
-    pub(crate) fn copy_of(text: &str, to: PhoneNumber) -> Vec<u8> {
-        let message = wa::Message { conversation: Some(text.to_owned()), ..Default::default() };
+    /// The plaintext for own linked devices: the message with the chat it went to.
+    pub(crate) fn copy_of(message: wa::Message, to: PhoneNumber) -> Vec<u8> {
         MessageUtils::encode_and_pad(&wacore::messages::wrap_device_sent(message, to.jid().to_string()))
     }
 
@@ -286,7 +302,8 @@ mod tests {
 
     fn envelope(from: &mut Person, to: &mut Person, text: &str, fresh: bool) -> Envelope {
         let bundle = fresh.then(|| to.phone.published().expect("bundle"));
-        let (id, plaintext) = from.phone.write(to.address.account, text, 0);
+        let message = wa::Message { conversation: Some(text.to_owned()), ..Default::default() };
+        let (id, plaintext) = from.phone.write(to.address.account, &message, 0);
         let (kind, ciphertext) = from.phone.seal(to.address, bundle.as_ref(), &plaintext).expect("seals");
         Envelope { from: from.address, id, kind, ciphertext }
     }

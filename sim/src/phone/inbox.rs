@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+use super::content::{Content, Download};
 use crate::account::PhoneNumber;
 
 /// A message as a phone's owner sees it, with the truth beside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct InboxMessage {
     /// The message id its sender chose.
     pub id: String,
@@ -17,6 +18,9 @@ pub struct InboxMessage {
     pub from_device: u16,
     /// The text, for a text message.
     pub text: Option<String>,
+    /// What it is, where the text does not say all: a file, a place, a reaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
     /// When it first arrived and could be read, in milliseconds since 1970.
     pub first_at: u64,
     /// How often it arrived on the wire under this id, readable or not.
@@ -26,7 +30,7 @@ pub struct InboxMessage {
 }
 
 /// A copy of what one of the account's own linked devices sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct SentCopy {
     /// The message id.
     pub id: String,
@@ -41,7 +45,7 @@ pub struct SentCopy {
 }
 
 /// A message this phone's owner wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct OutgoingMessage {
     /// The message id.
     pub id: String,
@@ -100,6 +104,14 @@ impl Inbox {
         self.messages.push(message);
     }
 
+    /// Notes what became of a file's download.
+    pub(crate) fn downloaded(&mut self, from: PhoneNumber, id: &str, outcome: Download) {
+        let shown = self.index.get(&(from, id.to_owned())).and_then(|&shown| self.messages.get_mut(shown));
+        if let Some(Content::Media(media)) = shown.and_then(|message| message.content.as_mut()) {
+            media.download = outcome;
+        }
+    }
+
     pub(crate) fn keep_copy(&mut self, copy: SentCopy) {
         if !self.copies.iter().rev().take(64).any(|known| known.id == copy.id) {
             self.copies.push(copy);
@@ -125,6 +137,7 @@ mod tests {
             from: "15551230001".parse().expect("valid"),
             from_device: 1,
             text: Some("hello".into()),
+            content: None,
             first_at: 1,
             arrivals: 1,
             shown: 1,

@@ -3,6 +3,7 @@
 mod activity;
 mod actor;
 mod app_state;
+mod content;
 mod inbox;
 mod owner;
 mod signal_store;
@@ -10,5 +11,6 @@ mod signal_store;
 pub use activity::{ChatState, ContactActivity};
 pub use actor::PhoneBehaviour;
 pub(crate) use actor::{Envelope, Phone, Reaction};
+pub use content::{Contact, Content, Degrees, Download, MediaContent};
 pub use inbox::{InboxMessage, OutgoingMessage, SentCopy};
 pub(crate) use signal_store::{EncKind, PhoneBundle};

@@ -35,7 +35,10 @@ const COMMAND_BACKLOG: usize = 16;
 const BATCH: usize = 64;
 /// How long a client may leave what the server sends unread.
 const STALL: Duration = Duration::from_secs(30);
-/// How long a client may take to close after the server said goodbye.
+/// How long the server leaves it to the client to close, after it said why. whatsmeow handles what it
+/// has not read yet only while its connection is open, so a server that closes at once is not heard.
+const LINGER: Duration = Duration::from_secs(1);
+/// How long a client may take to close after the server did.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a connection is at the moment.
@@ -167,6 +170,7 @@ impl Connection {
             timings,
             (Instant::now(), &mut rng),
         );
+        self.world.journal.touch();
         let id = self.next_request();
         self.push(&pairing::pair_device(&id, &references))
     }
@@ -340,16 +344,7 @@ impl Connection {
             Stage::Unlinked { offer } => handle_unlinked(node, offer, &mut effects),
             Stage::Passive(seat) | Stage::Active(seat) => {
                 let session = Session { world: &self.world, account: &seat.account, device: &seat.device };
-                match node.tag.as_ref() {
-                    "iq" => iq::handle(&session, node, &mut effects),
-                    "message" => message::handle(&session, node, &mut effects),
-                    "receipt" => receipt::handle(&session, node, &mut effects),
-                    "ack" => receipt::handle_ack(&session, node),
-                    "presence" => presence::handle(&session, node),
-                    "chatstate" => presence::handle_chat_state(&session, node),
-                    "ib" => {}
-                    tag => tracing::debug!(tag, "a stanza without meaning here"),
-                }
+                dispatch(&session, node, &mut effects);
             }
         }
         self.errands.append(&mut effects.errands);
@@ -406,6 +401,8 @@ impl Connection {
             }
             let event = JournalEvent::Disconnected { device: seat.device.address, reason: reason.describe() };
             self.world.log(event);
+        } else {
+            self.world.journal.touch();
         }
         tracing::debug!(serial = self.serial, reason = reason.describe(), "connection ends");
         let farewell = match &reason {
@@ -416,19 +413,28 @@ impl Connection {
             EndReason::LoginRefused(refusal) => Some(Some(Refusal::node(refusal))),
             EndReason::ClientClosed | EndReason::Broken(_) | EndReason::Stopping => Some(None),
         };
+        // What was acknowledged must reach its phone, whatever became of the connection.
+        for errand in std::mem::take(&mut self.errands) {
+            message::run_errand(&self.world, errand).await;
+        }
         if let Some(last) = farewell {
             let goodbye = async {
-                if let Some(node) = last {
-                    self.wire.push(&node)?;
+                if let Some(node) = &last {
+                    self.wire.push(node)?;
+                }
+                // A client that logged itself out closes when it has read the answer.
+                if last.is_some() || reason == EndReason::ClientClosed {
+                    self.wire.flush().await?;
+                    tokio::select! {
+                        () = self.world.stop.cancelled() => {}
+                        // Nothing more can be done for a client that sends what makes no sense now.
+                        _ = tokio::time::timeout(LINGER, self.wire.until_closed()) => {}
+                    }
                 }
                 self.wire.close().await
             };
             // A client that does not take the goodbye gets none.
-            drop(tokio::time::timeout(FAREWELL, goodbye).await);
-        }
-        // What was acknowledged must reach its phone, whatever became of the connection.
-        for errand in std::mem::take(&mut self.errands) {
-            message::run_errand(&self.world, errand).await;
+            drop(tokio::time::timeout(LINGER + FAREWELL, goodbye).await);
         }
     }
 }
@@ -443,6 +449,20 @@ async fn mail(stage: &Stage) {
     match stage {
         Stage::Active(seat) => seat.device.mailbox.filled().await,
         Stage::Unlinked { .. } | Stage::Passive(_) => std::future::pending().await,
+    }
+}
+
+/// Does what a stanza of a logged-in device asks for.
+pub(crate) fn dispatch(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Effects) {
+    match node.tag.as_ref() {
+        "iq" => iq::handle(session, node, effects),
+        "message" => message::handle(session, node, effects),
+        "receipt" => receipt::handle(session, node, effects),
+        "ack" => receipt::handle_ack(session, node),
+        "presence" => presence::handle(session, node),
+        "chatstate" => presence::handle_chat_state(session, node),
+        "ib" => {}
+        tag => tracing::debug!(tag, "a stanza without meaning here"),
     }
 }
 

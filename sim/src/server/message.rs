@@ -9,7 +9,8 @@ use super::{Effects, Session, device_list, outgoing, receipt, stanza, trust};
 use crate::account::{Account, DeviceAddress, PhoneNumber, Stanza, StanzaClass};
 use crate::fault::MessageFate;
 use crate::journal::JournalEvent;
-use crate::phone::{EncKind, Envelope, Reaction};
+use crate::media::{self, Attachment};
+use crate::phone::{Download, EncKind, Envelope, Reaction};
 use crate::world::World;
 
 /// Work that a stanza leaves for a phone.
@@ -167,10 +168,10 @@ fn hand_over(
 
 /// A phone reads a message, and answers as its settings say.
 async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
-    let (reaction, delays) = {
+    let (reaction, attachment, delays) = {
         let mut phone = account.phone();
         let reaction = phone.receive(&envelope, world.now_millis());
-        (reaction, phone.behaviour.delays(world.config.receipts))
+        (reaction, phone.take_attachment(), phone.behaviour.delays(world.config.receipts))
     };
     let Envelope { from, id, .. } = envelope;
     let phone = account.number;
@@ -179,8 +180,11 @@ async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
         // A copy of an own device's message is no event, but somebody may wait for it.
         Reaction::Silent => world.journal.touch(),
         Reaction::Shown => {
-            world.log(JournalEvent::Arrived { phone, from, id, duplicate: false });
+            world.log(JournalEvent::Arrived { phone, from, id: id.clone(), duplicate: false });
             answer.delivered_and_read(world).await;
+            if let Some(attachment) = attachment {
+                download(world, account, from, id, attachment).await;
+            }
         }
         Reaction::Duplicate => {
             world.log(JournalEvent::Arrived { phone, from, id, duplicate: true });
@@ -196,5 +200,20 @@ async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
             world.log(JournalEvent::Unreadable { phone, from, id, count, reason });
             answer.retry(world, count, &bundle);
         }
+    }
+}
+
+/// A phone downloads a file and notes whether it is what the message announced.
+async fn download(world: &World, account: &Account, from: DeviceAddress, id: String, attachment: Attachment) {
+    let outcome = match media::check(world, attachment).await {
+        Ok(()) => Download::Good,
+        Err(reason) => Download::Broken { reason },
+    };
+    account.phone().downloaded(from.account, &id, outcome.clone());
+    match outcome {
+        Download::Broken { reason } => {
+            world.log(JournalEvent::BrokenMedia { phone: account.number, from, id, reason });
+        }
+        Download::Pending | Download::Good => world.journal.touch(),
     }
 }

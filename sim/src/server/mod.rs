@@ -14,6 +14,7 @@ mod receipt;
 mod stanza;
 mod state_patch;
 mod trust;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -23,17 +24,25 @@ use wacore_binary::Node;
 use crate::account::{Account, Device};
 use crate::world::World;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use connection::dispatch;
 pub(crate) use connection::serve;
 pub(crate) use device_list::{Change as DeviceChange, announce as announce_devices, identity_changed, tell_contacts};
 pub(crate) use iq::block;
 pub(crate) use key_supply::taken as one_time_key_taken;
-pub(crate) use outgoing::send_text;
+#[cfg(feature = "fuzzing")]
+pub(crate) use message::run_errand;
+pub(crate) use outgoing::{send_media, send_text};
 pub use pairing::LinkedDevice;
+#[cfg(feature = "fuzzing")]
+pub(crate) use pairing::Registration;
 pub(crate) use pairing::{Pairings, scan};
 pub(crate) use presence::{change as change_presence, told_to as presence_for, typing};
 pub(crate) use receipt::Receipts;
 pub(crate) use state_patch::rename;
 pub(crate) use trust::issue as issue_token;
+pub use waiting::WaitingClient;
+pub(crate) use waiting::{present, scan_waiting, waiting};
 
 /// Orders to a connection from elsewhere.
 #[derive(Debug)]

@@ -27,7 +27,7 @@ use crate::journal::JournalEvent;
 use crate::world::World;
 
 /// The result of a scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LinkedDevice {
     /// The account the device belongs to now.
     pub account: PhoneNumber,
@@ -101,12 +101,23 @@ impl Offer {
 
 /// An unlinked client that shows QR codes.
 #[derive(Clone)]
-struct Waiting {
-    serial: u64,
-    until: Instant,
+pub(super) struct Waiting {
+    pub(super) serial: u64,
+    pub(super) until: Instant,
+    /// When the client connected.
+    pub(super) since: Instant,
+    /// The secret of its code, once somebody has shown the code to the simulator.
+    pub(super) secret: Option<Vec<u8>>,
     client_static: [u8; 32],
-    registration: Registration,
+    pub(super) registration: Registration,
     commands: mpsc::Sender<Command>,
+}
+
+impl Waiting {
+    /// Whether the keys of a code are those of this client.
+    pub(super) fn shows(&self, qr: &QrText) -> bool {
+        qr.noise == self.client_static && qr.identity == self.registration.identity
+    }
 }
 
 /// All QR codes that clients show now, by their reference.
@@ -114,7 +125,7 @@ struct Waiting {
 pub(crate) struct Pairings(Mutex<HashMap<String, Waiting>>);
 
 impl Pairings {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Waiting>> {
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Waiting>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -140,6 +151,8 @@ impl Pairings {
                 Waiting {
                     serial,
                     until,
+                    since: now,
+                    secret: None,
                     client_static,
                     registration: registration.clone(),
                     commands: commands.clone(),
@@ -157,7 +170,7 @@ impl Pairings {
     }
 
     /// Uses a reference up, and with it all others of the same connection.
-    fn take(&self, reference: &str, now: Instant) -> Option<Waiting> {
+    pub(super) fn take(&self, reference: &str, now: Instant) -> Option<Waiting> {
         let mut all = self.lock();
         let waiting = all.remove(reference)?;
         all.retain(|_, other| other.serial != waiting.serial);
@@ -179,16 +192,16 @@ pub(crate) fn pair_device(id: &str, references: &[String]) -> Node {
 
 /// What a QR code says.
 #[derive(Debug, PartialEq, Eq)]
-struct QrText {
-    reference: String,
+pub(super) struct QrText {
+    pub(super) reference: String,
     noise: [u8; 32],
     identity: [u8; 32],
-    secret: Vec<u8>,
+    pub(super) secret: Vec<u8>,
 }
 
 /// Reads `ref,noise key,identity key,secret[,client type]`, with or without a web address before
 /// the last `#` (Baileys 7 puts one there).
-fn parse_qr(text: &str) -> Result<QrText, SimError> {
+pub(super) fn parse_qr(text: &str) -> Result<QrText, SimError> {
     let bad = |reason| SimError::BadQr { reason };
     let plain = text.trim().rsplit('#').next().unwrap_or_default();
     let fields: Vec<&str> = plain.split(',').collect();
@@ -215,13 +228,14 @@ pub(crate) async fn scan(world: &World, qr: &str, number: PhoneNumber) -> Result
     let account = world.account(number).ok_or(SimError::NotRegistered(number))?;
     may_link(world, &account)?;
     let waiting = world.pairings.take(&qr.reference, Instant::now()).ok_or(SimError::UnknownQr)?;
-    if qr.noise != waiting.client_static || qr.identity != waiting.registration.identity {
+    world.journal.touch();
+    if !waiting.shows(&qr) {
         return Err(SimError::BadQr { reason: "its keys are not those of the client that shows it" });
     }
     link(world, &account, &waiting, &qr.secret).await
 }
 
-fn may_link(world: &World, account: &Account) -> Result<(), SimError> {
+pub(super) fn may_link(world: &World, account: &Account) -> Result<(), SimError> {
     let limit = world.config.limits.devices_per_account;
     let devices = account.devices();
     if devices.ban.is_some() {
@@ -233,7 +247,7 @@ fn may_link(world: &World, account: &Account) -> Result<(), SimError> {
     Ok(())
 }
 
-async fn link(
+pub(super) async fn link(
     world: &World,
     account: &Arc<Account>,
     waiting: &Waiting,

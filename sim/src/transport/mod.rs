@@ -7,5 +7,7 @@ mod quick_ack;
 mod wire;
 
 pub(crate) use cert::ServerKeys;
+#[cfg(feature = "fuzzing")]
+pub(crate) use frame::FrameReader;
 pub(crate) use noise::{Answer, answer_hello};
 pub(crate) use wire::{Wire, WireError};

@@ -162,6 +162,14 @@ impl Wire {
         Ok(())
     }
 
+    /// Waits until the client closes; what it still sends is thrown away.
+    pub(crate) async fn until_closed(&mut self) -> Result<(), WireError> {
+        while self.receive().await? {
+            while self.next_stanza()?.is_some() {}
+        }
+        Ok(())
+    }
+
     /// Says goodbye by a close frame and takes what the client still sends until it closes, too.
     ///
     /// Closing a socket with unread bytes makes the system reset it, and a reset takes from the

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kurir_sim::{CancellationToken, LinkedDevice, SimConfig, SimHandle, Simulator};
 use whatsapp_rust::async_channel::Receiver;
 use whatsapp_rust::bot::{Bot, BotHandle};
+use whatsapp_rust::http::{HttpClient, UreqHttpClient};
 use whatsapp_rust::transport::TokioWebSocketTransportFactory;
 use whatsapp_rust::types::events::{ChannelEventHandler, Event, Receipt, ServerAck};
 use whatsapp_rust::types::presence::ReceiptType;
@@ -33,11 +34,17 @@ pub struct TestClient {
 impl TestClient {
     /// Starts a client on a store; an empty store makes it ask to be linked.
     pub async fn start(sim: &SimHandle, store: Arc<InMemoryBackend>) -> Self {
+        Self::start_with(sim, store, UreqHttpClient::new()).await
+    }
+
+    /// Like [`Self::start`], with an HTTP client of the test's.
+    pub async fn start_with(sim: &SimHandle, store: Arc<InMemoryBackend>, http: impl HttpClient + 'static) -> Self {
         let (handler, events) = ChannelEventHandler::new();
         let factory = TokioWebSocketTransportFactory::new().with_url(sim.ws_url());
         let bot = Bot::builder()
             .with_backend_arc(store.clone())
             .with_transport_factory(factory)
+            .with_http_client(http)
             .with_version((2, 3000, 1_023_000_000))
             .with_wanted_pre_key_count(30)
             .with_event_handler(Forward(handler))
@@ -52,10 +59,16 @@ impl TestClient {
     /// A client that the phone of `number` has linked, connected.
     pub async fn linked(sim: &SimHandle, number: &str) -> (Self, LinkedDevice) {
         let mut client = Self::start(sim, Arc::new(InMemoryBackend::new())).await;
-        let qr = client.qr().await;
-        let device = sim.scan(&qr, number).await.expect("the scan links");
-        client.connected().await;
+        let device = client.link(sim, number).await;
         (client, device)
+    }
+
+    /// The phone of `number` scans the code that this client shows; waits until it is connected.
+    pub async fn link(&mut self, sim: &SimHandle, number: &str) -> LinkedDevice {
+        let qr = self.qr().await;
+        let device = sim.scan(&qr, number).await.expect("the scan links");
+        self.connected().await;
+        device
     }
 
     /// The next event for which `pick` gives something.

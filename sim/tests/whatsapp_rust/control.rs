@@ -1,35 +1,11 @@
 //! The HTTP control interface, driven as a person or a script would.
 
-use std::ops::Not;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use serde_json::json;
 
 use crate::client::{PATIENCE, TestClient, simulator};
-
-/// One request on a connection of its own: status and body.
-async fn request(sim: &kurir_sim::SimHandle, method: &str, path: &str, body: Option<Value>) -> (u16, String) {
-    let address = sim.control_url().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(&address).await.expect("the interface listens");
-    let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await.expect("writes");
-    stream.write_all(body.as_bytes()).await.expect("writes");
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).await.expect("reads");
-    let (head, body) = reply.split_once("\r\n\r\n").expect("a head and a body");
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-    (status, body.to_owned())
-}
-
-fn parse(body: &str) -> Value {
-    serde_json::from_str(body).expect("JSON")
-}
+use crate::http::{EventStream, parse, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_can_be_driven_over_http_alone() {
@@ -78,7 +54,7 @@ async fn bad_requests_are_told_what_is_wrong() {
     let scan = json!({ "qr": "nonsense", "phone": "15551230001" });
     let (status, body) = request(&sim, "POST", "/scan", Some(scan)).await;
     assert_eq!(status, 400);
-    assert!(parse(&body)["error"].as_str().is_some_and(|error| error.contains("linking code")), "{body}");
+    assert!(parse(&body)["detail"].as_str().is_some_and(|error| error.contains("linking code")), "{body}");
     let (status, _) = request(&sim, "POST", "/scan", Some(json!({ "qr": "x", "phone": "12" }))).await;
     assert_eq!(status, 422);
     let (status, _) = request(&sim, "POST", "/accounts/15551230001/devices/1/logout", None).await;
@@ -105,24 +81,34 @@ async fn the_page_the_root_key_and_the_event_stream_are_served() {
     assert_eq!(parse(&key)["hex"], hex);
     assert_eq!(parse(&key)["websocket"], sim.ws_url());
 
-    let address = sim.control_url().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(&address).await.expect("listens");
-    stream.write_all(format!("GET /events HTTP/1.1\r\nhost: {address}\r\n\r\n").as_bytes()).await.expect("writes");
-    let mut lines = BufReader::new(stream).lines();
-    while lines.next_line().await.expect("reads").expect("a head").is_empty().not() {}
+    let mut events = EventStream::open(&sim, "/events", None).await;
     sim.send_text("15551230002", "15551230001", "seen live").await.expect("the phone writes");
-    let event = tokio::time::timeout(PATIENCE, async {
-        loop {
-            let line = lines.next_line().await.expect("reads").expect("the stream goes on");
-            if let Some(data) = line.strip_prefix("data: ") {
-                return parse(data);
-            }
-        }
-    })
-    .await
-    .expect("an event comes");
+    let event = events.told().await.data;
     assert_eq!(event["event"], "written");
     assert_eq!(event["seq"], 1);
     // An open event stream does not hold up the stop.
     assert_eq!(sim.stop(PATIENCE).await.abandoned, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_sends_a_file_over_http() {
+    let sim = simulator(|_| ()).await;
+    let (_, pem) = request(&sim, "GET", "/media-ca.pem", None).await;
+    assert_eq!(pem, sim.media_ca_pem());
+    let file = json!({ "to": "15551230001", "kind": "document", "mimetype": "text/plain", "data": "aGVsbG8=", "file_name": "a.txt" });
+    let (status, sent) = request(&sim, "POST", "/phones/15551230002/send-media", Some(file)).await;
+    assert_eq!(status, 200, "{sent}");
+    let inbox = sim
+        .wait_until("the download", PATIENCE, |sim| {
+            let inbox = serde_json::to_value(sim.inbox("15551230001").ok()?).ok()?;
+            (inbox[0]["content"]["download"]["state"] == "good").then_some(inbox)
+        })
+        .await
+        .expect("the other phone downloads");
+    let content = &inbox[0]["content"];
+    assert_eq!((content["kind"].as_str(), content["media"].as_str()), (Some("media"), Some("document")));
+    assert_eq!((content["file_name"].as_str(), content["length"].as_u64()), (Some("a.txt"), Some(5)));
+    let bad = json!({ "to": "15551230001", "kind": "image", "mimetype": "image/png", "data": "%" });
+    assert_eq!(request(&sim, "POST", "/phones/15551230002/send-media", Some(bad)).await.0, 400);
+    sim.stop(PATIENCE).await;
 }

@@ -38,7 +38,7 @@ async fn a_client_is_told_when_a_contact_comes_and_goes() {
     assert_eq!(news(&mut client).await, (true, false));
     sim.set_available(BEN, false).expect("a number");
     assert_eq!(news(&mut client).await, (false, true));
-    client.client.presence().unsubscribe(Jid::pn(BEN)).await.expect("it is connected");
+    client.client.presence().unsubscribe(&Jid::pn(BEN)).await.expect("it is connected");
     client.stop().await;
     sim.stop(PATIENCE).await;
 }

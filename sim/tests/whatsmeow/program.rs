@@ -179,9 +179,9 @@ impl Program {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the program logged this.
-    pub fn said(&self, text: &str) -> bool {
-        self.lock().log.iter().any(|line| line.contains(text))
+    /// Whether the program logged a line with all of these.
+    pub fn said(&self, parts: &[&str]) -> bool {
+        self.lock().log.iter().any(|line| parts.iter().all(|part| line.contains(part)))
     }
 
     /// Starts a client on the credentials that are kept under its name, or on new ones.

@@ -26,7 +26,7 @@ async fn loops(launch: &Launch, count: u32) -> anyhow::Result<Vec<Figures>> {
     loop {
         match hear(&mut client).await? {
             Said::Qr(qr) if !scanned => {
-                simulator.scan(&qr, super::sender(0)).await?;
+                simulator.scanner().scan(&qr, super::sender(0)).await?;
                 scanned = true;
             }
             Said::Qr(_) => {}

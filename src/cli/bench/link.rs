@@ -20,7 +20,25 @@ pub struct Simulator {
     pub process: Process,
     /// Where clients connect.
     pub endpoint: String,
+    scanner: Scanner,
+}
+
+/// The simulator's phones, which scan codes.
+#[derive(Clone)]
+pub struct Scanner {
     control: String,
+}
+
+impl Scanner {
+    /// Scans a code with the phone of `number`.
+    pub async fn scan(&self, qr: &str, number: String) -> anyhow::Result<()> {
+        let (url, body) = (format!("{}/scan", self.control), serde_json::json!({"qr": qr, "phone": number}));
+        let scanned = tokio::task::spawn_blocking(move || {
+            let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+            agent.post(&url).send_json(body).map(drop)
+        });
+        scanned.await?.context("the simulated phone could not scan the code")
+    }
 }
 
 impl Simulator {
@@ -29,12 +47,12 @@ impl Simulator {
         let mut process = Process::start("simulator", &["sim"], launch)?;
         let line = process.line().await?;
         let (endpoint, control) = addresses(&line).with_context(|| format!("the simulator said {line:?}"))?;
-        Ok(Self { process, endpoint, control })
+        Ok(Self { process, endpoint, scanner: Scanner { control } })
     }
 
-    /// Scans a code with the phone of `number`.
-    pub async fn scan(&self, qr: &str, number: String) -> anyhow::Result<()> {
-        scan(self.control.clone(), qr.to_owned(), number).await
+    /// Its phones.
+    pub fn scanner(&self) -> Scanner {
+        self.scanner.clone()
     }
 
     /// Scans the code of each of these sessions as its event comes in, and waits until all can send.
@@ -59,7 +77,8 @@ impl Simulator {
                 Some(EventKind::SessionQr) if unscanned.remove(session) => {
                     let qr = event.data.qr.context("the event session.qr holds no code")?;
                     let at = sessions.iter().position(|id| id.as_str() == session).unwrap_or_default();
-                    scans.spawn(scan(self.control.clone(), qr.text, super::sender(at)));
+                    let scanner = self.scanner();
+                    scans.spawn(async move { scanner.scan(&qr.text, super::sender(at)).await });
                 }
                 Some(EventKind::SessionConnected) => {
                     unconnected.remove(session);
@@ -76,15 +95,6 @@ fn addresses(line: &str) -> Option<(String, String)> {
     let (_, rest) = line.split_once("clients connect to ")?;
     let (endpoint, control) = rest.split_once(", control and page at ")?;
     Some((endpoint.to_owned(), control.trim().trim_end_matches('/').to_owned()))
-}
-
-async fn scan(control: String, qr: String, number: String) -> anyhow::Result<()> {
-    let body = serde_json::json!({"qr": qr, "phone": number});
-    let scanned = tokio::task::spawn_blocking(move || {
-        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
-        agent.post(&format!("{control}/scan")).send_json(body).map(drop)
-    });
-    scanned.await?.context("the simulated phone could not scan the code")
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 
 mod alone;
 mod bare;
+mod crowd;
 mod figures;
 mod fleet;
 mod flood;
+mod launch;
 mod link;
 mod process;
 mod report;
@@ -32,6 +34,8 @@ enum What {
     /// and beside it with the WhatsApp client alone; tells the ratio. The servers should be throw-away ones: a schema
     /// per step stays in PostgreSQL.
     Send(SendArgs),
+    /// Connects many clients to one simulator, in memory and without any server; tells what the simulator spends on each.
+    Crowd(CrowdArgs),
     /// The client alone; started by `send`, obeys lines on its standard input.
     #[command(hide = true)]
     Bare,
@@ -52,6 +56,20 @@ struct SendArgs {
     /// Jobs of each step that are sent one after another at the end, for the latency without a queue.
     #[arg(long, default_value_t = 200)]
     singles: u32,
+}
+
+/// Options of `kurir bench crowd`.
+#[derive(Debug, Args)]
+struct CrowdArgs {
+    /// Linked devices, each of a number of its own.
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=15_000))]
+    devices: u32,
+    /// Messages, shared out over all devices, each to a number of its own.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    messages: u32,
+    /// Messages on their way at the same time.
+    #[arg(long, default_value_t = 64)]
+    at_once: usize,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -81,6 +99,7 @@ pub struct Given {
 pub async fn run(args: BenchArgs, config: Config, given: Given) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Send(args) => Box::pin(send::run(args, config, given)).await?,
+        What::Crowd(args) => Box::pin(crowd::run(args, config, given)).await?,
         What::Bare => bare::run(&config).await?,
     }
     Ok(ExitCode::SUCCESS)

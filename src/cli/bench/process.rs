@@ -81,6 +81,14 @@ impl Process {
         cpu_of(&id.to_string()).with_context(|| format!("the {}", self.name))
     }
 
+    /// Bytes of memory that it holds now: the resident set.
+    pub fn memory(&self) -> anyhow::Result<u64> {
+        let id = self.child.id().with_context(|| format!("the {} has ended", self.name))?;
+        let path = format!("/proc/{id}/status");
+        let status = std::fs::read_to_string(&path).with_context(|| format!("{path}: memory can't be read"))?;
+        resident(&status).with_context(|| format!("{path} does not look as the kernel describes it"))
+    }
+
     /// Kills it and waits until it is gone.
     pub async fn end(mut self) {
         if let Err(error) = self.child.kill().await {
@@ -109,9 +117,21 @@ fn ticks(stat: &str) -> Option<u32> {
     user.checked_add(kernel)
 }
 
+/// `VmRSS` of `/proc/PID/status`, which counts in KiB.
+fn resident(status: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_resident_set_is_told_in_bytes() {
+        assert_eq!(resident("VmPeak:\t 9 kB\nVmRSS:\t    2048 kB\n"), Some(2 << 20));
+        assert_eq!(resident("VmPeak:\t 9 kB\n"), None);
+    }
 
     #[test]
     fn user_and_kernel_time_are_added_whatever_the_name_is() {

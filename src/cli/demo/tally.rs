@@ -72,9 +72,11 @@ impl Tally {
         }
     }
 
-    /// How many have ended: seen by the recipient, or not sent.
+    /// How many have ended: sent, delivered and seen by the recipient, or not sent. Events come in no promised order, so
+    /// a read alone does not say that the others were told.
     pub fn ended(&self) -> usize {
-        self.jobs.values().filter(|(_, progress)| progress.read || progress.ended.is_some()).count()
+        let told = |progress: &Progress| progress.sent.is_some() && progress.delivered && progress.read;
+        self.jobs.values().filter(|(_, progress)| told(progress) || progress.ended.is_some()).count()
     }
 
     /// How many were sent or ended otherwise.
@@ -126,15 +128,17 @@ mod tests {
         let mut tally = Tally::new(jobs.iter().map(|id| (*id, Timestamp::from_millis(1000))));
         for _ in 0..2 {
             tally.take(&event("message.sent", jobs[0], 1040, None));
-            tally.take(&event("message.delivered", jobs[0], 1050, None));
             tally.take(&event("message.read", jobs[0], 1060, None));
+            tally.take(&event("message.delivered", jobs[0], 1050, None));
             tally.take(&event("message.failed", jobs[1], 1060, Some("not_on_whatsapp")));
             tally.take(&event("message.sent", Uuid::from_u128(9), 1060, None));
         }
         tally.take(b"{}");
+        tally.take(&event("message.sent", jobs[2], 1040, None));
+        tally.take(&event("message.read", jobs[2], 1060, None));
         let figures = tally.figures();
-        assert_eq!((figures.sent, figures.delivered, figures.read, figures.failures()), (1, 1, 1, 1));
-        assert_eq!((tally.ended(), tally.decided()), (2, 2));
+        assert_eq!((figures.sent, figures.delivered, figures.read, figures.failures()), (2, 1, 2, 1));
+        assert_eq!((tally.ended(), tally.decided()), (2, 3), "the delivery of the third was not told yet");
         assert_eq!(figures.percentile(50), Some(Duration::from_millis(40)));
         assert_eq!(tally.reason(&jobs[1]), Some("not_on_whatsapp"));
     }

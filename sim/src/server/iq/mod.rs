@@ -4,6 +4,7 @@ mod account;
 mod app_state;
 mod blocklist;
 mod encrypt;
+mod media;
 mod profile;
 mod usync;
 
@@ -30,6 +31,7 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
             effects.activate = node.get_optional_child("active").is_some();
             stanza::result(&id, [])
         }
+        "w:m" => media::connection(session, &id),
         "md" => account::linked_devices(session, node, &id, effects),
         "abt" => stanza::result(&id, [NodeBuilder::new("props").attr("protocol", "1").attr("hash", "sim").build()]),
         "blocklist" => blocklist::handle(session, node, &id, kind == "set"),

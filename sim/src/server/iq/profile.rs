@@ -11,7 +11,7 @@ const ABOUT: &str = "Hey there! I am using WhatsApp.";
 /// The `status` part of a look-up.
 pub(crate) fn about(registered: bool) -> Node {
     let status = NodeBuilder::new("status");
-    if registered { status.string_content(ABOUT).build() } else { status.build() }
+    if registered { status.bytes(ABOUT.as_bytes()).build() } else { status.build() }
 }
 
 /// Requests for a picture. Phones of the simulator have none, which is an error to the clients:

@@ -85,7 +85,7 @@ fn answer(session: &Session<'_>, queries: &[&str], subject: &Subject) -> Node {
 fn contact(subject: &Subject, registered: bool) -> Node {
     let contact = NodeBuilder::new("contact").attr("type", if registered { "in" } else { "out" });
     match &subject.contact {
-        Some(text) => contact.string_content(text.as_str()).build(),
+        Some(text) => contact.bytes(text.as_bytes()).build(),
         None => contact.build(),
     }
 }

@@ -1,0 +1,87 @@
+// The messages of one phone, as its screen shows them.
+
+import { get, phonePath } from './api.js';
+import { el, patch, time } from './dom.js';
+
+const PART = 60;
+
+const keyOf = (entry) => `${entry.direction}-${entry.from ?? ''}-${entry.id}-${entry.at ?? entry.first_at}`;
+
+/** What stands in a bubble: the text, or what kind of thing it is. */
+function content(entry) {
+  if (entry.text !== null && entry.text !== undefined) return el('p', { class: 'text' }, entry.text);
+  const media = entry.media;
+  const kind = typeof media === 'string' ? media : media?.kind ?? 'not a text';
+  return el('p', { class: 'text other' }, `[${String(kind).replaceAll('_', ' ')}]`);
+}
+
+const peer = (value) => {
+  const user = String(value).split('@')[0].split(':')[0];
+  return /^\d+$/.test(user) ? el('a', { href: `#/phones/${user}` }, `+${user}`) : String(value);
+};
+
+function bubble(entry) {
+  const received = entry.direction === 'received';
+  const who = received
+    ? el('span', {}, 'from ', peer(entry.from), entry.from_device ? ` device ${entry.from_device}` : '')
+    : el('span', {}, 'to ', peer(entry.to), entry.direction === 'copied' ? `, by own device ${entry.from_device}` : '');
+  const ticks = entry.direction === 'written'
+    ? el('span', { class: entry.delivered ? 'ticks good' : 'ticks', role: 'img', 'aria-label': entry.delivered ? 'delivered' : 'sent', title: entry.delivered ? 'delivered' : 'sent' }, entry.delivered ? '✓✓' : '✓')
+    : null;
+  return el('div', { class: received ? 'bubble' : 'bubble own' },
+    el('p', { class: 'meta' }, who, entry.group ? ` in ${entry.group}` : ''), content(entry),
+    el('p', { class: 'meta end' },
+      entry.arrivals > 1 ? el('span', { class: 'tag bad', title: 'It arrived more than once on the wire; the phone shows it once.' }, `arrived ${entry.arrivals}×`) : null,
+      entry.retries > 0 ? el('span', { class: 'tag' }, `sent again ${entry.retries}×`) : null,
+      time(entry.at ?? entry.first_at), ticks));
+}
+
+export class Screen {
+  constructor(number, box) {
+    Object.assign(this, { number, box, entries: [], before: null, first: true });
+    this.earlier = el('button', { class: 'earlier', hidden: true, onclick: () => this.back() }, 'Show earlier messages');
+    this.list = el('div', { class: 'bubbles' });
+    this.none = el('p', { class: 'note', hidden: true }, 'Nothing arrived and nothing was written.');
+    box.replaceChildren(this.earlier, this.none, this.list);
+  }
+
+  fetch(before) {
+    const place = before ? `&before=${encodeURIComponent(before)}` : '';
+    return get(phonePath(this.number, `/messages?limit=${PART}${place}`));
+  }
+
+  /** Looks at the end again and joins it with what is shown. */
+  async refresh() {
+    const { entries, before } = await this.fetch(null);
+    const first = entries.length ? keyOf(entries[0]) : null;
+    const at = first ? this.entries.findIndex((entry) => keyOf(entry) === first) : -1;
+    if (at >= 0) {
+      this.entries = [...this.entries.slice(0, at), ...entries];
+      if (at === 0) this.before = before;
+    } else {
+      // More came at once than one look shows.
+      this.entries = entries;
+      this.before = before;
+    }
+    this.draw();
+  }
+
+  async back() {
+    const { entries, before } = await this.fetch(this.before);
+    const height = this.box.scrollHeight;
+    this.entries = [...entries, ...this.entries];
+    this.before = before;
+    this.draw();
+    this.box.scrollTop += this.box.scrollHeight - height;
+  }
+
+  draw() {
+    const below = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight;
+    const follow = this.first || below < 60;
+    patch(this.list, this.entries, keyOf, bubble);
+    this.earlier.hidden = !this.before;
+    this.none.hidden = this.entries.length > 0;
+    if (follow) this.box.scrollTop = this.box.scrollHeight;
+    this.first = this.entries.length === 0;
+  }
+}
