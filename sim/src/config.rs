@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::PhoneNumber;
 use crate::clock::{Clock, SystemClock};
 use crate::error::SimError;
+use crate::fault::Scenario;
+use crate::group::Addressing;
 use crate::media::MediaRules;
 
 /// Settings of one simulator.
@@ -29,12 +32,19 @@ pub struct SimConfig {
     pub receipts: ReceiptDelays,
     /// How many QR codes are offered and how long each may be scanned.
     pub qr: QrTimings,
+    /// How members are addressed in groups that linked devices make.
+    pub group_addressing: Addressing,
     /// How files are taken, kept and handed out.
     pub media: MediaRules,
     /// Upper bounds that protect the simulator and mimic the service.
     pub limits: Limits,
     /// Where timestamps come from.
     pub clock: Arc<dyn Clock>,
+    /// A folder in which accounts, phones and devices are kept, so that they survive the end of the process.
+    /// It is made if there is none. What is kept in it decides over `seed`. `None` keeps nothing.
+    pub state: Option<PathBuf>,
+    /// Faults that are ordered from the start on.
+    pub scenario: Option<Scenario>,
 }
 
 impl Default for SimConfig {
@@ -47,9 +57,12 @@ impl Default for SimConfig {
             phones: PhonesRule::default(),
             receipts: ReceiptDelays::default(),
             qr: QrTimings::default(),
+            group_addressing: Addressing::default(),
             media: MediaRules::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
+            state: None,
+            scenario: None,
         }
     }
 }

@@ -27,6 +27,16 @@ impl Entropy {
         Self { seed }
     }
 
+    /// The same streams as of the one whose [`Self::seed`] it was.
+    pub(crate) fn from_seed(seed: [u8; 32]) -> Self {
+        Self { seed }
+    }
+
+    /// What all streams follow from.
+    pub(crate) fn seed(&self) -> [u8; 32] {
+        self.seed
+    }
+
     /// The stream of one thing: `domain` names its kind, `id` which one.
     pub(crate) fn stream(&self, domain: &str, id: u64) -> StdRng {
         let mut hash = Sha256::new();

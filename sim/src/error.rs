@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::account::PhoneNumber;
+use crate::group::GroupId;
 
 /// Why an operation on the simulator failed.
 #[derive(Debug, thiserror::Error)]
@@ -112,9 +113,47 @@ pub enum SimError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The text is not the address of a group.
+    #[error("'{given}' is not a group; give its address, like 120363000000000001@g.us")]
+    NotAGroup {
+        /// What was given.
+        given: String,
+    },
+    /// A group can't be changed like that, or written in.
+    #[error("{}: {reason}", .group.map_or_else(|| "group".to_owned(), |group| group.to_string()))]
+    Group {
+        /// The group, if there is one yet.
+        group: Option<GroupId>,
+        /// What is wrong.
+        reason: String,
+        /// Whether there is no such group.
+        unknown: bool,
+    },
     /// A fault's description makes no sense.
     #[error("fault refused: {reason}")]
     BadFault {
+        /// What would be right.
+        reason: &'static str,
+    },
+    /// A scenario can not be read.
+    #[error("scenario refused, {place}: {reason}")]
+    BadScenario {
+        /// Where it is wrong.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The kept state can not be used.
+    #[error("the state in {place} can't be used: {reason}")]
+    State {
+        /// The file.
+        place: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// Deadlines can not be registered.
+    #[error("deadlines refused: {reason}")]
+    BadDeadlines {
         /// What would be right.
         reason: &'static str,
     },

@@ -18,7 +18,7 @@ use waproto::whatsapp as wa;
 
 use crate::account::{Device, DeviceAddress, NewDevice, PhoneNumber, PreKeyPool, SignedPreKey};
 use crate::config::SimConfig;
-use crate::server::{self, Effects, Receipts, Registration, Session};
+use crate::server::{self, Effects, Receipts, Registration, Restarts, Session};
 use crate::transport::{Answer, FrameReader, ServerKeys, answer_hello};
 use crate::world::World;
 
@@ -74,7 +74,7 @@ pub fn handshake(bytes: &[u8]) {
     match which % 3 {
         0 => drop(answer_hello(&keys, message, &mut rng)),
         1 => {
-            let mut client = XxHandshakeState::new(KeyPair::generate(&mut rng), Vec::new(), &WA_CONN_HEADER)
+            let client = XxHandshakeState::new(KeyPair::generate(&mut rng), Vec::new(), &WA_CONN_HEADER)
                 .expect("a client can be made");
             let hello = client.build_client_hello().expect("a good hello");
             if let Ok(Answer::AwaitFinish { pending, .. }) = answer_hello(&keys, &hello, &mut rng) {
@@ -97,7 +97,7 @@ pub fn session(bytes: &[u8]) {
     let stop = CancellationToken::new();
     let (receipts, _queue) = Receipts::channel();
     let config = SimConfig { seed: Some(SEED), ..SimConfig::default() };
-    let world = Arc::new(World::new(config, stop, receipts).expect("keys can be made"));
+    let world = Arc::new(World::new(config, stop, receipts, Restarts::channel().0).expect("keys can be made"));
     let number = PhoneNumber::from_u64(15_551_230_001).expect("a number");
     let account = world.account(number).expect("every number exists");
     let device = Arc::new(device(DeviceAddress { account: number, device: 1 }));

@@ -1,12 +1,15 @@
 //! The journal: what happened, in order. Audits rest on it, so nothing in it is an estimate.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 
 use crate::account::{DeviceAddress, PhoneNumber};
+use crate::audit::{Evidence, Expectations};
+use crate::error::SimError;
+use crate::group::{GroupChange, GroupId};
 
 /// Entries a slow listener may lag behind before it misses some.
 const LISTENER_BACKLOG: usize = 4096;
@@ -125,6 +128,8 @@ pub enum JournalEvent {
         from: DeviceAddress,
         /// The message id.
         id: String,
+        /// Whether the phone had shown the id before.
+        duplicate: bool,
     },
     /// A phone sent a message.
     Written {
@@ -134,6 +139,25 @@ pub enum JournalEvent {
         to: PhoneNumber,
         /// The message id.
         id: String,
+    },
+    /// A phone sent a message to a group.
+    WrittenInGroup {
+        /// The phone.
+        phone: PhoneNumber,
+        /// The group.
+        group: GroupId,
+        /// The message id.
+        id: String,
+    },
+    /// A group was made or changed.
+    GroupChanged {
+        /// The group.
+        group: GroupId,
+        /// Who did it.
+        by: PhoneNumber,
+        /// What was done; absent when the group was made.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        what: Option<GroupChange>,
     },
     /// The oldest stanza that waited for a device was dropped, because too many waited.
     QueueOverflow {
@@ -184,6 +208,36 @@ pub enum JournalEvent {
         /// Its number; 0 for a fault that happened at once.
         fault: u64,
     },
+    /// A fault struck.
+    FaultFired {
+        /// Its number; 0 for a fault that happened at once.
+        fault: u64,
+        /// What it did.
+        effect: &'static str,
+        /// Whom it struck: the sender of the message, or whose connection it was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        device: Option<DeviceAddress>,
+        /// The phone on the other side.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        phone: Option<PhoneNumber>,
+        /// The id of the message or stanza.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+    /// The service stops for a restart.
+    Restarting {
+        /// Milliseconds for which it accepts nobody.
+        down_ms: u64,
+    },
+    /// The service accepts clients again after a restart.
+    Restarted,
+    /// A fault of the scenario could not be ordered.
+    ScenarioStepFailed {
+        /// Which of its faults, from 1.
+        step: usize,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Totals since the start.
@@ -230,6 +284,7 @@ struct Pages {
     entries: VecDeque<Arc<JournalEntry>>,
     last: u64,
     counters: Counters,
+    expectations: Expectations,
 }
 
 /// The journal of one simulator.
@@ -264,6 +319,7 @@ impl Journal {
             pages.entries.pop_front();
             pages.counters.forgotten += 1;
         }
+        pages.expectations.note(&entry);
         pages.entries.push_back(Arc::clone(&entry));
         // Sent under the lock, so that listeners see the journal's order. Without a listener the
         // entry is simply not sent.
@@ -283,6 +339,32 @@ impl Journal {
         let first = pages.last - pages.entries.len() as u64;
         let skip = usize::try_from(after.saturating_sub(first)).unwrap_or(usize::MAX);
         pages.entries.iter().skip(skip).take(limit).cloned().collect()
+    }
+
+    /// Registers by when ids should arrive. Returns how many are registered now.
+    pub(crate) fn expect(&self, deadlines: BTreeMap<String, u64>) -> Result<usize, SimError> {
+        let mut pages = self.lock();
+        let Pages { entries, counters, expectations, .. } = &mut *pages;
+        expectations.register(deadlines, entries.iter().map(|entry| &**entry), counters.forgotten == 0)
+    }
+
+    /// Forgets what was expected.
+    pub(crate) fn expect_nothing(&self) {
+        self.lock().expectations.clear();
+    }
+
+    /// What an audit of everything after position `after` is made from. `now` is in milliseconds since 1970.
+    pub(crate) fn evidence(&self, after: u64, now: u64) -> Evidence {
+        let pages = self.lock();
+        let first = pages.last - pages.entries.len() as u64;
+        let skip = usize::try_from(after.saturating_sub(first)).unwrap_or(usize::MAX);
+        Evidence {
+            after,
+            until: pages.last,
+            entries: pages.entries.iter().skip(skip).cloned().collect(),
+            lost: first.saturating_sub(after),
+            verdicts: pages.expectations.verdicts(now),
+        }
     }
 
     /// Position of the newest entry; 0 when there is none.

@@ -23,9 +23,10 @@
 //! ```
 //!
 //! What is simplified: LIDs follow from the number by a rule, phones make one-time keys on demand,
-//! synchronised app state is empty, and groups, history and linking by code are missing.
+//! synchronised app state is empty, and history and linking by code are missing.
 
 mod account;
+mod audit;
 mod clock;
 mod config;
 mod control;
@@ -34,6 +35,7 @@ mod error;
 mod fault;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod group;
 mod journal;
 mod media;
 mod operations;
@@ -41,15 +43,20 @@ mod owner;
 mod phone;
 mod server;
 mod simulator;
+mod state;
 mod transport;
 mod world;
 
 pub use account::{DeviceAddress, PhoneNumber};
+pub use audit::{AccountCounts, Arrival, Audit, AuditTotals, KeyReuse, LateArrival, Missing, SocketOverlap};
 pub use clock::{Clock, SystemClock};
 pub use config::{Existence, Limits, MagicEnding, PhonesRule, QrTimings, ReceiptDelays, SimConfig};
 pub use control::openapi_document;
 pub use error::SimError;
-pub use fault::{Fault, FaultId};
+pub use fault::{
+    Direction, Effect, Fault, FaultId, FaultRule, Moment, Probability, ReceiptKind, Scenario, ScenarioStep, StanzaMatch,
+};
+pub use group::{Addressing, Group, GroupChange, GroupId, MemberOutcome, Role};
 pub use journal::{Counters, JournalEntry, JournalEvent};
 pub use media::{MediaKind, MediaRules};
 pub use operations::{AccountView, DeviceView, PhonePage, PhoneView};

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::account::{Account, Device, PhoneNumber};
 use crate::error::SimError;
-use crate::fault::{Fault, FaultId};
+use crate::group::{Addressing, Group, GroupChange, GroupId, MemberOutcome, Refusal};
 use crate::journal::JournalEvent;
 use crate::phone::{InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
-use crate::server::{Command, DeviceChange, EndReason, announce_devices, tell_contacts};
+use crate::server::{self, Command, DeviceChange, EndReason, announce_devices, tell_contacts};
 use crate::world::World;
 
 /// A linked device, as shown to people.
@@ -80,8 +80,8 @@ fn view(device: &Device) -> DeviceView {
 pub(crate) fn accounts(world: &World) -> Vec<AccountView> {
     let view = |account: &Arc<Account>| {
         let (banned, devices) = {
-            let devices = account.devices();
-            (devices.ban.is_some(), devices.linked.values().cloned().collect::<Vec<_>>())
+            let mut devices = account.devices();
+            (devices.ban(world.now_millis()).is_some(), devices.linked.values().cloned().collect::<Vec<_>>())
         };
         let devices: Vec<_> = devices.iter().map(|device| view(device)).collect();
         let lid = account.number.lid_user();
@@ -149,7 +149,7 @@ pub(crate) fn forget_device(world: &World, account: &Account, id: u16, by_device
     let device = account.devices().linked.remove(&id)?;
     world.log(JournalEvent::LoggedOut { device: device.address, by_device });
     announce_devices(world, account, None);
-    tell_contacts(world, account, DeviceChange::Removed(device.address));
+    tell_contacts(world, account, &device, DeviceChange::Removed);
     Some(device)
 }
 
@@ -169,42 +169,37 @@ pub(crate) async fn drop_connection(world: &World, account: PhoneNumber, device:
     order(&device, Command::End(EndReason::Cut)).await
 }
 
-async fn ban(world: &World, number: PhoneNumber, expire_secs: Option<u64>) -> Result<(), SimError> {
-    let account = world.account(number).ok_or(SimError::NotRegistered(number))?;
-    let ban = Fault::ban(expire_secs);
-    account.devices().ban = Some(ban);
-    for device in account.linked() {
-        // Cut off; the ban itself is told at the next login.
-        drop(order(&device, Command::End(EndReason::Cut)).await);
-    }
-    Ok(())
-}
-
-/// Carries out a fault, or puts it in force. Returns its name if it stays in force.
-pub(crate) async fn fault(world: &World, fault: Fault) -> Result<Option<FaultId>, SimError> {
-    let id = world.faults.add(&fault)?;
-    match fault {
-        Fault::DropConnection { account, device } => drop_connection(world, account, device).await?,
-        Fault::LogOut { account, device } => log_out(world, account, device).await?,
-        Fault::StreamError { account, device, code } => {
-            let (_, device) = find(world, account, device)?;
-            order(&device, Command::End(EndReason::StreamError(code))).await?;
-        }
-        Fault::Ban { account, expire_secs } => ban(world, account, expire_secs).await?,
-        Fault::LiftBan { account } => {
-            if let Some(account) = world.registry.get(account) {
-                account.devices().ban = None;
-            }
-        }
-        Fault::AckError { .. } | Fault::NoAck { .. } => {}
-    }
-    world.log(JournalEvent::FaultSet { fault: id.map_or(0, |id| id.0) });
-    Ok(id)
-}
-
 /// Changes how one phone behaves.
 pub(crate) fn set_phone(world: &World, number: PhoneNumber, behaviour: PhoneBehaviour) -> Result<(), SimError> {
     let account = world.account(number).ok_or(SimError::NotRegistered(number))?;
     account.phone().behaviour = behaviour;
     Ok(())
+}
+
+fn refused(group: Option<GroupId>, refusal: Refusal) -> SimError {
+    SimError::Group { group, reason: refusal.to_string(), unknown: refusal == Refusal::Unknown }
+}
+
+/// A phone makes a group.
+pub(crate) fn create_group(
+    world: &World,
+    creator: PhoneNumber,
+    subject: &str,
+    members: Vec<PhoneNumber>,
+    addressing: Addressing,
+) -> Result<Arc<Group>, SimError> {
+    world.account(creator).ok_or(SimError::NotRegistered(creator))?;
+    let made = server::create_group(world, (creator, None), subject, members, addressing);
+    made.map(|(group, _)| group).map_err(|refusal| refused(None, refusal))
+}
+
+/// A phone changes a group.
+pub(crate) fn change_group(
+    world: &World,
+    group: GroupId,
+    by: PhoneNumber,
+    change: GroupChange,
+) -> Result<Vec<MemberOutcome>, SimError> {
+    let changed = server::change_group(world, group, by, change);
+    changed.map(|(_, outcomes)| outcomes).map_err(|refusal| refused(Some(group), refusal))
 }

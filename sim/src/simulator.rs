@@ -10,15 +10,18 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::PhoneNumber;
+use crate::audit::{self, Audit};
 use crate::config::SimConfig;
 use crate::control;
 use crate::error::SimError;
-use crate::fault::{Fault, FaultId};
+use crate::fault::{self, Fault, FaultId, Scenario};
+use crate::group::{Addressing, Group, GroupChange, GroupId, MemberOutcome};
 use crate::journal::{Counters, JournalEntry};
 use crate::media::{self, MediaKind};
 use crate::operations::{self, AccountView, PhonePage, PhoneView};
 use crate::phone::{InboxMessage, PhoneBehaviour};
-use crate::server::{self, LinkedDevice, Receipts, WaitingClient};
+use crate::server::{self, LinkedDevice, Receipts, Restarts, WaitingClient};
+use crate::state::Keeper;
 use crate::world::World;
 
 /// A WhatsApp server on this computer, with phones.
@@ -41,9 +44,17 @@ impl Simulator {
         let control_address = address(&control, config.control)?;
         config.media.address = address(&media, config.media.address)?;
         let (receipts, queue) = Receipts::channel();
-        let world = Arc::new(World::new(config, shutdown.child_token(), receipts)?);
+        let (restarts_sender, restarts) = Restarts::channel();
+        let stop = shutdown.child_token();
+        // A kept state is read from disk.
+        let opened = tokio::task::spawn_blocking(move || World::new(config, stop, receipts, restarts_sender));
+        let world = Arc::new(opened.await.map_err(|_| SimError::Stopping)??);
+        world.tasks.spawn(Keeper::run(Arc::clone(&world)));
         world.tasks.spawn(queue.run(Arc::clone(&world)));
-        world.tasks.spawn(accept(Arc::clone(&world), websocket));
+        if let Some(scenario) = world.config.scenario.clone() {
+            fault::run_scenario(&world, scenario).await;
+        }
+        world.tasks.spawn(server::accept(Arc::clone(&world), websocket, restarts));
         world.tasks.spawn(media::serve(Arc::clone(&world), media));
         let serve = control::serve(Arc::clone(&world), control, websocket_address);
         world.tasks.spawn(serve);
@@ -54,44 +65,6 @@ impl Simulator {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, SimError> {
     TcpListener::bind(address).await.map_err(|source| SimError::Listen { address, source })
-}
-
-/// Gives a place back when a connection is over, however it ends.
-struct Place(Arc<World>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-async fn accept(world: Arc<World>, listener: TcpListener) {
-    loop {
-        let accepted = tokio::select! {
-            () = world.stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let place = Place(Arc::clone(&world));
-                if world.connections.fetch_add(1, Ordering::AcqRel) >= world.config.limits.connections {
-                    tracing::warn!(limit = world.config.limits.connections, "connection refused: too many");
-                    drop(place);
-                    continue;
-                }
-                let shared = Arc::clone(&world);
-                world.tasks.spawn(async move {
-                    server::serve(shared, stream).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, mostly: wait for some to be returned.
-                tracing::warn!(%error, "can't accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
 }
 
 /// What a stop left behind.
@@ -173,12 +146,34 @@ impl SimHandle {
 
     /// Makes something go wrong. Returns the name of a fault that stays in force.
     pub async fn fault(&self, fault: Fault) -> Result<Option<FaultId>, SimError> {
-        operations::fault(&self.world, fault).await
+        fault::order(&self.world, fault).await
+    }
+
+    /// Restarts the service: all connections are cut, connections are refused for `down_for`, then clients
+    /// are served again. Accounts, phones and what waits for devices stay. Returns when it is over.
+    pub async fn restart(&self, down_for: Duration) -> Result<(), SimError> {
+        self.world.restarts.order(down_for).await
+    }
+
+    /// Saves what changed, if a state is kept. It is on disk when this returns; without this call it is
+    /// within a second.
+    pub async fn save(&self) -> Result<(), SimError> {
+        Keeper::save(&self.world).await
     }
 
     /// Takes a fault back. Returns whether it was in force.
     pub fn clear_fault(&self, fault: FaultId) -> bool {
         self.world.faults.remove(fault)
+    }
+
+    /// Takes all faults back that are in force. Returns how many.
+    pub fn clear_faults(&self) -> usize {
+        self.world.faults.clear()
+    }
+
+    /// Begins a scenario now; its times count from here.
+    pub async fn scenario(&self, scenario: Scenario) {
+        fault::run_scenario(&self.world, scenario).await;
     }
 
     /// The faults in force.
@@ -228,6 +223,39 @@ impl SimHandle {
         self.world.media.forget(direct_path).await
     }
 
+    /// The phone of `creator` makes a group of itself and `members`. Those who are not on WhatsApp
+    /// stay out.
+    pub fn create_group(
+        &self,
+        creator: &str,
+        subject: &str,
+        members: &[&str],
+        addressing: Addressing,
+    ) -> Result<Arc<Group>, SimError> {
+        let members = members.iter().map(|member| member.parse()).collect::<Result<_, _>>()?;
+        operations::create_group(&self.world, creator.parse()?, subject, members, addressing)
+    }
+
+    /// The phone of `by` changes a group. Returns what became of each named member.
+    pub fn change_group(&self, group: GroupId, by: &str, change: GroupChange) -> Result<Vec<MemberOutcome>, SimError> {
+        operations::change_group(&self.world, group, by.parse()?, change)
+    }
+
+    /// A group as it is now, if there is one.
+    pub fn group(&self, group: GroupId) -> Option<Arc<Group>> {
+        self.world.groups.get(group)
+    }
+
+    /// All groups, by address.
+    pub fn groups(&self) -> Vec<Arc<Group>> {
+        self.world.groups.all()
+    }
+
+    /// The phone of `from` writes a text in a group. Returns the message id.
+    pub async fn send_group_text(&self, from: &str, group: GroupId, text: &str) -> Result<String, SimError> {
+        server::send_group_text(&self.world, from.parse()?, group, text).await
+    }
+
     /// Changes how one phone behaves.
     pub fn set_phone(&self, phone: &str, behaviour: PhoneBehaviour) -> Result<(), SimError> {
         operations::set_phone(&self.world, phone.parse()?, behaviour)
@@ -246,6 +274,22 @@ impl SimHandle {
     /// A number that grows whenever something happened that the other methods can tell.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.world.journal.changes()
+    }
+
+    /// Registers by when message ids should arrive at phones, in milliseconds since 1970. An id that is
+    /// registered again gets the new deadline. Returns how many ids are registered now.
+    pub fn expect_by(&self, deadlines: impl IntoIterator<Item = (String, u64)>) -> Result<usize, SimError> {
+        self.world.journal.expect(deadlines.into_iter().collect())
+    }
+
+    /// Forgets all registered deadlines.
+    pub fn expect_nothing(&self) {
+        self.world.journal.expect_nothing();
+    }
+
+    /// Judges what happened after journal position `after`, and all registered deadlines.
+    pub fn audit(&self, after: u64) -> Audit {
+        audit::of(&self.world, after)
     }
 
     /// Totals since the start.
@@ -305,6 +349,9 @@ impl SimHandle {
         self.world.stop.cancel();
         self.world.tasks.close();
         let finished = tokio::time::timeout(deadline, self.world.tasks.wait()).await.is_ok();
+        if let Err(error) = Keeper::close(&self.world).await {
+            tracing::error!(%error, "the last of the state could not be saved");
+        }
         let abandoned = if finished { 0 } else { self.world.tasks.len() };
         StopReport { connections, abandoned }
     }

@@ -10,11 +10,13 @@ use crate::account::{Account, Device, DeviceAddress, PhoneNumber, Registry, Stan
 use crate::config::{MagicEnding, SimConfig};
 use crate::entropy::Entropy;
 use crate::error::SimError;
-use crate::fault::{FaultRules, MessageFate};
+use crate::fault::{FaultRules, Restrictions};
+use crate::group::Groups;
 use crate::journal::{Journal, JournalEvent};
 use crate::media::Media;
 use crate::phone::{Phone, PhoneBehaviour};
-use crate::server::{Pairings, Receipts};
+use crate::server::{Pairings, Receipts, Restarts};
+use crate::state::{Keeper, Kept, media_folder};
 use crate::transport::ServerKeys;
 
 /// The shared state of one simulator. Nothing here is locked while something is awaited, and no
@@ -24,11 +26,16 @@ pub(crate) struct World {
     pub entropy: Entropy,
     pub keys: ServerKeys,
     pub registry: Registry,
+    /// Writes all this down, if it is to be kept.
+    pub keeper: Option<Keeper>,
     pub pairings: Pairings,
     pub faults: FaultRules,
+    pub restrictions: Restrictions,
     pub journal: Journal,
     pub receipts: Receipts,
+    pub restarts: Restarts,
     pub media: Media,
+    pub groups: Groups,
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
     pub connections: AtomicUsize,
@@ -36,23 +43,40 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(config: SimConfig, stop: CancellationToken, receipts: Receipts) -> Result<Self, SimError> {
-        let entropy = Entropy::new(config.seed);
+    pub(crate) fn new(
+        mut config: SimConfig,
+        stop: CancellationToken,
+        receipts: Receipts,
+        restarts: Restarts,
+    ) -> Result<Self, SimError> {
+        let (keeper, kept) = match &config.state {
+            Some(folder) => {
+                let (keeper, kept) = Keeper::open(folder, config.seed, config.limits.queued_stanzas)?;
+                config.media.folder.get_or_insert_with(|| media_folder(folder));
+                (Some(keeper), kept)
+            }
+            None => (None, Kept::nothing(config.seed)),
+        };
+        let entropy = kept.entropy;
         let keys = ServerKeys::generate(&mut entropy.stream("server keys", 0), config.clock.now_secs())
             .map_err(|error| SimError::Keys(error.to_string()))?;
         Ok(Self {
+            groups: Groups::default(),
             media: Media::new(&config.media, &entropy)?,
             entropy,
             keys,
-            registry: Registry::new(),
+            registry: kept.registry,
+            keeper,
             pairings: Pairings::default(),
             faults: FaultRules::default(),
+            restrictions: kept.restrictions.into_iter().collect(),
             journal: Journal::new(config.limits.journal_entries),
             receipts,
+            restarts,
             stop,
             tasks: TaskTracker::new(),
             connections: AtomicUsize::new(0),
-            serial: AtomicU64::new(0),
+            serial: AtomicU64::new(kept.last_serial),
             config,
         })
     }
@@ -105,17 +129,5 @@ impl World {
             self.log(JournalEvent::QueueOverflow { device: device.address, id });
         }
         self.journal.touch();
-    }
-
-    /// What happens to a message, by the rules of faults and by the number's ending.
-    pub(crate) fn fate(&self, from: DeviceAddress, to: PhoneNumber) -> MessageFate {
-        match self.faults.fate(from, to) {
-            MessageFate::Accept => match self.config.phones.ending(to) {
-                Some(MagicEnding::AckError(code)) => MessageFate::Error(code),
-                Some(MagicEnding::NoAck) => MessageFate::Silence { deliver: false },
-                _ => MessageFate::Accept,
-            },
-            fate => fate,
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! A linked device as the server knows it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
@@ -31,6 +32,8 @@ pub(crate) struct Device {
     pub mailbox: Mailbox,
     keys: Mutex<PreKeyPool>,
     link: Mutex<Option<Link>>,
+    /// Whether it is another than when it was last saved, apart from its mailbox.
+    changed: AtomicBool,
 }
 
 /// What is known of a device when it is linked.
@@ -57,11 +60,26 @@ impl Device {
             mailbox: Mailbox::new(new.mailbox_limit),
             keys: Mutex::new(new.keys),
             link: Mutex::new(None),
+            changed: AtomicBool::new(true),
         }
     }
 
+    /// The keys, which may be changed.
     pub(crate) fn keys(&self) -> MutexGuard<'_, PreKeyPool> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: a save that looks at the keys after this sees the change, or the mark.
+        self.changed.store(true, Ordering::Release);
+        keys
+    }
+
+    /// Whether it may have changed since the last call.
+    pub(crate) fn take_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::AcqRel)
+    }
+
+    /// The keys, which are only looked at.
+    pub(super) fn look_at_keys<T>(&self, look: impl FnOnce(&PreKeyPool) -> T) -> T {
+        look(&self.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn link_slot(&self) -> MutexGuard<'_, Option<Link>> {

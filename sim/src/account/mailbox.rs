@@ -5,6 +5,7 @@
 //! second delivery after the next login, as with WhatsApp.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -17,6 +18,9 @@ pub(crate) enum StanzaClass {
     Receipt,
     Notification,
 }
+
+/// The `type` attributes that take part in acknowledgements.
+pub(super) const KINDS: &[&str] = &["read", "retry", "played", "read-self", "sender", "inactive", "peer_msg"];
 
 /// One stanza for a device.
 #[derive(Debug)]
@@ -61,11 +65,13 @@ pub(crate) struct Mailbox {
     queue: Mutex<Queue>,
     limit: usize,
     filled: Notify,
+    /// Whether it is another than when it was last saved.
+    changed: AtomicBool,
 }
 
 impl Mailbox {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { queue: Mutex::default(), limit, filled: Notify::new() }
+        Self { queue: Mutex::default(), limit, filled: Notify::new(), changed: AtomicBool::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -74,8 +80,10 @@ impl Mailbox {
 
     /// Adds a stanza. Returns the id of the oldest one if it had to go.
     pub(crate) fn push(&self, stanza: Stanza) -> Option<String> {
+        debug_assert!(stanza.kind.is_none_or(|kind| KINDS.contains(&kind)), "a kind that can't be kept");
         let dropped = {
             let mut queue = self.lock();
+            self.changed.store(true, Ordering::Release);
             queue.entries.push_back(Entry { stanza, sent: false });
             queue.unsent += 1;
             let dropped = (queue.entries.len() > self.limit).then(|| queue.entries.pop_front()).flatten();
@@ -133,6 +141,7 @@ impl Mailbox {
         if removed.as_ref().is_some_and(|entry| !entry.sent) {
             queue.unsent -= 1;
         }
+        self.changed.store(true, Ordering::Release);
         removed.is_some()
     }
 
@@ -140,7 +149,18 @@ impl Mailbox {
     pub(crate) fn clear(&self) -> usize {
         let mut queue = self.lock();
         queue.unsent = 0;
+        self.changed.store(true, Ordering::Release);
         std::mem::take(&mut queue.entries).len()
+    }
+
+    /// Whether it changed since the last call.
+    pub(crate) fn take_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::AcqRel)
+    }
+
+    /// Shows every unacknowledged stanza, oldest first.
+    pub(super) fn for_each(&self, mut look: impl FnMut(&Stanza)) {
+        self.lock().entries.iter().for_each(|entry| look(&entry.stanza));
     }
 
     /// How many stanzas are unacknowledged.

@@ -8,6 +8,7 @@ mod mailbox;
 mod number;
 mod prekeys;
 mod presence;
+mod record;
 mod registry;
 
 pub(crate) use adv::{DeviceIdentity, accept_answer, key_index_list, link_identity};
@@ -18,4 +19,5 @@ pub(crate) use mailbox::{Mailbox, Stanza, StanzaClass};
 pub use number::{DeviceAddress, PhoneNumber};
 pub(crate) use prekeys::{PreKeyPool, SignedPreKey};
 pub(crate) use presence::{Availability, Presence};
-pub(crate) use registry::{Account, Ban, Registry};
+pub(crate) use record::{DeviceRecord, DevicesRecord, MailboxRecord};
+pub(crate) use registry::{Account, Ban, BanOrder, Registry};

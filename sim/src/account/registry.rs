@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::{AppState, Contacts, Device, PhoneNumber, Presence};
@@ -18,6 +19,18 @@ pub(crate) enum Ban {
     Permanent,
 }
 
+impl Ban {
+    /// WhatsApp's code for the reason of a ban.
+    pub(crate) const TOO_MANY_MESSAGES: u16 = 101;
+}
+
+/// A ban as it was ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BanOrder {
+    /// Milliseconds since 1970; for good when absent.
+    pub until: Option<u64>,
+}
+
 /// A number, its phone and its linked devices.
 pub(crate) struct Account {
     pub number: PhoneNumber,
@@ -26,6 +39,8 @@ pub(crate) struct Account {
     pub app_state: AppState,
     phone: Mutex<Phone>,
     devices: Mutex<Devices>,
+    /// Whether it is another than when it was last saved.
+    changed: AtomicBool,
 }
 
 /// The linked devices of an account.
@@ -33,11 +48,20 @@ pub(crate) struct Account {
 pub(crate) struct Devices {
     pub linked: BTreeMap<u16, Arc<Device>>,
     /// Device numbers are never used twice.
-    last_id: u16,
-    pub ban: Option<Ban>,
+    pub(super) last_id: u16,
+    pub ban_order: Option<BanOrder>,
 }
 
 impl Devices {
+    /// The ban in force at `now` (milliseconds since 1970). One that is over is lifted by this.
+    pub(crate) fn ban(&mut self, now: u64) -> Option<Ban> {
+        self.ban_order.take_if(|order| order.until.is_some_and(|until| until <= now));
+        self.ban_order.map(|order| match order.until {
+            Some(until) => Ban::Temporary { code: Ban::TOO_MANY_MESSAGES, expire_secs: (until - now).div_ceil(1000) },
+            None => Ban::Permanent,
+        })
+    }
+
     /// A number for a new device.
     pub(crate) fn next_id(&mut self) -> u16 {
         self.last_id = self.last_id.wrapping_add(1).max(1);
@@ -49,21 +73,58 @@ impl Devices {
 }
 
 impl Account {
+    fn new(number: PhoneNumber, phone: Phone) -> Self {
+        Self { changed: AtomicBool::new(true), ..Self::restored(number, phone, Devices::default()) }
+    }
+
+    /// An account as it was kept.
+    pub(crate) fn restored(number: PhoneNumber, phone: Phone, devices: Devices) -> Self {
+        Self {
+            number,
+            contacts: Contacts::default(),
+            presence: Presence::default(),
+            app_state: AppState::default(),
+            phone: Mutex::new(phone),
+            devices: Mutex::new(devices),
+            changed: AtomicBool::new(false),
+        }
+    }
+
     /// The phone. Only one thing happens on a phone at a time; different phones do not wait.
     pub(crate) fn phone(&self) -> MutexGuard<'_, Phone> {
-        self.phone.lock().unwrap_or_else(PoisonError::into_inner)
+        let phone = self.phone.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: a save that looks at the phone after this sees the change, or the mark.
+        self.changed.store(true, Ordering::Release);
+        phone
     }
 
     pub(crate) fn devices(&self) -> MutexGuard<'_, Devices> {
-        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+        let devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        self.changed.store(true, Ordering::Release);
+        devices
+    }
+
+    /// Whether the phone or the list of devices may have changed since the last call.
+    pub(crate) fn take_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::AcqRel)
+    }
+
+    /// The phone, to be saved.
+    pub(crate) fn look_at_phone<T>(&self, look: impl FnOnce(&mut Phone) -> T) -> T {
+        look(&mut self.phone.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The devices, to be saved.
+    pub(crate) fn look_at_devices<T>(&self, look: impl FnOnce(&Devices) -> T) -> T {
+        look(&self.devices.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn device(&self, id: u16) -> Option<Arc<Device>> {
-        self.devices().linked.get(&id).cloned()
+        self.look_at_devices(|devices| devices.linked.get(&id).cloned())
     }
 
     pub(crate) fn linked(&self) -> Vec<Arc<Device>> {
-        self.devices().linked.values().cloned().collect()
+        self.look_at_devices(|devices| devices.linked.values().cloned().collect())
     }
 }
 
@@ -96,16 +157,13 @@ impl Registry {
     /// connections get here at once, both made the same phone (its keys follow from the number) and
     /// the first one stays.
     pub(crate) fn add(&self, number: PhoneNumber, phone: Phone) -> Arc<Account> {
-        let account = Arc::new(Account {
-            number,
-            contacts: Contacts::default(),
-            presence: Presence::default(),
-            app_state: AppState::default(),
-            phone: Mutex::new(phone),
-            devices: Mutex::default(),
-        });
-        let mut shard = self.shard(number).write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(shard.entry(number).or_insert(account))
+        self.put(Account::new(number, phone))
+    }
+
+    /// Adds an account, unless there is one with its number. Returns the one there is then.
+    pub(crate) fn put(&self, account: Account) -> Arc<Account> {
+        let mut shard = self.shard(account.number).write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(shard.entry(account.number).or_insert_with(|| Arc::new(account)))
     }
 
     /// All accounts, by number.

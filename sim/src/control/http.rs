@@ -13,7 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::openapi::Description;
 use super::problem::{Failure, no_such_path, wrong_method};
-use super::{accounts, contacts, events, faults, guard, journal, media, openapi, page, phones, scan, status};
+use super::{
+    accounts, audit, contacts, events, faults, group, guard, journal, media, openapi, page, phones, scan, status,
+};
 use crate::error::SimError;
 use crate::world::World;
 
@@ -64,6 +66,8 @@ pub(super) fn described() -> Routes {
         .merge(phones::routes())
         .merge(contacts::routes())
         .merge(faults::routes())
+        .merge(audit::routes())
+        .merge(group::routes())
         .merge(media::routes())
         .merge(journal::routes())
         .merge(events::routes())

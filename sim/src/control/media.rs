@@ -24,7 +24,7 @@ const BODY_LIMIT: usize = 32 << 20;
 pub(super) fn routes() -> Routes {
     Routes::new()
         .routes(routes!(authority))
-        .merge(Routes::new().routes(routes!(send)).layer(DefaultBodyLimit::max(BODY_LIMIT)))
+        .merge(Routes::new().routes(routes!(send_file)).layer(DefaultBodyLimit::max(BODY_LIMIT)))
 }
 
 /// The certificate of the authority behind the media server, for clients that check it.
@@ -46,6 +46,7 @@ struct SendFile {
     /// Its type, like `image/png`.
     mimetype: String,
     /// The file in base64.
+    #[schema(content_encoding = "base64")]
     data: String,
     /// A text below it.
     caption: Option<String>,
@@ -59,7 +60,7 @@ struct SendFile {
     request_body(content = SendFile, example = json!({ "to": "15551230001", "kind": "image", "mimetype": "image/png",
         "data": "iVBORw0KGgo=", "caption": "look" })),
     responses((status = 200, body = SentMessage), Problems))]
-async fn send(
+async fn send_file(
     State(control): Shared,
     Path(from): Path<PhoneNumber>,
     Json(send): Json<SendFile>,

@@ -5,9 +5,11 @@
 //! is served.
 
 mod accounts;
+mod audit;
 mod contacts;
 mod events;
 mod faults;
+mod group;
 mod guard;
 mod http;
 mod input;

@@ -25,6 +25,7 @@ use super::problem::Problem;
         (name = "linking", description = "Clients that want to be linked"),
         (name = "accounts", description = "Accounts and their linked devices"),
         (name = "phones", description = "Phones: what they show, write and do"),
+        (name = "groups", description = "Groups: made, changed and written in by phones"),
         (name = "media", description = "Files"),
         (name = "faults", description = "What goes wrong on purpose"),
         (name = "journal", description = "What happened"),

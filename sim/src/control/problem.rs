@@ -68,10 +68,15 @@ impl From<SimError> for Failure {
     fn from(error: SimError) -> Self {
         let (status, code) = match &error {
             SimError::NotANumber { .. } => (StatusCode::BAD_REQUEST, "not_a_number"),
+            SimError::NotAGroup { .. } => (StatusCode::BAD_REQUEST, "not_a_group"),
+            SimError::Group { unknown: true, .. } => (StatusCode::NOT_FOUND, "no_such_group"),
+            SimError::Group { .. } => (StatusCode::CONFLICT, "group_refuses"),
             SimError::BadQr { .. } => (StatusCode::BAD_REQUEST, "bad_qr"),
             SimError::BadPicture { .. } => (StatusCode::BAD_REQUEST, "bad_picture"),
             SimError::BadFile { .. } => (StatusCode::BAD_REQUEST, "bad_file"),
             SimError::BadFault { .. } => (StatusCode::BAD_REQUEST, "bad_fault"),
+            SimError::BadScenario { .. } => (StatusCode::BAD_REQUEST, "bad_scenario"),
+            SimError::BadDeadlines { .. } => (StatusCode::BAD_REQUEST, "bad_deadlines"),
             SimError::UnknownQr => (StatusCode::NOT_FOUND, "unknown_qr"),
             SimError::NotRegistered(_) => (StatusCode::NOT_FOUND, "not_on_whatsapp"),
             SimError::NoSuchDevice { .. } => (StatusCode::NOT_FOUND, "no_such_device"),

@@ -32,6 +32,7 @@ struct Shown {
     )]
     qr: Option<String>,
     /// A PNG picture with the QR code in it, in base64.
+    #[schema(content_encoding = "base64", content_media_type = "image/png")]
     image: Option<String>,
 }
 
@@ -43,6 +44,7 @@ struct Scan {
     /// The text of the QR code.
     qr: Option<String>,
     /// A PNG picture with the QR code in it, in base64.
+    #[schema(content_encoding = "base64", content_media_type = "image/png")]
     image: Option<String>,
     /// The `id` of a waiting client whose code the simulator has seen.
     waiting: Option<u64>,

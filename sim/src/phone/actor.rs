@@ -15,9 +15,11 @@ use super::activity::Activity;
 use super::app_state::NameState;
 use super::content::{Content, Download};
 use super::inbox::{Inbox, InboxMessage, OutgoingMessage, SentCopy};
+use super::sender_keys::SenderKeys;
 use super::signal_store::{EncKind, PhoneBundle, SignalStore};
 use crate::account::{DeviceAddress, PhoneNumber};
 use crate::config::ReceiptDelays;
+use crate::group::GroupId;
 use crate::media::Attachment;
 
 /// How many of its own messages a phone can send again on request.
@@ -76,18 +78,19 @@ pub(crate) enum Reaction {
     Unreadable { count: u32, reason: String, bundle: Box<PhoneBundle> },
 }
 
-struct Written {
-    message: OutgoingMessage,
-    plaintext: Vec<u8>,
+pub(super) struct Written {
+    pub(super) message: OutgoingMessage,
+    pub(super) plaintext: Vec<u8>,
 }
 
 /// The state of one phone.
 pub(crate) struct Phone {
     pub(super) signal: SignalStore,
-    inbox: Inbox,
-    written: Vec<Written>,
+    pub(super) sender_keys: SenderKeys,
+    pub(super) inbox: Inbox,
+    pub(super) written: Vec<Written>,
     /// Ids for which a retry was asked on purpose.
-    asked: HashSet<(PhoneNumber, String)>,
+    pub(super) asked: HashSet<(PhoneNumber, String)>,
     pub(super) app_state_key: Option<(wa::message::AppStateSyncKey, NameState)>,
     /// The file of the message that was shown last, until it is downloaded.
     attachment: Option<Attachment>,
@@ -104,8 +107,14 @@ impl Phone {
     pub(crate) fn new(rng: StdRng, behaviour: PhoneBehaviour) -> Result<Self, CurveError> {
         let mut signal = SignalStore::generate(rng)?;
         let raw_id = u32::from_be_bytes(signal.random()) >> 1;
-        Ok(Self {
+        Ok(Self::with_signal(signal, raw_id, behaviour))
+    }
+
+    /// A phone with these keys that did nothing yet.
+    pub(super) fn with_signal(signal: SignalStore, raw_id: u32, behaviour: PhoneBehaviour) -> Self {
+        Self {
             signal,
+            sender_keys: SenderKeys::default(),
             inbox: Inbox::default(),
             written: Vec::new(),
             asked: HashSet::new(),
@@ -114,7 +123,17 @@ impl Phone {
             raw_id,
             activity: Activity::default(),
             behaviour,
-        })
+        }
+    }
+
+    /// The pieces of its messages that changed since the last call, or all: names and content.
+    pub(crate) fn take_changed_pieces(&mut self, size: usize, all: bool) -> Vec<(String, Vec<u8>)> {
+        self.inbox.take_changed_pieces(size, all)
+    }
+
+    /// Whether a piece has this name that it does not have any more.
+    pub(crate) fn has_no_piece(&self, name: &str, size: usize) -> bool {
+        self.inbox.has_no_piece(name, size)
     }
 
     pub(crate) fn identity(&self) -> &IdentityKeyPair {
@@ -163,28 +182,41 @@ impl Phone {
     /// Takes an arriving message. `now` is in milliseconds since 1970.
     pub(crate) fn receive(&mut self, envelope: &Envelope, now: u64) -> Reaction {
         let Envelope { from, id, kind, ciphertext } = envelope;
-        if self.behaviour.asks_for_retry && self.asked.insert((from.account, id.clone())) {
-            return self.unreadable(envelope, "asks for a retry by its settings".into());
+        if self.asks_again(from.account, id) {
+            return self.unreadable(from.account, id, "asks for a retry by its settings".into());
         }
         let opened = match self.signal.decrypt(&signal_address(*from), *kind, ciphertext) {
             Ok(opened) => opened,
             Err(SignalProtocolError::DuplicatedMessage(..)) => {
                 return Reaction::Replayed { shown_before: self.inbox.arrived_again(from.account, id) };
             }
-            Err(error) => return self.unreadable(envelope, error.to_string()),
+            Err(error) => return self.unreadable(from.account, id, error.to_string()),
         };
         match decode_plaintext(&opened, 2) {
-            Ok(message) => self.open(*from, id, message, now),
-            Err(error) => self.unreadable(envelope, error.to_string()),
+            Ok(message) => self.open(*from, id, message, None, now),
+            Err(error) => self.unreadable(from.account, id, error.to_string()),
         }
     }
 
-    fn unreadable(&mut self, envelope: &Envelope, reason: String) -> Reaction {
-        let count = self.inbox.unreadable(envelope.from.account, &envelope.id);
+    /// Whether the phone is set to ask for this message again, and has not done so.
+    pub(super) fn asks_again(&mut self, from: PhoneNumber, id: &str) -> bool {
+        self.behaviour.asks_for_retry && self.asked.insert((from, id.to_owned()))
+    }
+
+    pub(super) fn unreadable(&mut self, from: PhoneNumber, id: &str, reason: String) -> Reaction {
+        let count = self.inbox.unreadable(from, id);
         Reaction::Unreadable { count, reason, bundle: Box::new(self.signal.bundle()) }
     }
 
-    fn open(&mut self, from: DeviceAddress, id: &str, mut message: wa::Message, now: u64) -> Reaction {
+    /// Shows what a message holds, once.
+    pub(super) fn open(
+        &mut self,
+        from: DeviceAddress,
+        id: &str,
+        mut message: wa::Message,
+        group: Option<GroupId>,
+        now: u64,
+    ) -> Reaction {
         if let Some(copy) = message.device_sent_message.take() {
             let text = copy.message.as_option().and_then(|inner| inner.text_content()).map(str::to_owned);
             self.inbox.keep_copy(SentCopy {
@@ -207,6 +239,7 @@ impl Phone {
             id: id.to_owned(),
             from: from.account,
             from_device: from.device,
+            group,
             text: message.text_content().map(str::to_owned),
             content,
             first_at: now,
@@ -235,9 +268,16 @@ impl Phone {
         if self.written.len() == RESENDABLE {
             self.written.remove(0);
         }
-        let message = OutgoingMessage { id: id.clone(), to, text, at: now, delivered: false, retries: 0 };
+        let message = OutgoingMessage { id: id.clone(), to, group: None, text, at: now, delivered: false, retries: 0 };
         self.written.push(Written { message, plaintext: plaintext.clone() });
         (id, plaintext)
+    }
+
+    /// Notes that the message written last went to a group.
+    pub(super) fn note_group(&mut self, group: GroupId) {
+        if let Some(written) = self.written.last_mut() {
+            written.message.group = Some(group);
+        }
     }
 
     /// The plaintext for own linked devices: the message with the chat it went to.

@@ -27,6 +27,13 @@ impl NameState {
         Self { key_id, keys: expand_app_state_keys(key), state: HashState::default(), name: String::new() }
     }
 
+    /// The state under a key as linked devices have it.
+    pub(crate) fn of(key: &wa::message::AppStateSyncKey) -> Self {
+        let id = key.key_id.as_option().and_then(|id| id.key_id.clone()).unwrap_or_default();
+        let data = key.key_data.as_option().and_then(|data| data.key_data.clone()).unwrap_or_default();
+        Self::new(id, &data)
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

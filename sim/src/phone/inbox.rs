@@ -1,14 +1,15 @@
 //! What a phone shows, and what really arrived.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::content::{Content, Download};
 use crate::account::PhoneNumber;
+use crate::group::GroupId;
 
 /// A message as a phone's owner sees it, with the truth beside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct InboxMessage {
     /// The message id its sender chose.
     pub id: String,
@@ -16,10 +17,13 @@ pub struct InboxMessage {
     pub from: PhoneNumber,
     /// The device of that account which sent it; 0 is its phone.
     pub from_device: u16,
+    /// The group it was written in; absent in a chat of two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// The text, for a text message.
     pub text: Option<String>,
     /// What it is, where the text does not say all: a file, a place, a reaction.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
     /// When it first arrived and could be read, in milliseconds since 1970.
     pub first_at: u64,
@@ -30,7 +34,7 @@ pub struct InboxMessage {
 }
 
 /// A copy of what one of the account's own linked devices sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SentCopy {
     /// The message id.
     pub id: String,
@@ -45,12 +49,15 @@ pub struct SentCopy {
 }
 
 /// A message this phone's owner wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OutgoingMessage {
     /// The message id.
     pub id: String,
-    /// The account it went to.
+    /// The account it went to; the phone's own for a message in a group.
     pub to: PhoneNumber,
+    /// The group it was written in; absent in a chat of two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// The text.
     pub text: String,
     /// When it was sent, in milliseconds since 1970.
@@ -66,11 +73,15 @@ type Key = (PhoneNumber, String);
 /// The messages of one phone.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    messages: Vec<InboxMessage>,
-    index: HashMap<Key, usize>,
+    pub(super) messages: Vec<InboxMessage>,
+    pub(super) index: HashMap<Key, usize>,
     /// Arrivals of messages that could not be read yet.
-    unreadable: HashMap<Key, u32>,
-    copies: Vec<SentCopy>,
+    pub(super) unreadable: HashMap<Key, u32>,
+    pub(super) copies: Vec<SentCopy>,
+    /// Messages that changed since they were last saved.
+    pub(super) changed: BTreeSet<usize>,
+    /// Copies that were saved.
+    pub(super) copies_saved: usize,
 }
 
 impl Inbox {
@@ -79,6 +90,7 @@ impl Inbox {
         let key = (from, id.to_owned());
         if let Some(&shown) = self.index.get(&key) {
             self.messages[shown].arrivals += 1;
+            self.changed.insert(shown);
         }
         let count = self.unreadable.entry(key).or_default();
         *count += 1;
@@ -90,6 +102,7 @@ impl Inbox {
         match self.index.get(&(from, id.to_owned())) {
             Some(&shown) => {
                 self.messages[shown].arrivals += 1;
+                self.changed.insert(shown);
                 true
             }
             None => false,
@@ -100,15 +113,19 @@ impl Inbox {
     pub(crate) fn show(&mut self, mut message: InboxMessage) {
         let key = (message.from, message.id.clone());
         message.arrivals += self.unreadable.remove(&key).unwrap_or_default();
+        self.changed.insert(self.messages.len());
         self.index.insert(key, self.messages.len());
         self.messages.push(message);
     }
 
     /// Notes what became of a file's download.
     pub(crate) fn downloaded(&mut self, from: PhoneNumber, id: &str, outcome: Download) {
-        let shown = self.index.get(&(from, id.to_owned())).and_then(|&shown| self.messages.get_mut(shown));
-        if let Some(Content::Media(media)) = shown.and_then(|message| message.content.as_mut()) {
+        let Some(&shown) = self.index.get(&(from, id.to_owned())) else {
+            return;
+        };
+        if let Some(Content::Media(media)) = &mut self.messages[shown].content {
             media.download = outcome;
+            self.changed.insert(shown);
         }
     }
 
@@ -136,6 +153,7 @@ mod tests {
             id: id.into(),
             from: "15551230001".parse().expect("valid"),
             from_device: 1,
+            group: None,
             text: Some("hello".into()),
             content: None,
             first_at: 1,

@@ -62,7 +62,7 @@ pub(crate) struct PhoneBundle {
 }
 
 #[derive(Default)]
-struct Sessions(HashMap<ProtocolAddress, SessionRecord>);
+pub(super) struct Sessions(pub(super) HashMap<ProtocolAddress, SessionRecord>);
 
 #[async_trait]
 impl SessionStore for Sessions {
@@ -80,10 +80,10 @@ impl SessionStore for Sessions {
     }
 }
 
-struct Identities {
-    own: IdentityKeyPair,
-    registration_id: u32,
-    known: HashMap<ProtocolAddress, IdentityKey>,
+pub(super) struct Identities {
+    pub(super) own: IdentityKeyPair,
+    pub(super) registration_id: u32,
+    pub(super) known: HashMap<ProtocolAddress, IdentityKey>,
 }
 
 #[async_trait]
@@ -121,7 +121,7 @@ impl IdentityKeyStore for Identities {
 }
 
 #[derive(Default)]
-struct OneTimeKeys(HashMap<u32, KeyPair>);
+pub(super) struct OneTimeKeys(pub(super) HashMap<u32, KeyPair>);
 
 #[async_trait]
 impl PreKeyStore for OneTimeKeys {
@@ -141,9 +141,9 @@ impl PreKeyStore for OneTimeKeys {
     }
 }
 
-struct SignedKey {
-    pair: KeyPair,
-    signature: [u8; 64],
+pub(super) struct SignedKey {
+    pub(super) pair: KeyPair,
+    pub(super) signature: [u8; 64],
 }
 
 #[async_trait]
@@ -163,15 +163,15 @@ impl SignedPreKeyStore for SignedKey {
 
 /// Everything Signal knows on one phone.
 pub(crate) struct SignalStore {
-    sessions: Sessions,
-    identities: Identities,
-    one_time: OneTimeKeys,
-    signed: SignedKey,
-    last_one_time: u32,
+    pub(super) sessions: Sessions,
+    pub(super) identities: Identities,
+    pub(super) one_time: OneTimeKeys,
+    pub(super) signed: SignedKey,
+    pub(super) last_one_time: u32,
     rng: StdRng,
 }
 
-fn at_once<T>(operation: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) fn at_once<T>(operation: impl Future<Output = Result<T>>) -> Result<T> {
     operation.now_or_never().unwrap_or_else(|| {
         Err(SignalProtocolError::InvalidState("phone", "an operation on stores in memory had to wait".into()))
     })
@@ -184,14 +184,25 @@ impl SignalStore {
         let pair = KeyPair::generate(&mut rng);
         let signature = own.private_key().calculate_signature(&pair.public_key.serialize(), &mut rng)?;
         let registration_id = rng.random_range(1..=16_380);
-        Ok(Self {
+        Ok(Self::with_keys(own, registration_id, pair, signature, rng))
+    }
+
+    /// These keys, without any session.
+    pub(super) fn with_keys(
+        own: IdentityKeyPair,
+        registration_id: u32,
+        pair: KeyPair,
+        signature: [u8; 64],
+        rng: StdRng,
+    ) -> Self {
+        Self {
             sessions: Sessions::default(),
             identities: Identities { own, registration_id, known: HashMap::new() },
             one_time: OneTimeKeys::default(),
             signed: SignedKey { pair, signature },
             last_one_time: 0,
             rng,
-        })
+        }
     }
 
     pub(crate) fn identity(&self) -> &IdentityKeyPair {
@@ -212,7 +223,7 @@ impl SignalStore {
     /// A bundle with a fresh one-time key. Phones make them on demand instead of uploading many.
     pub(crate) fn bundle(&mut self) -> PhoneBundle {
         let one_time = KeyPair::generate(&mut self.rng);
-        self.last_one_time = if self.last_one_time == LAST_KEY_ID { 1 } else { self.last_one_time + 1 };
+        self.last_one_time = if self.last_one_time >= LAST_KEY_ID { 1 } else { self.last_one_time + 1 };
         let bundle = PhoneBundle {
             registration_id: self.identities.registration_id,
             identity: bytes(self.identities.own.public_key().public_key_bytes()),

@@ -11,8 +11,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use wacore_binary::NodeRef;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::marshal::unmarshal_ref;
@@ -23,9 +24,12 @@ use super::keep_alive::{Due, KeepAlive};
 use super::login::{self, Refusal, Seat};
 use super::message::{self, Errand};
 use super::pairing::{self, Registration};
+use super::tamper::{Incoming, Tamper, receive, until};
+use super::unlinked::{self, PendingOffer};
 use super::{Command, Effects, EndReason, Session, iq, presence, receipt, stanza};
-use crate::account::Link;
+use crate::account::{DeviceAddress, Link};
 use crate::journal::JournalEvent;
+use crate::operations;
 use crate::transport::{Answer, Wire, WireError, answer_hello};
 use crate::world::World;
 
@@ -51,18 +55,16 @@ enum Stage {
     Active(Seat),
 }
 
-/// An offered link that the client has not answered.
-struct PendingOffer {
-    id: String,
-    answer: oneshot::Sender<Result<Vec<u8>, String>>,
-}
-
 impl Stage {
     fn seat(&self) -> Option<&Seat> {
         match self {
             Self::Unlinked { .. } => None,
             Self::Passive(seat) | Self::Active(seat) => Some(seat),
         }
+    }
+
+    fn address(&self) -> Option<DeviceAddress> {
+        self.seat().map(|seat| seat.device.address)
     }
 }
 
@@ -74,19 +76,22 @@ struct Connection {
     errands: Vec<Errand>,
     requests: u64,
     keep_alive: KeepAlive,
+    tamper: Tamper,
+    /// Ends with the simulator and with a restart of the service.
+    cut: CancellationToken,
 }
 
 /// Serves one client until either side ends the connection.
-pub(crate) async fn serve(world: Arc<World>, stream: TcpStream) {
+pub(super) async fn serve(world: Arc<World>, stream: TcpStream, cut: CancellationToken) {
     let serial = world.next_serial();
     let rng = world.entropy.stream("connection", serial);
     let limit = world.config.limits.handshake;
     let opened = tokio::select! {
-        () = world.stop.cancelled() => return,
+        () = cut.cancelled() => return,
         opened = tokio::time::timeout(limit, handshake(&world, stream, rng)) => opened,
     };
     match opened {
-        Ok(Ok(opened)) => begin(world, serial, opened).await,
+        Ok(Ok(opened)) => begin(world, serial, opened, cut).await,
         Ok(Err(reason)) => tracing::debug!(serial, reason, "handshake failed"),
         Err(_) => tracing::debug!(serial, "handshake took too long"),
     }
@@ -133,12 +138,21 @@ async fn next_plain(wire: &mut Wire) -> Result<Bytes, String> {
     }
 }
 
-async fn begin(world: Arc<World>, serial: u64, opened: Opened) {
+async fn begin(world: Arc<World>, serial: u64, opened: Opened, cut: CancellationToken) {
     let Opened { wire, client_static, payload } = opened;
     let (commands, orders) = mpsc::channel(COMMAND_BACKLOG);
     let keep_alive = KeepAlive::new(world.config.limits.silence);
-    let stage = Stage::Unlinked { offer: None };
-    let mut connection = Connection { world, serial, wire, stage, errands: Vec::new(), requests: 0, keep_alive };
+    let mut connection = Connection {
+        world,
+        serial,
+        wire,
+        stage: Stage::Unlinked { offer: None },
+        errands: Vec::new(),
+        requests: 0,
+        tamper: Tamper::default(),
+        cut,
+        keep_alive,
+    };
     let begun = match payload.device_pairing_data.as_option() {
         Some(data) => connection.begin_unlinked(data, client_static, &commands),
         None => connection.begin_login(&payload, client_static, commands.clone()).await,
@@ -190,6 +204,10 @@ impl Connection {
                 return Err(EndReason::LoginRefused(refusal));
             }
         };
+        if let Some((code, expire_secs)) = self.world.login_fault(seat.device.address) {
+            self.world.log(JournalEvent::LoginRefused { device: seat.device.address, code });
+            return Err(EndReason::LoginRefused(Refusal::Fault { code, expire_secs }));
+        }
         let link = Link { serial: self.serial, commands };
         login::take_over(&self.world, &seat.device, link).await;
         self.stage = Stage::Passive(seat.clone());
@@ -211,12 +229,14 @@ impl Connection {
     }
 
     fn push(&mut self, node: &wacore_binary::Node) -> Result<(), EndReason> {
-        self.wire.push(node).map_err(broken)
+        let device = self.stage.address();
+        self.tamper.push(&self.world, device, &mut self.wire, node)
     }
 
     async fn run(&mut self, mut orders: mpsc::Receiver<Command>) -> EndReason {
         loop {
-            if let Err(reason) = self.write_out().await {
+            let frozen = self.tamper.frozen();
+            if !frozen && let Err(reason) = self.write_out().await {
                 return reason;
             }
             for errand in std::mem::take(&mut self.errands) {
@@ -224,11 +244,12 @@ impl Connection {
             }
             let next = tokio::select! {
                 biased;
-                () = self.world.stop.cancelled() => ControlFlow::Break(EndReason::Stopping),
+                () = self.cut.cancelled() => ControlFlow::Break(self.why_cut()),
                 Some(order) = orders.recv() => self.obey(order),
-                () = mail(&self.stage) => ControlFlow::Continue(()),
-                received = self.wire.receive() => self.received(received),
-                due = self.keep_alive.due() => self.quiet(due),
+                () = until(self.tamper.next()) => ControlFlow::Continue(()),
+                () = mail(&self.stage), if !frozen => ControlFlow::Continue(()),
+                received = receive(&mut self.wire, self.tamper.next_read()), if !frozen => self.received(received),
+                due = self.keep_alive.due(), if !frozen => self.quiet(due),
             };
             if let ControlFlow::Break(reason) = next {
                 return reason;
@@ -238,18 +259,21 @@ impl Connection {
 
     /// Writes the answers and what waits in the mailbox.
     async fn write_out(&mut self) -> Result<(), EndReason> {
+        for node in self.tamper.due() {
+            self.push(&node)?;
+        }
         if let Stage::Active(seat) = &self.stage {
-            let (wire, mut result) = (&mut self.wire, Ok(()));
+            let (wire, tamper, mut result) = (&mut self.wire, &mut self.tamper, Ok(()));
             seat.device.mailbox.send_pending(|node| {
                 if result.is_ok() {
-                    result = wire.push(node);
+                    result = tamper.push(&self.world, Some(seat.device.address), wire, node);
                 }
             });
-            result.map_err(broken)?;
+            result?;
         }
         tokio::select! {
             biased;
-            () = self.world.stop.cancelled() => Err(EndReason::Stopping),
+            () = self.cut.cancelled() => Err(self.why_cut()),
             written = tokio::time::timeout(STALL, self.wire.flush()) => match written {
                 Ok(written) => written.map_err(broken),
                 Err(_) => Err(EndReason::Broken("the client does not read".into())),
@@ -266,12 +290,20 @@ impl Connection {
         self.push(&node).map_or_else(ControlFlow::Break, ControlFlow::Continue)
     }
 
+    fn why_cut(&self) -> EndReason {
+        if self.world.stop.is_cancelled() { EndReason::Stopping } else { EndReason::Cut }
+    }
+
     fn obey(&mut self, order: Command) -> ControlFlow<EndReason> {
         match order {
             Command::End(reason) => ControlFlow::Break(reason),
             Command::Tell(node) => match &self.stage {
                 Stage::Active(_) => self.push(&node).map_or_else(ControlFlow::Break, ControlFlow::Continue),
                 Stage::Unlinked { .. } | Stage::Passive(_) => ControlFlow::Continue(()),
+            },
+            Command::Tamper(effect) => match self.tamper.apply(&mut self.wire, &effect) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(reason) => ControlFlow::Break(reason),
             },
             Command::Yield(verdict) => {
                 let closed = self.already_closed();
@@ -313,7 +345,8 @@ impl Connection {
                 Ok(false) => return ControlFlow::Break(EndReason::ClientClosed),
                 Err(error) => return ControlFlow::Break(broken(error)),
             }
-            match self.wire.receive_ready() {
+            let more = if self.tamper.read_one() { self.wire.receive_ready() } else { None };
+            match more {
                 Some(more) => received = more,
                 None => break,
             }
@@ -339,15 +372,34 @@ impl Connection {
     }
 
     fn handle(&mut self, node: &NodeRef<'_>) -> ControlFlow<EndReason> {
+        match self.tamper.incoming(&self.world, self.stage.address(), &mut self.wire, node) {
+            Incoming::Handle => self.handle_whole(node),
+            Incoming::Lose => ControlFlow::Continue(()),
+            Incoming::End(reason) => ControlFlow::Break(reason),
+            Incoming::HandleThenCut { halfway } => {
+                let start = self.wire.pending();
+                self.handle_whole(node)?;
+                if halfway {
+                    self.wire.halve_from(start);
+                }
+                ControlFlow::Break(EndReason::CutAfterWriting)
+            }
+        }
+    }
+
+    fn handle_whole(&mut self, node: &NodeRef<'_>) -> ControlFlow<EndReason> {
         let mut effects = Effects::default();
         match &mut self.stage {
-            Stage::Unlinked { offer } => handle_unlinked(node, offer, &mut effects),
+            Stage::Unlinked { offer } => unlinked::handle(node, offer, &mut effects),
             Stage::Passive(seat) | Stage::Active(seat) => {
                 let session = Session { world: &self.world, account: &seat.account, device: &seat.device };
                 dispatch(&session, node, &mut effects);
             }
         }
         self.errands.append(&mut effects.errands);
+        for (after, reply) in effects.late {
+            self.tamper.delay(after, reply);
+        }
         for reply in &effects.replies {
             if let Err(reason) = self.push(reply) {
                 return ControlFlow::Break(reason);
@@ -377,16 +429,16 @@ impl Connection {
                 .build();
             self.push(&NodeBuilder::new("ib").children([preview]).build())?;
         }
-        let (wire, mut result, mut position) = (&mut self.wire, Ok(()), 0_usize);
+        let (wire, tamper, mut result, mut position) = (&mut self.wire, &mut self.tamper, Ok(()), 0_usize);
         seat.device.mailbox.send_pending(|node| {
             if result.is_ok() {
                 let mut node = node.clone();
                 node.attrs.insert("offline", position.to_string());
                 position += 1;
-                result = wire.push(&node);
+                result = tamper.push(&self.world, Some(seat.device.address), wire, &node);
             }
         });
-        result.map_err(broken)?;
+        result?;
         let done = NodeBuilder::new("offline").attr("count", position).build();
         self.push(&NodeBuilder::new("ib").children([done]).build())?;
         self.stage = Stage::Active(seat);
@@ -404,9 +456,13 @@ impl Connection {
         } else {
             self.world.journal.touch();
         }
+        if let (EndReason::Removed, Some(seat)) = (&reason, self.stage.seat()) {
+            // By a fault on this connection; otherwise the device is already gone.
+            operations::forget_device(&self.world, &seat.account, seat.device.address.device, false);
+        }
         tracing::debug!(serial = self.serial, reason = reason.describe(), "connection ends");
         let farewell = match &reason {
-            EndReason::Cut => None,
+            EndReason::Cut | EndReason::CutAfterWriting => None,
             EndReason::Replaced => Some(Some(stanza::stream_error(None, Some("replaced")))),
             EndReason::Removed => Some(Some(stanza::stream_error(Some(401), Some("device_removed")))),
             EndReason::StreamError(code) => Some(Some(stanza::stream_error(Some(*code), None))),
@@ -435,12 +491,14 @@ impl Connection {
             };
             // A client that does not take the goodbye gets none.
             drop(tokio::time::timeout(LINGER + FAREWELL, goodbye).await);
+        } else if reason == EndReason::CutAfterWriting {
+            drop(tokio::time::timeout(FAREWELL, self.wire.cut()).await);
         }
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
-fn broken(error: WireError) -> EndReason {
+pub(super) fn broken(error: WireError) -> EndReason {
     EndReason::Broken(error.to_string())
 }
 
@@ -464,30 +522,4 @@ pub(crate) fn dispatch(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut 
         "ib" => {}
         tag => tracing::debug!(tag, "a stanza without meaning here"),
     }
-}
-
-/// Before it is linked, a client may only answer the offer and keep its connection alive.
-fn handle_unlinked(node: &NodeRef<'_>, offer: &mut Option<PendingOffer>, effects: &mut Effects) {
-    if node.tag.as_ref() != "iq" {
-        return;
-    }
-    let id = stanza::attr(node, "id");
-    let kind = stanza::attr(node, "type");
-    if kind == "get" || kind == "set" {
-        effects.replies.push(stanza::result(&id, []));
-        return;
-    }
-    let Some(pending) = offer.take_if(|pending| pending.id == id) else {
-        return;
-    };
-    let answer = node
-        .get_optional_child_by_tag(&["pair-device-sign", "device-identity"])
-        .and_then(|identity| identity.content_bytes())
-        .map(<[u8]>::to_vec)
-        .ok_or_else(|| {
-            let text = node.get_optional_child("error").map(|error| stanza::attr(error, "text"));
-            format!("it refused: {}", text.unwrap_or_else(|| "no reason given".into()))
-        });
-    // The phone may have given up.
-    let _ = pending.answer.send(answer);
 }

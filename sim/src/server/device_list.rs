@@ -1,5 +1,6 @@
 //! The devices of an account, as others ask for them and as its own devices are told.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wacore::messages::MessageUtils;
@@ -48,9 +49,13 @@ fn list(
 }
 
 fn hash(number: PhoneNumber, linked: &[Arc<Device>]) -> Option<String> {
-    let jids: Vec<Jid> =
-        std::iter::once(number.jid()).chain(linked.iter().map(|device| device.address.jid())).collect();
-    MessageUtils::participant_list_hash(&jids).ok()
+    hash_by(number, linked, DeviceAddress::jid)
+}
+
+fn hash_by(number: PhoneNumber, linked: &[Arc<Device>], address: impl Fn(DeviceAddress) -> Jid) -> Option<String> {
+    let phone = DeviceAddress { account: number, device: 0 };
+    let all = std::iter::once(phone).chain(linked.iter().map(|device| device.address));
+    MessageUtils::participant_list_hash(&all.map(address).collect::<Vec<_>>()).ok()
 }
 
 fn index(world: &World, signed: Option<Vec<u8>>) -> Node {
@@ -105,44 +110,45 @@ pub(crate) fn announce(world: &World, account: &Account, newest: Option<u16>) {
     }
 }
 
-/// What happened to a linked device.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Change {
-    /// It was linked, with this key index.
-    Added(DeviceAddress, u32),
-    /// It was logged out.
-    Removed(DeviceAddress),
+/// A change of an account's devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeviceChange {
+    /// Linked just now.
+    Linked,
+    /// Logged out just now.
+    Removed,
 }
 
-/// Tells all linked devices of those who have a chat with an account that it has one device more
-/// or less. Without this they would send no copies to it until they asked again.
-pub(crate) fn tell_contacts(world: &World, account: &Account, change: Change) {
-    let chats = account.contacts.chats();
-    let told = chats.iter().filter_map(|chat| world.registry.get(*chat)).flat_map(|contact| contact.linked());
-    let told: Vec<_> = told.collect();
-    if told.is_empty() {
+/// Tells the linked devices of all who have a chat or share a group with `account` what became of
+/// one of its devices. Without this they would send it no copies until they asked again, and not
+/// give it the keys of their group messages.
+pub(crate) fn tell_contacts(world: &World, account: &Account, device: &Device, change: DeviceChange) {
+    let groups = world.groups.all();
+    let shared = groups.iter().filter(|group| group.has(account.number));
+    let mut others: BTreeSet<PhoneNumber> = shared.flat_map(|group| group.members.keys().copied()).collect();
+    others.extend(account.contacts.chats());
+    others.remove(&account.number);
+    let targets: Vec<_> =
+        others.into_iter().filter_map(|number| world.registry.get(number)).flat_map(|other| other.linked()).collect();
+    if targets.is_empty() {
         return;
     }
     let linked = account.linked();
-    let (tag, address, key_index) = match change {
-        Change::Added(address, key_index) => ("add", address, Some(key_index)),
-        Change::Removed(address) => ("remove", address, None),
-    };
-    let mut device = NodeBuilder::new("device").attr("jid", address.jid()).attr("lid", address.lid());
-    if let Some(key_index) = key_index {
-        device = device.attr("key-index", key_index);
+    let signed = if change == DeviceChange::Linked { signed_index(world, account, &linked) } else { None };
+    let changed = NodeBuilder::new("device")
+        .attr("jid", device.address.jid())
+        .attr("lid", device.address.lid())
+        .attr("key-index", device.key_index)
+        .build();
+    let mut action = NodeBuilder::new(if change == DeviceChange::Linked { "add" } else { "remove" });
+    // whatsmeow checks its own list against these.
+    if let (Some(hash), Some(lid_hash)) =
+        (hash(account.number, &linked), hash_by(account.number, &linked, DeviceAddress::lid))
+    {
+        action = action.attr("device_hash", hash).attr("device_lid_hash", lid_hash);
     }
-    let signed = key_index.and_then(|_| signed_index(world, account, &linked));
-    let mut operation = NodeBuilder::new(tag);
-    if let Some(hash) = hash(account.number, &linked) {
-        operation = operation.attr("device_hash", hash);
-    }
-    let lids = all_devices(account, Server::Lid, &linked);
-    if let Ok(hash) = MessageUtils::participant_list_hash(&lids) {
-        operation = operation.attr("device_lid_hash", hash);
-    }
-    let operation = operation.children([device.build(), index(world, signed)]).build();
-    notify(world, account, "devices", &told, &operation);
+    let action = action.children([changed, index(world, signed)]).build();
+    notify(world, account, "devices", &targets, &action);
 }
 
 /// Tells all linked devices of those who have a chat with an account that its phone has a new
@@ -166,12 +172,6 @@ fn notify(world: &World, about: &Account, kind: &'static str, told: &[Arc<Device
             .build();
         world.post(device, Stanza { class: StanzaClass::Notification, id, kind: None, node });
     }
-}
-
-fn all_devices(account: &Account, server: Server, linked: &[Arc<Device>]) -> Vec<Jid> {
-    let phone = DeviceAddress { account: account.number, device: 0 };
-    let addresses = std::iter::once(phone).chain(linked.iter().map(|device| device.address));
-    addresses.map(|address| if server == Server::Lid { address.lid() } else { address.jid() }).collect()
 }
 
 /// When a message to one account is not encrypted for exactly the devices that the account and the

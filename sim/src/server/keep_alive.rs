@@ -16,7 +16,7 @@ use super::stanza;
 pub(crate) struct KeepAlive {
     limit: Duration,
     heard: Instant,
-    asked: bool,
+    asked: Option<Instant>,
 }
 
 /// What to do about a quiet connection.
@@ -30,25 +30,28 @@ pub(crate) enum Due {
 
 impl KeepAlive {
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, heard: Instant::now(), asked: false }
+        Self { limit, heard: Instant::now(), asked: None }
     }
 
     /// Something came.
     pub(crate) fn heard(&mut self) {
         self.heard = Instant::now();
-        self.asked = false;
+        self.asked = None;
     }
 
     /// Waits until something is to be done, and says what.
     pub(crate) async fn due(&self) -> Due {
-        let (wait, due) = if self.asked { (self.limit, Due::GiveUp) } else { (self.limit / 2, Due::Ask) };
-        tokio::time::sleep_until(self.heard + wait).await;
+        let (since, due) = match self.asked {
+            Some(asked) => (asked, Due::GiveUp),
+            None => (self.heard, Due::Ask),
+        };
+        tokio::time::sleep_until(since + self.limit / 2).await;
         due
     }
 
     /// The connection is being asked.
     pub(crate) fn asking(&mut self, id: &str) -> Node {
-        self.asked = true;
+        self.asked = Some(Instant::now());
         NodeBuilder::new("iq")
             .attr("from", stanza::server())
             .attr("id", id)

@@ -23,6 +23,8 @@ pub(crate) enum Refusal {
     Unknown,
     /// Banned for a time: 402, or for good: 403.
     Banned(Ban),
+    /// By a fault: the code, and the seconds a temporary ban names.
+    Fault { code: u16, expire_secs: Option<u64> },
 }
 
 impl Refusal {
@@ -31,13 +33,20 @@ impl Refusal {
             Self::Unknown => 401,
             Self::Banned(Ban::Temporary { .. }) => 402,
             Self::Banned(Ban::Permanent) => 403,
+            Self::Fault { code, .. } => *code,
         }
     }
 
     pub(crate) fn node(&self) -> Node {
         let mut node = NodeBuilder::new("failure").attr("reason", self.code());
-        if let Self::Banned(Ban::Temporary { code, expire_secs }) = self {
-            node = node.attr("code", *code).attr("expire", *expire_secs);
+        match self {
+            Self::Banned(Ban::Temporary { code, expire_secs }) => {
+                node = node.attr("code", *code).attr("expire", *expire_secs);
+            }
+            Self::Fault { code: 402, expire_secs } => {
+                node = node.attr("code", Ban::TOO_MANY_MESSAGES).attr("expire", expire_secs.unwrap_or_default());
+            }
+            Self::Fault { .. } | Self::Unknown | Self::Banned(Ban::Permanent) => {}
         }
         node.build()
     }
@@ -66,7 +75,7 @@ pub(crate) fn admit(
     let Some(account) = world.registry.get(account) else {
         return refuse(Refusal::Unknown);
     };
-    let ban = account.devices().ban;
+    let ban = account.devices().ban(world.now_millis());
     if let Some(ban) = ban {
         return refuse(Refusal::Banned(ban));
     }

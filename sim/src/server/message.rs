@@ -3,29 +3,38 @@
 use std::sync::Arc;
 
 use wacore_binary::builder::NodeBuilder;
-use wacore_binary::{Jid, NodeRef};
+use wacore_binary::{Jid, JidExt as _, Node, NodeRef};
 
-use super::{Effects, Session, device_list, outgoing, receipt, stanza, trust};
+use super::{Effects, Session, device_list, group, outgoing, receipt, stanza, trust};
 use crate::account::{Account, DeviceAddress, PhoneNumber, Stanza, StanzaClass};
-use crate::fault::MessageFate;
+use crate::fault::{MessageFate, Verdict};
+use crate::group::{Addressing, GroupId};
 use crate::journal::JournalEvent;
 use crate::media::{self, Attachment};
-use crate::phone::{Download, EncKind, Envelope, Reaction};
+use crate::phone::{Download, EncKind, Envelope, GroupEnvelope, Reaction};
 use crate::world::World;
 
 /// Work that a stanza leaves for a phone.
 pub(crate) enum Errand {
     /// Read a message and answer it.
     Read { account: Arc<Account>, chat: Jid, envelope: Envelope },
-    /// Send a text once more to a device that could not read it.
-    SendAgain { account: Arc<Account>, device: DeviceAddress, id: String },
+    /// Read a group message and answer it.
+    ReadInGroup { account: Arc<Account>, addressing: Addressing, envelope: GroupEnvelope },
+    /// Send a message once more to a device that could not read it.
+    SendAgain { account: Arc<Account>, device: DeviceAddress, group: Option<GroupId>, id: String },
 }
 
 /// Does an errand.
 pub(crate) async fn run_errand(world: &World, errand: Errand) {
     match errand {
         Errand::Read { account, chat, envelope } => read(world, &account, chat, envelope).await,
-        Errand::SendAgain { account, device, id } => outgoing::send_again(world, &account, device, &id),
+        Errand::ReadInGroup { account, addressing, envelope } => {
+            group::read(world, &account, addressing, envelope).await;
+        }
+        Errand::SendAgain { account, device, group: None, id } => outgoing::send_again(world, &account, device, &id),
+        Errand::SendAgain { account, device, group: Some(group), id } => {
+            group::send_again(world, &account, device, group, &id).await;
+        }
     }
 }
 
@@ -36,34 +45,28 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
         tracing::debug!("a message without a recipient");
         return;
     };
+    if to.is_group() && !id.is_empty() {
+        group::handle(session, node, id, &to, effects);
+        return;
+    }
     let from = session.device.address;
     let ack = || stanza::ack("message", &id, &to, world.now_secs());
     let Some(chat) = DeviceAddress::from_jid(&to).filter(|_| !id.is_empty()) else {
-        // Groups, broadcasts and channels are not simulated.
+        // Broadcasts and channels are not simulated.
         effects.replies.push(ack().attr("error", 400_u16).build());
         return;
     };
-    let fate = if chat.account == from.account { MessageFate::Accept } else { world.fate(from, chat.account) };
-    match fate {
-        MessageFate::Accept => {
-            let ack = match device_list::missed(session, node, &to, chat) {
-                Some(hash) => ack().attr("phash", hash),
-                None => ack(),
-            };
-            effects.replies.push(ack.build());
-            world.log(JournalEvent::Accepted { from, id: id.clone() });
-        }
-        MessageFate::Error(code) => {
-            effects.replies.push(ack().attr("error", code).build());
-            world.log(JournalEvent::Refused { from, id, code, delivered: false });
-            return;
-        }
-        MessageFate::Silence { deliver } => {
-            world.log(JournalEvent::Refused { from, id: id.clone(), code: 0, delivered: deliver });
-            if !deliver {
-                return;
-            }
-        }
+    let own = chat.account == from.account;
+    let fate = if own { MessageFate::ACCEPT } else { world.fate(from, chat.account, &id) };
+    let answered = |code: Option<u16>| match code {
+        Some(code) => ack().attr("error", code).build(),
+        None => match device_list::missed(session, node, &to, chat) {
+            Some(hash) => ack().attr("phash", hash).build(),
+            None => ack().build(),
+        },
+    };
+    if !answer(session, &id, fate, answered, effects) {
+        return;
     }
     let blocked = acquaint(session, node, chat);
     if blocked {
@@ -90,6 +93,40 @@ fn acquaint(session: &Session<'_>, node: &NodeRef<'_>, chat: DeviceAddress) -> b
     recipient.contacts.met(own);
     trust::check(session.world, node, session.device.address, &recipient);
     false
+}
+
+/// Answers a message as its fate has it: with the acknowledgement for no error, or for one. Returns whether it goes on to
+/// its recipients.
+pub(super) fn answer(
+    session: &Session<'_>,
+    id: &str,
+    fate: MessageFate,
+    ack: impl Fn(Option<u16>) -> Node,
+    effects: &mut Effects,
+) -> bool {
+    let (world, from) = (session.world, session.device.address);
+    let refused = |code, delivered| world.log(JournalEvent::Refused { from, id: id.to_owned(), code, delivered });
+    match fate.verdict {
+        Verdict::Accept => {
+            let acks = std::iter::repeat_n(ack(None), 1 + usize::from(fate.ack_copies));
+            if fate.ack_after.is_zero() {
+                effects.replies.extend(acks);
+            } else {
+                effects.late.extend(acks.map(|ack| (fate.ack_after, ack)));
+            }
+            world.log(JournalEvent::Accepted { from, id: id.to_owned() });
+            true
+        }
+        Verdict::Error(code) => {
+            effects.replies.push(ack(Some(code)));
+            refused(code, false);
+            false
+        }
+        Verdict::Silence { deliver } => {
+            refused(0, deliver);
+            deliver
+        }
+    }
 }
 
 /// Hands each encrypted copy to the device it is for.
@@ -174,8 +211,21 @@ async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
         (reaction, phone.take_attachment(), phone.behaviour.delays(world.config.receipts))
     };
     let Envelope { from, id, .. } = envelope;
+    let answer =
+        receipt::PhoneAnswer { chat, participant: None, phone: account.number, to: from, id: id.clone(), delays };
+    react(world, account, from, id, (reaction, attachment), answer).await;
+}
+
+/// Writes down what a phone made of a message, and answers it.
+pub(super) async fn react(
+    world: &World,
+    account: &Account,
+    from: DeviceAddress,
+    id: String,
+    (reaction, attachment): (Reaction, Option<Attachment>),
+    answer: receipt::PhoneAnswer,
+) {
     let phone = account.number;
-    let answer = receipt::PhoneAnswer { chat, to: from, id: id.clone(), delays };
     match reaction {
         // A copy of an own device's message is no event, but somebody may wait for it.
         Reaction::Silent => world.journal.touch(),
@@ -191,7 +241,7 @@ async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
             answer.delivered(world).await;
         }
         Reaction::Replayed { shown_before } => {
-            world.log(JournalEvent::CounterReplayed { phone, from, id });
+            world.log(JournalEvent::CounterReplayed { phone, from, id, duplicate: shown_before });
             if shown_before {
                 answer.delivered(world).await;
             }

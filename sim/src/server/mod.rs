@@ -2,9 +2,11 @@
 
 mod connection;
 mod device_list;
+mod group;
 mod iq;
 mod keep_alive;
 mod key_supply;
+mod listen;
 mod login;
 mod message;
 mod outgoing;
@@ -13,23 +15,28 @@ mod presence;
 mod receipt;
 mod stanza;
 mod state_patch;
+mod tamper;
 mod trust;
+mod unlinked;
 mod waiting;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use wacore_binary::Node;
 
 use crate::account::{Account, Device};
+use crate::fault::Effect;
 use crate::world::World;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use connection::dispatch;
-pub(crate) use connection::serve;
-pub(crate) use device_list::{Change as DeviceChange, announce as announce_devices, identity_changed, tell_contacts};
+pub(crate) use device_list::{DeviceChange, announce as announce_devices, identity_changed, tell_contacts};
+pub(crate) use group::{change as change_group, create as create_group, send_text as send_group_text};
 pub(crate) use iq::block;
 pub(crate) use key_supply::taken as one_time_key_taken;
+pub(crate) use listen::{Restarts, accept};
 #[cfg(feature = "fuzzing")]
 pub(crate) use message::run_errand;
 pub(crate) use outgoing::{send_media, send_text};
@@ -55,6 +62,8 @@ pub(crate) enum Command {
     Tell(Box<Node>),
     /// End in this way.
     End(EndReason),
+    /// Do to the connection what a fault says.
+    Tamper(Effect),
 }
 
 /// How a connection ends.
@@ -64,6 +73,8 @@ pub(crate) enum EndReason {
     ClientClosed,
     /// Cut without a word.
     Cut,
+    /// Cut without a word, but with all that was to be written before.
+    CutAfterWriting,
     /// The client sent what it may not send, or the socket broke.
     Broken(String),
     /// Replaced by a newer connection of the same device.
@@ -82,7 +93,7 @@ impl EndReason {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::ClientClosed => "closed by the client".into(),
-            Self::Cut => "cut".into(),
+            Self::Cut | Self::CutAfterWriting => "cut".into(),
             Self::Broken(reason) => reason.clone(),
             Self::Replaced => "replaced by a newer connection".into(),
             Self::Removed => "logged out".into(),
@@ -105,6 +116,8 @@ pub(crate) struct Session<'a> {
 pub(crate) struct Effects {
     /// Answers to the client, in order.
     pub replies: Vec<Node>,
+    /// Answers that are to wait.
+    pub late: Vec<(Duration, Node)>,
     /// Work for phones, done after the answers are on their way.
     pub errands: Vec<message::Errand>,
     /// The client wants what waits for it.

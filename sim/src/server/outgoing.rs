@@ -17,7 +17,7 @@ use crate::phone::{EncKind, Envelope, Phone};
 use crate::world::World;
 
 /// An encrypted copy of a message.
-type Sealed = (EncKind, Vec<u8>);
+pub(super) type Sealed = (EncKind, Vec<u8>);
 
 /// The phone of `from` sends a text to the account `to`. Returns the message id.
 pub(crate) async fn send_text(
@@ -75,7 +75,7 @@ async fn send(
         }
     }
     if from != to && !blocked {
-        let (kind, ciphertext) = seal_for_phone(&sender, &recipient, &plaintext)?;
+        let (kind, ciphertext) = seal_for_phone(&sender, &recipient, &plaintext, false)?;
         let envelope = Envelope { from: DeviceAddress { account: from, device: 0 }, id: id.clone(), kind, ciphertext };
         let read = Errand::Read { account: Arc::clone(&recipient), chat: to.jid(), envelope };
         Box::pin(run_errand(world, read)).await;
@@ -98,7 +98,7 @@ pub(crate) fn send_again(world: &World, sender: &Account, to: DeviceAddress, id:
     }
 }
 
-fn seal_for(
+pub(super) fn seal_for(
     world: &World,
     sender: &Account,
     device: &Device,
@@ -126,14 +126,19 @@ fn seal_for(
 }
 
 /// Two phones are never locked at once, so that two which write to each other do not wait for ever.
-fn seal_for_phone(sender: &Account, recipient: &Account, plaintext: &[u8]) -> Result<Sealed, SimError> {
+pub(super) fn seal_for_phone(
+    sender: &Account,
+    recipient: &Account,
+    plaintext: &[u8],
+    renew: bool,
+) -> Result<Sealed, SimError> {
     let to = DeviceAddress { account: recipient.number, device: 0 };
     let failed = |error: wacore::libsignal::protocol::SignalProtocolError| SimError::Encrypt {
         account: to.account,
         device: to.device,
         reason: error.to_string(),
     };
-    let known = sender.phone().has_session(to);
+    let known = !renew && sender.phone().has_session(to);
     let bundle = if known { None } else { Some(recipient.phone().published().map_err(failed)?) };
     sender.phone().seal(to, bundle.as_ref(), plaintext).map_err(failed)
 }

@@ -16,7 +16,8 @@ use wacore_binary::builder::NodeBuilder;
 use waproto::buffa::Message as _;
 use waproto::whatsapp as wa;
 
-use super::{Command, EndReason, device_list, stanza};
+use super::device_list::{self, DeviceChange};
+use super::{Command, EndReason, stanza};
 use crate::account::{
     Account, Device, DeviceAddress, DeviceIdentity, NewDevice, PhoneNumber, PreKeyPool, SignedPreKey, accept_answer,
     link_identity,
@@ -237,8 +238,8 @@ pub(crate) async fn scan(world: &World, qr: &str, number: PhoneNumber) -> Result
 
 pub(super) fn may_link(world: &World, account: &Account) -> Result<(), SimError> {
     let limit = world.config.limits.devices_per_account;
-    let devices = account.devices();
-    if devices.ban.is_some() {
+    let mut devices = account.devices();
+    if devices.ban(world.now_millis()).is_some() {
         return Err(SimError::Banned(account.number));
     }
     if devices.linked.len() >= limit {
@@ -294,7 +295,9 @@ pub(super) async fn link(
     }
     world.log(JournalEvent::Linked { device: address });
     device_list::announce(world, account, Some(id));
-    device_list::tell_contacts(world, account, device_list::Change::Added(address, key_index));
+    if let Some(device) = account.device(id) {
+        device_list::tell_contacts(world, account, &device, DeviceChange::Linked);
+    }
     // The restart that follows every link; the device exists by now, so its login will be accepted.
     let restart = Command::End(EndReason::StreamError(515));
     waiting.commands.send(restart).await.map_err(|_| failed("its connection is gone".into()))?;

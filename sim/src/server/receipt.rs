@@ -8,12 +8,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wacore_binary::builder::NodeBuilder;
-use wacore_binary::{Jid, NodeRef};
+use wacore_binary::{Jid, JidExt as _, NodeRef};
 
 use super::message::Errand;
 use super::{Effects, Session, stanza};
-use crate::account::{DeviceAddress, Stanza, StanzaClass};
+use crate::account::{DeviceAddress, PhoneNumber, Stanza, StanzaClass};
 use crate::config::ReceiptDelays;
+use crate::fault::ReceiptFate;
+use crate::group::{Group, GroupId};
 use crate::phone::PhoneBundle;
 use crate::world::World;
 
@@ -113,6 +115,10 @@ fn post(world: &World, to: DeviceAddress, stanza: Stanza) {
 pub(crate) struct PhoneAnswer {
     /// The chat as the sender addressed it.
     pub chat: Jid,
+    /// Whose answers they are.
+    pub phone: PhoneNumber,
+    /// The phone's address, where the chat is a group.
+    pub participant: Option<Jid>,
     pub to: DeviceAddress,
     pub id: String,
     pub delays: ReceiptDelays,
@@ -128,18 +134,37 @@ impl PhoneAnswer {
 
     /// Says that the message arrived, and later that it was read.
     pub(crate) async fn delivered_and_read(&self, world: &World) {
+        let after = self.delays.read.map(|read| read.max(self.delays.delivered.unwrap_or_default()));
+        if let Some(after) = after.filter(|_| world.swaps_receipts(self.to, self.phone, &self.id)) {
+            self.send(world, Some("read"), self.delays.delivered.unwrap_or(after)).await;
+            if self.delays.delivered.is_some() {
+                self.send(world, None, after).await;
+            }
+            return;
+        }
         self.delivered(world).await;
-        if let Some(read) = self.delays.read {
-            let after = read.max(self.delays.delivered.unwrap_or_default());
+        if let Some(after) = after {
             self.send(world, Some("read"), after).await;
         }
     }
 
+    /// Sends a receipt as faults want it.
     async fn send(&self, world: &World, kind: Option<&'static str>, delay: Duration) {
+        if let ReceiptFate::Send { copies, later } = world.receipt_fate(self.to, self.phone, &self.id, kind.is_some()) {
+            for _ in 0..copies {
+                self.send_one(world, kind, delay + later).await;
+            }
+        }
+    }
+
+    async fn send_one(&self, world: &World, kind: Option<&'static str>, delay: Duration) {
         let mut receipt = NodeBuilder::new("receipt")
             .attr("from", &self.chat)
             .attr("id", self.id.as_str())
             .attr("t", world.now_secs() + delay.as_secs());
+        if let Some(participant) = &self.participant {
+            receipt = receipt.attr("participant", participant);
+        }
         if let Some(kind) = kind {
             receipt = receipt.attr("type", kind);
         }
@@ -160,11 +185,15 @@ impl PhoneAnswer {
             .attr("t", now)
             .attr("v", "1")
             .build();
-        let node = NodeBuilder::new("receipt")
+        let mut receipt = NodeBuilder::new("receipt")
             .attr("from", &self.chat)
             .attr("id", self.id.as_str())
             .attr("type", "retry")
-            .attr("t", now)
+            .attr("t", now);
+        if let Some(participant) = &self.participant {
+            receipt = receipt.attr("participant", participant);
+        }
+        let node = receipt
             .children([
                 retry,
                 stanza::bytes("registration", bundle.registration_id.to_be_bytes()),
@@ -186,6 +215,11 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
     if let Some(kind) = &kind {
         answer = answer.attr("type", kind.as_str());
     }
+    // In a group, the one who wrote the message.
+    let participant = stanza::jid_attr(node, "participant").filter(|_| to.is_group());
+    if let Some(participant) = &participant {
+        answer = answer.attr("participant", participant);
+    }
     effects.replies.push(answer.build());
 
     let listed = node.get_optional_child("list").into_iter().flat_map(|list| list.get_children_by_tag("item"));
@@ -193,8 +227,14 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
     for id in &ids {
         session.device.mailbox.settle(StanzaClass::Message, id, None);
     }
-    let target = DeviceAddress::from_jid(&to);
-    answer_kind(session, kind.as_deref(), target, ids, effects);
+    let target = DeviceAddress::from_jid(participant.as_ref().unwrap_or(&to));
+    let group = GroupId::from_jid(&to).and_then(|group| session.world.groups.get(group));
+    match (kind.as_deref(), target) {
+        (Some("retry"), Some(target)) if target.device != 0 => {
+            forward_retry(session, node, target, &ids, group.as_deref());
+        }
+        (kind, target) => answer_kind(session, kind, target, ids, group.as_deref(), effects),
+    }
     session.world.journal.touch();
 }
 
@@ -203,22 +243,52 @@ fn answer_kind(
     kind: Option<&str>,
     target: Option<DeviceAddress>,
     ids: Vec<String>,
+    group: Option<&Group>,
     effects: &mut Effects,
 ) {
     match (kind, target) {
         (Some("retry"), Some(target)) if target.device == 0 => {
             let account = session.world.registry.get(target.account);
             if let (Some(account), Some(id)) = (account, ids.into_iter().next()) {
-                effects.errands.push(Errand::SendAgain { account, device: session.device.address, id });
+                let (device, group) = (session.device.address, group.map(|group| group.id));
+                effects.errands.push(Errand::SendAgain { account, device, group, id });
             }
         }
-        (None | Some("inactive" | "read"), Some(target)) => confirm(session, kind, target, &ids),
+        (None | Some("inactive" | "read"), Some(target)) => confirm(session, kind, target, &ids, group),
         _ => {}
     }
 }
 
+/// Passes on that a device wants a message of another device again, with the keys it sent along.
+fn forward_retry(
+    session: &Session<'_>,
+    node: &NodeRef<'_>,
+    sender: DeviceAddress,
+    ids: &[String],
+    group: Option<&Group>,
+) {
+    let (own, Some(id)) = (session.device.address, ids.first()) else {
+        return;
+    };
+    let receipt = match group {
+        Some(group) if !(group.has(own.account) && group.has(sender.account)) => return,
+        Some(group) => {
+            NodeBuilder::new("receipt").attr("from", group.id.jid()).attr("participant", group.addressing.device(own))
+        }
+        None => NodeBuilder::new("receipt").attr("from", own.jid()),
+    };
+    let content = node.children().unwrap_or_default().iter().map(NodeRef::to_owned).collect::<Vec<_>>();
+    let node = receipt
+        .attr("id", id.as_str())
+        .attr("type", "retry")
+        .attr("t", session.world.now_secs())
+        .children(content)
+        .build();
+    post(session.world, sender, Stanza { class: StanzaClass::Receipt, id: id.clone(), kind: Some("retry"), node });
+}
+
 /// Tells the sender of a message that a linked device has it.
-fn confirm(session: &Session<'_>, kind: Option<&str>, sender: DeviceAddress, ids: &[String]) {
+fn confirm(session: &Session<'_>, kind: Option<&str>, sender: DeviceAddress, ids: &[String], group: Option<&Group>) {
     let own = session.device.address;
     if sender.device == 0 {
         if let Some(account) = session.world.registry.get(sender.account) {
@@ -235,10 +305,13 @@ fn confirm(session: &Session<'_>, kind: Option<&str>, sender: DeviceAddress, ids
     }
     let kind = kind.and(Some("read"));
     for id in ids {
-        let mut receipt = NodeBuilder::new("receipt")
-            .attr("from", own.account.jid())
-            .attr("id", id.as_str())
-            .attr("t", session.world.now_secs());
+        let mut receipt = match group {
+            Some(group) => NodeBuilder::new("receipt")
+                .attr("from", group.id.jid())
+                .attr("participant", group.addressing.member(own.account)),
+            None => NodeBuilder::new("receipt").attr("from", own.account.jid()),
+        };
+        receipt = receipt.attr("id", id.as_str()).attr("t", session.world.now_secs());
         if let Some(kind) = kind {
             receipt = receipt.attr("type", kind);
         }

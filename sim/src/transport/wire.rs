@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -152,6 +153,24 @@ impl Wire {
         Ok(())
     }
 
+    /// Bytes that wait for the next flush.
+    pub(crate) fn pending(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Makes the frame that begins at `start` of what waits undecipherable.
+    pub(crate) fn spoil_from(&mut self, start: usize) {
+        if let Some(last) = self.out.get_mut(start..).and_then(<[u8]>::last_mut) {
+            *last ^= 0xFF;
+        }
+    }
+
+    /// Leaves only the first half of what waits from `start` on.
+    pub(crate) fn halve_from(&mut self, start: usize) {
+        let rest = self.out.len().saturating_sub(start);
+        self.out.truncate(start + rest / 2);
+    }
+
     /// Writes out what was pushed.
     pub(crate) async fn flush(&mut self) -> Result<(), WireError> {
         if self.out.is_empty() {
@@ -167,6 +186,18 @@ impl Wire {
         while self.receive().await? {
             while self.next_stanza()?.is_some() {}
         }
+        Ok(())
+    }
+
+    /// Writes out what was pushed, then ends the stream of bytes without a word, in the middle of
+    /// whatever it was. What the client still sends is lost.
+    pub(crate) async fn cut(mut self) -> Result<(), WireError> {
+        self.flush().await?;
+        let stream = self.socket.get_mut();
+        stream.shutdown().await?;
+        let mut lost = [0; 1024];
+        // Unread bytes would reset the connection, which takes from the client what it has not read.
+        while stream.read(&mut lost).await? > 0 {}
         Ok(())
     }
 

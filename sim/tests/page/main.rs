@@ -11,4 +11,5 @@ mod program;
 
 mod browser;
 mod crowd;
+mod owner;
 mod person;

@@ -123,6 +123,11 @@ async fn faults_are_ordered_seen_and_taken_back() {
     browser.shot("journal").await;
     browser.all_is_well().await;
 
+    browser.go("#/audit").await;
+    browser.see("#audit-result", "arrived").await;
+    browser.shot("audit").await;
+    browser.all_is_well().await;
+
     // Cut: the client comes back, which is a second login.
     browser.go(&format!("#/phones/{ACCOUNT}")).await;
     browser.click("button", "Cut the connection of device 1 of +15551230001").await;
@@ -131,6 +136,38 @@ async fn faults_are_ordered_seen_and_taken_back() {
     browser.click("button", "Log out device 1 of +15551230001").await;
     browser.see("#no-devices", "None.").await;
     assert!(sim.accounts().is_empty());
+    browser.all_is_well().await;
+    client.stop().await;
+    sim.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_for_a_stanza_cuts_a_connection_and_the_service_restarts() {
+    let sim = simulator(|_| ()).await;
+    let Some(mut browser) = Browser::open(&sim).await else { return };
+    let (mut client, _) = TestClient::linked(&sim, ACCOUNT).await;
+    browser.go("#/faults").await;
+    browser.act(json!({ "do": "choose", "label": "What goes wrong", "value": "rule" })).await;
+    let field = |name: &str| format!("#fault-form [name={name}]");
+    browser.act(json!({ "do": "fill", "at": field("account"), "value": ACCOUNT })).await;
+    browser.act(json!({ "do": "fill", "at": field("times"), "value": "1" })).await;
+    browser.act(json!({ "do": "fill", "at": field("tag"), "value": "message" })).await;
+    browser.act(json!({ "do": "choose", "at": field("direction"), "value": "from_client" })).await;
+    browser.act(json!({ "do": "choose", "at": field("effect"), "value": "cut" })).await;
+    browser.act(json!({ "do": "choose", "at": field("moment"), "value": "before" })).await;
+    browser.click("button", "Let it happen").await;
+    browser.see("#in-force", "cut").await;
+    browser.shot("rule").await;
+    browser.all_is_well().await;
+    client.send(FRIEND, "cut off").await;
+    client.connected().await;
+    browser.see("#no-faults", "everything works").await;
+
+    browser.act(json!({ "do": "choose", "label": "What", "value": "restart" })).await;
+    browser.act(json!({ "do": "fill", "label": "Down for (ms)", "value": "20" })).await;
+    browser.click("button", "Do it").await;
+    browser.see("#notices", "Done").await;
+    client.connected().await;
     browser.all_is_well().await;
     client.stop().await;
     sim.stop(PATIENCE).await;

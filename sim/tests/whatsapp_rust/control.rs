@@ -112,3 +112,31 @@ async fn a_phone_sends_a_file_over_http() {
     assert_eq!(request(&sim, "POST", "/phones/15551230002/send-media", Some(bad)).await.0, 400);
     sim.stop(PATIENCE).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_are_made_changed_and_written_in_over_http() {
+    let sim = simulator(|_| ()).await;
+    let make =
+        json!({ "creator": "15551230001", "subject": "friends", "members": ["15551230002"], "addressing": "pn" });
+    let (status, made) = request(&sim, "POST", "/groups", Some(make)).await;
+    assert_eq!(status, 200, "{made}");
+    let path = format!("/groups/{}", parse(&made)["id"].as_str().expect("an address"));
+    let add = json!({ "by": "15551230001", "change": "add", "members": ["15551230003", "15551230002"] });
+    let (status, outcomes) = request(&sim, "POST", &format!("{path}/change"), Some(add)).await;
+    assert_eq!((status, parse(&outcomes)[1]["code"].as_u64()), (200, Some(409)), "{outcomes}");
+    let text = json!({ "from": "15551230003", "text": "hello" });
+    assert_eq!(request(&sim, "POST", &format!("{path}/send"), Some(text)).await.0, 200);
+    let inbox = sim.wait_for_messages("15551230002", 1, PATIENCE).await.expect("it arrives");
+    assert_eq!(inbox[0].group.map(|group| format!("/groups/{group}")), Some(path.clone()));
+
+    let rename = json!({ "by": "15551230004", "change": "subject", "subject": "foes" });
+    assert_eq!(request(&sim, "POST", &format!("{path}/change"), Some(rename)).await.0, 409);
+    let leave = json!({ "by": "15551230003", "change": "leave" });
+    assert_eq!(request(&sim, "POST", &format!("{path}/change"), Some(leave)).await.0, 200);
+    let (_, groups) = request(&sim, "GET", "/groups", None).await;
+    assert_eq!(parse(&groups)[0]["members"], json!({ "15551230001": "super_admin", "15551230002": "member" }));
+    assert_eq!(request(&sim, "GET", &path, None).await.0, 200);
+    assert_eq!(request(&sim, "GET", "/groups/120363000000000000@g.us", None).await.0, 404);
+    assert_eq!(request(&sim, "GET", "/groups/nonsense", None).await.0, 400);
+    sim.stop(PATIENCE).await;
+}

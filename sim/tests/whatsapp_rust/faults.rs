@@ -97,7 +97,8 @@ async fn a_temporary_ban_is_told_at_the_next_login_and_can_be_lifted() {
             _ => None,
         })
         .await;
-    assert_eq!(seconds, 3600);
+    // What is left of the hour when the client comes back.
+    assert!((3500..=3600).contains(&seconds), "{seconds}");
     let store = client.stop().await;
     sim.fault(Fault::LiftBan { account }).await.expect("a good fault");
     let mut client = TestClient::start(&sim, store).await;

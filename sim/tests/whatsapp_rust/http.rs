@@ -36,9 +36,9 @@ fn address(sim: &kurir_sim::SimHandle) -> String {
 /// One request with just these headers, on a connection of its own.
 pub async fn raw(sim: &kurir_sim::SimHandle, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let mut stream = TcpStream::connect(address(sim)).await.expect("the interface listens");
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines = headers.iter().fold(String::new(), |lines, (name, value)| lines + name + ": " + value + "\r\n");
     let length = body.len();
-    let head = format!("{line} HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n");
+    let head = format!("{line} HTTP/1.1\r\n{lines}connection: close\r\ncontent-length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("writes");
     // A body that is too large may be refused before all of it was taken.
     drop(stream.write_all(body.as_bytes()).await);
@@ -61,6 +61,15 @@ pub async fn ask(sim: &kurir_sim::SimHandle, method: &str, path: &str, body: Opt
 /// Status and body of one request with JSON.
 pub async fn request(sim: &kurir_sim::SimHandle, method: &str, path: &str, body: Option<Value>) -> (u16, String) {
     let reply = ask(sim, method, path, body).await;
+    (reply.status, reply.body)
+}
+
+/// Status and body of one request with a body that need not be JSON.
+pub async fn request_text(sim: &kurir_sim::SimHandle, method: &str, path: &str, body: &str) -> (u16, String) {
+    let address = address(sim);
+    let kind = if body.starts_with('[') { "application/toml" } else { "application/json" };
+    let headers = [("host", address.as_str()), ("content-type", kind)];
+    let reply = raw(sim, &format!("{method} {path}"), &headers, body).await;
     (reply.status, reply.body)
 }
 

@@ -54,7 +54,7 @@ async fn send(client: &TestClient, message: wa::Message) -> String {
 }
 
 /// Waits until the phone has downloaded, or tried to, the file of message `id`.
-async fn downloaded(sim: &SimHandle, phone: &str, id: &str) -> MediaContent {
+pub async fn downloaded(sim: &SimHandle, phone: &str, id: &str) -> MediaContent {
     sim.wait_until("the download", PATIENCE, |sim| {
         let inbox = sim.inbox(phone).ok()?;
         match inbox.into_iter().find(|message| message.id == id)?.content? {

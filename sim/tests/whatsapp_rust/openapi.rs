@@ -64,8 +64,8 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
             methods.map(move |(method, spec)| Operation { method: method.to_uppercase(), path, spec })
         })
         .collect();
-    // What is taken back must be there before.
-    let rank = |one: &Operation<'_>| (LAST.contains(&one.path), one.method == "DELETE");
+    // What is taken back must be there before; one of a list goes before all of it.
+    let rank = |one: &Operation<'_>| (LAST.contains(&one.path), one.method == "DELETE", !one.path.contains('{'));
     all.sort_by_key(rank);
     all
 }

@@ -23,7 +23,7 @@ let page = null;
 
 const inside = (order) => (order.in ? page.locator(order.in) : page);
 const target = (order) => {
-  if (order.label) return inside(order).getByLabel(order.label, { exact: true });
+  if (order.label) return inside(order).getByLabel(order.label, { exact: true }).filter({ visible: true });
   if (order.role) return inside(order).getByRole(order.role, { name: order.name, exact: order.exact ?? true });
   return page.locator(order.at);
 };

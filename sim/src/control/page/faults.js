@@ -1,16 +1,18 @@
 // Faults: those in force, and a form for each kind there is.
 
+import { actions, ofFaults } from './actions.js';
 import { described, get, post, remove } from './api.js';
 import { byId, el, notify, patch, run } from './dom.js';
-import { fields, variants } from './forms.js';
+import { fields, plainText, variants } from './forms.js';
 import { Part } from './live.js';
 
 let part = null;
 let choose = () => {};
 
+/** What a fault says beside its kind, in words. */
 const sentence = (fault) => Object.entries(fault)
   .filter(([name, value]) => name !== 'kind' && value !== null && value !== undefined && value !== false)
-  .map(([name, value]) => `${name.replaceAll('_', ' ')} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+  .map(([name, value]) => `${name.replaceAll('_', ' ')} ${typeof value === 'object' ? `(${sentence(value)})` : String(value).replaceAll('_', ' ')}`)
   .join(', ');
 
 function row({ id, fault }) {
@@ -53,7 +55,7 @@ async function form(place) {
   choose = (name, values = {}) => {
     const kind = kinds.find((one) => one.name === name) ?? kinds[0];
     select.value = kind.name;
-    about.textContent = (kind.description ?? '').replace(/\[?`([^`]*)`\]?/g, '$1');
+    about.textContent = plainText(kind.description ?? '');
     current = { kind, fields: fields(document, kind.properties, kind.required) };
     current.fields.write(values);
     slot.replaceChildren(current.fields.node);
@@ -78,7 +80,13 @@ export function faultsView(view) {
   const forms = el('section', { class: 'panel', 'aria-label': 'A new fault' }, el('h2', { id: 'faults-title' }, 'Let something go wrong'));
   const list = el('section', { class: 'panel' }, el('h2', { tabindex: '-1' }, 'Faults in force'),
     el('p', { class: 'note', id: 'no-faults' }, 'None: everything works.'), el('ul', { id: 'in-force', class: 'plain' }));
-  view.append(el('div', { class: 'columns' }, forms, list));
+  const more = el('section', { class: 'panel', hidden: true }, el('h2', {}, 'Scenarios and restarts'));
+  view.append(el('div', { class: 'columns' }, forms, el('div', { class: 'stack' }, list, more)));
+  described().then(async (document) => {
+    if (!Object.keys(document.paths).some(ofFaults)) return;
+    more.append(await actions(ofFaults, null, () => part.mark()));
+    more.hidden = false;
+  }, () => {});
   // Always looked at, because the navigation shows how many there are.
   part = new Part(() => true, (entry) => ['fault_set', 'refused'].includes(entry.event), look);
   const ready = form(forms);

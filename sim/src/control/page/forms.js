@@ -34,19 +34,30 @@ function meaning(document, schema) {
   return { ...plain, kind, number, choices: real, optional: types.includes('null'), description: outer ?? plain.description };
 }
 
+/** What a schema says of an object, with all that it is put together from. */
+function partsOf(document, schema) {
+  const plain = follow(document, schema);
+  const parts = [plain, ...(plain.allOf ?? []).map((one) => partsOf(document, one))];
+  return {
+    description: schema.description ?? plain.description ?? parts.find((one) => one.description)?.description,
+    properties: Object.assign({}, ...parts.map((one) => one.properties ?? {})),
+    required: parts.flatMap((one) => one.required ?? []),
+  };
+}
+
 /** The variants of a tagged schema: their tag, description and fields. */
 export function variants(document, schema, tag) {
   return (follow(document, schema).oneOf ?? []).map((variant) => {
-    const plain = follow(document, variant);
-    const parts = [plain, ...(plain.allOf ?? []).map((part) => follow(document, part))];
-    const properties = Object.assign({}, ...parts.map((part) => part.properties ?? {}));
-    const required = parts.flatMap((part) => part.required ?? []);
+    const { description, properties, required } = partsOf(document, variant);
     const named = properties[tag] ?? {};
     const name = named.const ?? named.enum?.[0];
     delete properties[tag];
-    return { name, title: words(name ?? ''), description: plain.description, properties, required };
+    return { name, title: words(name ?? ''), description, properties, required };
   });
 }
+
+/** A description without the marks of code and links. */
+export const plainText = (text) => text.replace(/\[?`([^`]*)`\]?/g, '$1');
 
 /** Offers the numbers of accounts that begin like what is being typed. */
 async function offerNumbers(input) {
@@ -114,25 +125,91 @@ function valueOf(node, schema) {
   try { return JSON.parse(text); } catch { throw new Error(`${words(node.name)}: this is not JSON`); }
 }
 
+/** The property whose one value tells the variants of a schema apart. */
+function tagOf(document, choices) {
+  const plain = choices.map((choice) => Object.entries(partsOf(document, choice).properties));
+  const tags = plain.map((properties) => properties.filter(([, one]) => one.const ?? (one.enum?.length === 1)).map(([name]) => name));
+  return tags[0]?.find((name) => tags.every((others) => others.includes(name)));
+}
+
+/** One value: a node, how to read it and how to fill it in. */
+function simple(document, name, schema, needed) {
+  serial += 1;
+  const id = `field-${serial}`;
+  const node = control(document, name, schema, needed, id);
+  if (schema.description) node.setAttribute('aria-describedby', `${id}-hint`);
+  const label = el('label', { for: id }, words(name), needed || schema.kind === 'boolean' ? null : el('span', { class: 'note' }, ' optional'));
+  const hint = schema.description ? el('p', { class: 'hint', id: `${id}-hint` }, plainText(schema.description)) : null;
+  return {
+    name, schema, node,
+    box: el('div', { class: schema.kind === 'boolean' ? 'field check' : 'field' }, label, node, hint),
+    read: () => valueOf(node, schema),
+    write(value) { if (schema.kind === 'boolean') node.checked = Boolean(value); else node.value = value ?? ''; },
+  };
+}
+
+/** Several values under one name. */
+function group(document, name, schema, needed) {
+  const inner = fields(document, schema.properties, schema.required ?? []);
+  return {
+    name, schema,
+    box: el('fieldset', {}, el('legend', {}, words(name), needed ? null : el('span', { class: 'note' }, ' optional')),
+      schema.description ? el('p', { class: 'hint' }, plainText(schema.description)) : null, inner.node),
+    read() {
+      const values = inner.read();
+      return needed || Object.keys(values).length ? values : undefined;
+    },
+    write: (values) => inner.write(values ?? {}),
+  };
+}
+
+/** One of several kinds, each with values of its own. */
+function choice(document, name, schema, needed, tag) {
+  const kinds = variants(document, { oneOf: schema.choices }, tag);
+  serial += 1;
+  const id = `field-${serial}`;
+  const select = el('select', { id, name }, needed ? null : el('option', { value: '' }, '—'), ...kinds.map((kind) => el('option', { value: kind.name }, kind.title)));
+  const hint = el('p', { class: 'hint', id: `${id}-hint` });
+  select.setAttribute('aria-describedby', hint.id);
+  const slot = el('div');
+  let inner = null;
+  const show = () => {
+    const kind = kinds.find((one) => one.name === select.value);
+    hint.textContent = plainText(kind?.description ?? schema.description ?? '');
+    inner = kind ? fields(document, kind.properties, kind.required) : null;
+    slot.replaceChildren(...(inner ? [inner.node] : []));
+  };
+  select.addEventListener('change', show);
+  show();
+  return {
+    name, schema,
+    box: el('fieldset', {}, el('legend', {}, words(name)), el('div', { class: 'field' }, el('label', { for: id }, 'Kind'), select, hint), slot),
+    read: () => (select.value ? { [tag]: select.value, ...inner.read() } : undefined),
+    write(value) {
+      select.value = value?.[tag] ?? select.value;
+      show();
+      inner?.write(value ?? {});
+    },
+  };
+}
+
+function part(document, name, given, required) {
+  const schema = meaning(document, given);
+  const needed = required.includes(name) && !schema.optional && schema.kind !== 'boolean';
+  const tag = schema.choices?.length > 1 ? tagOf(document, schema.choices) : null;
+  if (tag) return choice(document, name, schema, needed, tag);
+  if (schema.kind === 'object' && schema.properties) return group(document, name, schema, needed);
+  return simple(document, name, schema, needed);
+}
+
 /** Fields for properties, in a node; `read()` gives what was filled in, `write(values)` fills in. */
 export function fields(document, properties, required = []) {
-  const all = Object.entries(properties).map(([name, given]) => {
-    const schema = meaning(document, given);
-    const needed = required.includes(name) && !schema.optional && schema.kind !== 'boolean';
-    serial += 1;
-    const id = `field-${serial}`;
-    const node = control(document, name, schema, needed, id);
-    if (schema.description) node.setAttribute('aria-describedby', `${id}-hint`);
-    const label = el('label', { for: id }, words(name), needed ? null : schema.kind === 'boolean' ? null : el('span', { class: 'note' }, ' optional'));
-    const hint = schema.description ? el('p', { class: 'hint', id: `${id}-hint` }, schema.description.replaceAll('`', '')) : null;
-    const box = el('div', { class: schema.kind === 'boolean' ? 'field check' : 'field' }, label, node, hint);
-    return { name, schema, node, box };
-  });
+  const all = Object.entries(properties).map(([name, given]) => part(document, name, given, required));
   pickDevices(all);
   return {
     node: el('div', { class: 'fields' }, ...all.map((field) => field.box)),
     read() {
-      const filled = all.map(({ name, schema, node }) => [name, valueOf(node, schema)]);
+      const filled = all.map((field) => [field.name, field.read()]);
       return Object.fromEntries(filled.filter(([, value]) => value !== undefined));
     },
     /** The same, with the content of files. */
@@ -142,10 +219,7 @@ export function fields(document, properties, required = []) {
       return { ...this.read(), ...Object.fromEntries(contents) };
     },
     write(values) {
-      for (const { name, schema, node } of all) {
-        if (!(name in values)) continue;
-        if (schema.kind === 'boolean') node.checked = Boolean(values[name]); else node.value = values[name] ?? '';
-      }
+      for (const field of all) if (field.name in values) field.write(values[field.name]);
     },
   };
 }
@@ -154,7 +228,7 @@ export function fields(document, properties, required = []) {
 function pickDevices(all) {
   const account = all.find((field) => field.name === 'account' && field.schema.number);
   const device = all.find((field) => field.name === 'device');
-  if (!account || !device) return;
+  if (!account?.node || !device?.node) return;
   const offers = el('datalist', { id: `${device.node.id}-devices` });
   device.box.append(offers);
   account.node.addEventListener('change', async () => {

@@ -1,6 +1,6 @@
 // One phone: its linked devices, its screen, and what its owner can do.
 
-import { actions } from './actions.js';
+import { actions, ofPhone } from './actions.js';
 import { described, get, phonePath, post, put } from './api.js';
 import { byId, el, notify, patch, plural, run } from './dom.js';
 import { prepare } from './faults.js';
@@ -109,7 +109,7 @@ export function choose(chosen) {
       el('ul', { id: 'devices', class: 'plain' })),
     el('section', { class: 'messages', 'aria-label': 'Messages' }, el('h3', {}, 'Messages'), conversation, compose()),
     folded('How this phone behaves', behaviour),
-    folded('What else its owner can do', async (slot) => slot.replaceChildren(await actions(chosen, () => part.mark()))));
+    folded('What else its owner can do', async (slot) => slot.replaceChildren(await actions(ofPhone, chosen, () => part.mark()))));
   part.now();
 }
 

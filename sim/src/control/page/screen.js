@@ -7,12 +7,28 @@ const PART = 60;
 
 const keyOf = (entry) => `${entry.direction}-${entry.from ?? ''}-${entry.id}-${entry.at ?? entry.first_at}`;
 
-/** What stands in a bubble: the text, or what kind of thing it is. */
+const bytes = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'byte', unitDisplay: 'long' });
+
+/** What is known of a file, and whether the phone could download it. */
+function file({ media, mimetype, file_name: name, length, download }) {
+  const about = [name, mimetype, length === null || length === undefined ? null : bytes.format(length)].filter(Boolean).join(', ');
+  const state = { good: ['good', 'downloaded, hashes are right'], pending: ['note', 'downloading'], broken: ['bad', `not downloaded: ${download?.reason}`] }[download?.state];
+  return el('p', { class: 'text other' }, `[${String(media).replaceAll('_', ' ')}] ${about} `, state ? el('span', { class: `meta ${state[0]}` }, state[1]) : null);
+}
+
+/** What a message is where its text does not say all. */
+function more(content) {
+  if (content.kind === 'media') return file(content);
+  const facts = Object.entries(content).filter(([name, value]) => name !== 'kind' && value !== null && value !== undefined && value !== false)
+    .map(([name, value]) => `${name.replaceAll('_', ' ')} ${typeof value === 'object' ? JSON.stringify(value) : value}`);
+  return el('p', { class: 'text other' }, `[${content.kind.replaceAll('_', ' ')}] ${facts.join(', ')}`);
+}
+
+/** What stands in a bubble. */
 function content(entry) {
-  if (entry.text !== null && entry.text !== undefined) return el('p', { class: 'text' }, entry.text);
-  const media = entry.media;
-  const kind = typeof media === 'string' ? media : media?.kind ?? 'not a text';
-  return el('p', { class: 'text other' }, `[${String(kind).replaceAll('_', ' ')}]`);
+  const text = entry.text ?? entry.content?.caption ?? null;
+  const parts = [entry.content ? more(entry.content) : null, text === null ? null : el('p', { class: 'text' }, text)].filter(Boolean);
+  return parts.length ? parts : [el('p', { class: 'text other' }, '[not a text]')];
 }
 
 const peer = (value) => {
@@ -29,7 +45,7 @@ function bubble(entry) {
     ? el('span', { class: entry.delivered ? 'ticks good' : 'ticks', role: 'img', 'aria-label': entry.delivered ? 'delivered' : 'sent', title: entry.delivered ? 'delivered' : 'sent' }, entry.delivered ? '✓✓' : '✓')
     : null;
   return el('div', { class: received ? 'bubble' : 'bubble own' },
-    el('p', { class: 'meta' }, who, entry.group ? ` in ${entry.group}` : ''), content(entry),
+    el('p', { class: 'meta' }, who, entry.group ? ` in ${typeof entry.group === 'object' ? JSON.stringify(entry.group) : entry.group}` : ''), ...content(entry),
     el('p', { class: 'meta end' },
       entry.arrivals > 1 ? el('span', { class: 'tag bad', title: 'It arrived more than once on the wire; the phone shows it once.' }, `arrived ${entry.arrivals}×`) : null,
       entry.retries > 0 ? el('span', { class: 'tag' }, `sent again ${entry.retries}×`) : null,

@@ -4,7 +4,9 @@ mod account;
 mod app_state;
 mod blocklist;
 mod encrypt;
+mod group;
 mod media;
+mod mex;
 mod profile;
 mod usync;
 
@@ -31,6 +33,7 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
             effects.activate = node.get_optional_child("active").is_some();
             stanza::result(&id, [])
         }
+        "w:g2" => group::handle(session, node, &id, kind == "set"),
         "w:m" => media::connection(session, &id),
         "md" => account::linked_devices(session, node, &id, effects),
         "abt" => stanza::result(&id, [NodeBuilder::new("props").attr("protocol", "1").attr("hash", "sim").build()]),
@@ -38,6 +41,7 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
         "privacy" => account::privacy(session, node, &id, kind == "set"),
         "w:sync:app:state" => app_state::handle(session, node, &id),
         "w:profile:picture" if kind == "get" => profile::picture(&id),
+        "w:mex" => mex::handle(session, node, &id),
         // The time lets a client compare its clock.
         "w:p" | "urn:xmpp:ping" => {
             let mut pong = stanza::result(&id, []);
