@@ -35,7 +35,10 @@ async fn messages_wait_for_a_client_that_is_away_and_come_in_order() {
         .until("end of what waited", |event| {
             match event["event"].as_str() {
                 Some("waiting") => announced = event["messages"].as_u64().zip(event["total"].as_u64()),
-                Some("message") => arrived.push(event["id"].as_str().unwrap_or_default().to_owned()),
+                // Not what the own phone sends to its device at each login.
+                Some("message") if event["category"] != "peer" => {
+                    arrived.push(event["id"].as_str().unwrap_or_default().to_owned());
+                }
                 Some("caught_up") => return event["count"].as_u64(),
                 _ => {}
             }
