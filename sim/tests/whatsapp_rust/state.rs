@@ -97,8 +97,7 @@ async fn a_message_resent_after_a_restart_is_still_a_duplicate() {
     let mut client = TestClient::start(&sim, store).await;
     client.connected().await;
     let options = whatsapp_rust::send::SendOptions::default().with_message_id(id.as_str());
-    let message =
-        whatsapp_rust::waproto::whatsapp::Message { conversation: Some("once".into()), ..Default::default() };
+    let message = whatsapp_rust::waproto::whatsapp::Message { conversation: Some("once".into()), ..Default::default() };
     let to = whatsapp_rust::Jid::pn("15551230002");
     client.client.send_message_with_options(to, message, options).await.expect("sends");
     client.server_ack(&id).await;
