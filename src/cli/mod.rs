@@ -116,7 +116,10 @@ pub fn main() -> ExitCode {
 }
 
 fn load(cli: &Cli) -> anyhow::Result<Config> {
-    #[cfg_attr(not(feature = "simulator"), expect(unused_mut, reason = "only roles with the simulator have settings of their own"))]
+    #[cfg_attr(
+        not(feature = "simulator"),
+        expect(unused_mut, reason = "only roles with the simulator have settings of their own")
+    )]
     let mut sources = Sources::of_process(cli.configured.files.clone(), cli.configured.settings.clone());
     #[cfg(feature = "simulator")]
     if let Role::Sim(SimArgs { scenario, state }) = &cli.role {

@@ -101,6 +101,7 @@ mod tests {
             from_device: 1,
             text: None,
             content: None,
+            group: None,
             first_at: 1,
             arrivals: 1,
             shown: 1,

@@ -1,16 +1,21 @@
 //! A phone as it is kept across restarts. Its messages are kept apart, in pieces.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use wacore::libsignal::protocol::{
-    IdentityKey, IdentityKeyPair, KeyPair, PrivateKey, ProtocolAddress, SessionRecord, SignalProtocolError,
+    IdentityKey, IdentityKeyPair, KeyPair, PrivateKey, ProtocolAddress, SenderKeyRecord, SessionRecord,
+    SignalProtocolError,
 };
 use waproto::buffa::Message as _;
 use waproto::whatsapp as wa;
 
 use super::actor::{Phone, PhoneBehaviour, Written};
 use super::inbox::{Inbox, OutgoingMessage};
+use super::sender_keys::SenderKeys;
 use super::signal_store::SignalStore;
-use crate::account::PhoneNumber;
+use crate::account::{DeviceAddress, PhoneNumber};
+use crate::group::GroupId;
 use crate::state::Base64;
 
 /// One-time keys that may have been handed out after the last save: their numbers are not used again.
@@ -38,6 +43,41 @@ struct WrittenRecord {
     plaintext: Base64,
 }
 
+#[derive(Serialize, Deserialize)]
+struct SenderKeysRecord {
+    records: BTreeMap<String, Base64>,
+    given: Vec<(GroupId, Vec<(PhoneNumber, u16)>)>,
+}
+
+impl SenderKeysRecord {
+    fn of(keys: &SenderKeys) -> Result<Self, SignalProtocolError> {
+        let mut records = BTreeMap::new();
+        for (name, record) in &keys.records.0 {
+            records.insert(name.clone(), record.serialize()?.into());
+        }
+        let mut given: Vec<_> = keys
+            .given
+            .iter()
+            .map(|(group, devices)| (*group, devices.iter().map(|own| (own.account, own.device)).collect::<Vec<_>>()))
+            .collect();
+        given.sort_unstable_by_key(|(group, _)| *group);
+        Ok(Self { records, given })
+    }
+
+    fn into_keys(self) -> Result<SenderKeys, String> {
+        let mut keys = SenderKeys::default();
+        for (name, bytes) in self.records {
+            let record = SenderKeyRecord::deserialize(&bytes.0).map_err(|error| signal_error(&error))?;
+            keys.records.0.insert(name, record);
+        }
+        for (group, devices) in self.given {
+            let devices = devices.into_iter().map(|(account, device)| DeviceAddress { account, device });
+            keys.given.insert(group, devices.collect());
+        }
+        Ok(keys)
+    }
+}
+
 /// All of a phone but its messages.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct PhoneRecord {
@@ -47,6 +87,7 @@ pub(crate) struct PhoneRecord {
     app_state_key: Option<Base64>,
     asked: Vec<(PhoneNumber, String)>,
     unreadable: Vec<(PhoneNumber, String, u32)>,
+    sender_keys: SenderKeysRecord,
     written: Vec<WrittenRecord>,
 }
 
@@ -125,6 +166,7 @@ impl PhoneRecord {
             app_state_key: phone.app_state_key.as_ref().map(|key| key.encode_to_vec().into()),
             asked,
             unreadable: phone.inbox.unreadable_counts(),
+            sender_keys: SenderKeysRecord::of(&phone.sender_keys)?,
             written: written.collect(),
         })
     }
@@ -141,6 +183,7 @@ impl PhoneRecord {
         inbox.set_unreadable_counts(self.unreadable);
         let mut phone = Phone::with_signal(self.signal.into_store(rng)?, self.raw_id, self.behaviour);
         phone.inbox = inbox;
+        phone.sender_keys = self.sender_keys.into_keys()?;
         phone.app_state_key = app_state_key;
         phone.asked = self.asked.into_iter().collect();
         phone.written = self

@@ -40,8 +40,14 @@ pub async fn raw(sim: &kurir_sim::SimHandle, line: &str, headers: &[(&str, &str)
 
 async fn raw_at(address: &str, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let mut stream = TcpStream::connect(address).await.expect("the interface listens");
-    let lines = headers.iter().fold(String::new(), |lines, (name, value)| lines + name + ": " + value + "
-");
+    let lines = headers.iter().fold(String::new(), |lines, (name, value)| {
+        lines
+            + name
+            + ": "
+            + value
+            + "
+"
+    });
     let length = body.len();
     let head = format!("{line} HTTP/1.1\r\n{lines}connection: close\r\ncontent-length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("writes");
