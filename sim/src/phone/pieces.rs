@@ -102,7 +102,6 @@ mod tests {
             group: None,
             text: None,
             content: None,
-            group: None,
             first_at: 1,
             arrivals: 1,
             shown: 1,
