@@ -15,7 +15,7 @@ use crate::group::Groups;
 use crate::journal::{Journal, JournalEvent};
 use crate::media::Media;
 use crate::phone::{Phone, PhoneBehaviour};
-use crate::server::{Pairings, Receipts, Restarts};
+use crate::server::{PairCodes, Pairings, Receipts, Restarts};
 use crate::state::{Keeper, Kept, media_folder};
 use crate::transport::ServerKeys;
 
@@ -29,6 +29,7 @@ pub(crate) struct World {
     /// Writes all this down, if it is to be kept.
     pub keeper: Option<Keeper>,
     pub pairings: Pairings,
+    pub pair_codes: PairCodes,
     pub faults: FaultRules,
     pub restrictions: Restrictions,
     pub journal: Journal,
@@ -68,6 +69,7 @@ impl World {
             registry: kept.registry,
             keeper,
             pairings: Pairings::default(),
+            pair_codes: PairCodes::default(),
             faults: FaultRules::default(),
             restrictions: kept.restrictions.into_iter().collect(),
             journal: Journal::new(config.limits.journal_entries),

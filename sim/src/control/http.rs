@@ -13,7 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::openapi::Description;
 use super::problem::{Failure, no_such_path, wrong_method};
-use super::{accounts, audit, events, faults, group, guard, journal, media, openapi, page, phones, scan, status};
+use super::{
+    accounts, audit, events, faults, group, guard, journal, media, openapi, page, pair_code, phones, scan, status,
+};
 use crate::error::SimError;
 use crate::world::World;
 
@@ -61,6 +63,7 @@ pub(super) fn described() -> Routes {
         .merge(status::routes())
         .merge(accounts::routes())
         .merge(scan::routes())
+        .merge(pair_code::routes())
         .merge(phones::routes())
         .merge(faults::routes())
         .merge(audit::routes())

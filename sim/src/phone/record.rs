@@ -1,7 +1,5 @@
 //! A phone as it is kept across restarts. Its messages are kept apart, in pieces.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use wacore::libsignal::protocol::{
     IdentityKey, IdentityKeyPair, KeyPair, PrivateKey, ProtocolAddress, SenderKeyRecord, SessionRecord,
@@ -37,57 +35,35 @@ struct SignalRecord {
     known: Vec<Addressed>,
 }
 
+/// Group and sender, and the key.
+#[derive(Serialize, Deserialize)]
+struct SenderKey(String, Base64);
+
+/// The keys of groups: others' and the phone's own, and which devices have the latter.
+#[derive(Default, Serialize, Deserialize)]
+struct SenderKeysRecord {
+    keys: Vec<SenderKey>,
+    given: Vec<(GroupId, PhoneNumber, u16)>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct WrittenRecord {
     message: OutgoingMessage,
     plaintext: Base64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct SenderKeysRecord {
-    records: BTreeMap<String, Base64>,
-    given: Vec<(GroupId, Vec<(PhoneNumber, u16)>)>,
-}
-
-impl SenderKeysRecord {
-    fn of(keys: &SenderKeys) -> Result<Self, SignalProtocolError> {
-        let mut records = BTreeMap::new();
-        for (name, record) in &keys.records.0 {
-            records.insert(name.clone(), record.serialize()?.into());
-        }
-        let mut given: Vec<_> = keys
-            .given
-            .iter()
-            .map(|(group, devices)| (*group, devices.iter().map(|own| (own.account, own.device)).collect::<Vec<_>>()))
-            .collect();
-        given.sort_unstable_by_key(|(group, _)| *group);
-        Ok(Self { records, given })
-    }
-
-    fn into_keys(self) -> Result<SenderKeys, String> {
-        let mut keys = SenderKeys::default();
-        for (name, bytes) in self.records {
-            let record = SenderKeyRecord::deserialize(&bytes.0).map_err(|error| signal_error(&error))?;
-            keys.records.0.insert(name, record);
-        }
-        for (group, devices) in self.given {
-            let devices = devices.into_iter().map(|(account, device)| DeviceAddress { account, device });
-            keys.given.insert(group, devices.collect());
-        }
-        Ok(keys)
-    }
-}
-
 /// All of a phone but its messages.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct PhoneRecord {
     signal: SignalRecord,
+    /// States from before there were groups have none.
+    #[serde(default)]
+    sender_keys: SenderKeysRecord,
     raw_id: u32,
     behaviour: PhoneBehaviour,
     app_state_key: Option<Base64>,
     asked: Vec<(PhoneNumber, String)>,
     unreadable: Vec<(PhoneNumber, String, u32)>,
-    sender_keys: SenderKeysRecord,
     written: Vec<WrittenRecord>,
 }
 
@@ -151,6 +127,35 @@ impl SignalRecord {
     }
 }
 
+impl SenderKeysRecord {
+    fn of(own: &SenderKeys) -> Result<Self, SignalProtocolError> {
+        let mut keys = Vec::new();
+        for (name, key) in &own.records.0 {
+            keys.push(SenderKey(name.clone(), key.serialize()?.into()));
+        }
+        keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let given = own
+            .given
+            .iter()
+            .flat_map(|(group, devices)| devices.iter().map(|device| (*group, device.account, device.device)));
+        let mut given: Vec<_> = given.collect();
+        given.sort_unstable();
+        Ok(Self { keys, given })
+    }
+
+    fn into_keys(self) -> Result<SenderKeys, String> {
+        let mut own = SenderKeys::default();
+        for SenderKey(name, bytes) in self.keys {
+            let key = SenderKeyRecord::deserialize(&bytes.0).map_err(|error| signal_error(&error))?;
+            own.records.0.insert(name, key);
+        }
+        for (group, account, device) in self.given {
+            own.note_given(group, DeviceAddress { account, device });
+        }
+        Ok(own)
+    }
+}
+
 impl PhoneRecord {
     pub(crate) fn of(phone: &Phone) -> Result<Self, SignalProtocolError> {
         let mut asked: Vec<_> = phone.asked.iter().cloned().collect();
@@ -161,12 +166,12 @@ impl PhoneRecord {
         });
         Ok(Self {
             signal: SignalRecord::of(&phone.signal)?,
+            sender_keys: SenderKeysRecord::of(&phone.sender_keys)?,
             raw_id: phone.raw_id,
             behaviour: phone.behaviour,
             app_state_key: phone.app_state_key.as_ref().map(|key| key.encode_to_vec().into()),
             asked,
             unreadable: phone.inbox.unreadable_counts(),
-            sender_keys: SenderKeysRecord::of(&phone.sender_keys)?,
             written: written.collect(),
         })
     }
@@ -182,8 +187,8 @@ impl PhoneRecord {
         };
         inbox.set_unreadable_counts(self.unreadable);
         let mut phone = Phone::with_signal(self.signal.into_store(rng)?, self.raw_id, self.behaviour);
-        phone.inbox = inbox;
         phone.sender_keys = self.sender_keys.into_keys()?;
+        phone.inbox = inbox;
         phone.app_state_key = app_state_key;
         phone.asked = self.asked.into_iter().collect();
         phone.written = self

@@ -291,6 +291,12 @@ impl Connection {
                 let _ = verdict.send(!closed);
                 ControlFlow::Break(if closed { EndReason::ClientClosed } else { EndReason::Replaced })
             }
+            Command::Notify(notification) => {
+                if self.stage.seat().is_some() {
+                    return ControlFlow::Continue(());
+                }
+                self.push(&notification).map_or_else(ControlFlow::Break, ControlFlow::Continue)
+            }
             Command::Offer(offer) => {
                 let id = self.next_request();
                 let Stage::Unlinked { offer: pending } = &mut self.stage else {
@@ -369,7 +375,7 @@ impl Connection {
     fn handle_whole(&mut self, node: &NodeRef<'_>) -> ControlFlow<EndReason> {
         let mut effects = Effects::default();
         match &mut self.stage {
-            Stage::Unlinked { offer } => unlinked::handle(node, offer, &mut effects),
+            Stage::Unlinked { offer } => unlinked::handle((&self.world, self.serial), node, offer, &mut effects),
             Stage::Passive(seat) | Stage::Active(seat) => {
                 let session = Session { world: &self.world, account: &seat.account, device: &seat.device };
                 dispatch(&session, node, &mut effects);
@@ -426,6 +432,7 @@ impl Connection {
 
     async fn end(mut self, reason: EndReason) {
         self.world.pairings.close(self.serial);
+        self.world.pair_codes.close(self.serial);
         if let Some(seat) = self.stage.seat() {
             seat.device.detach(self.serial);
             let event = JournalEvent::Disconnected { device: seat.device.address, reason: reason.describe() };

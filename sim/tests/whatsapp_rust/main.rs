@@ -18,6 +18,7 @@ mod linking;
 mod media;
 mod messages;
 mod openapi;
+mod pair_code;
 mod picture;
 mod restart;
 mod sessions;
