@@ -43,6 +43,7 @@ mod group;
 mod journal;
 mod media;
 mod operations;
+mod owner;
 mod phone;
 mod server;
 mod simulator;
@@ -63,8 +64,10 @@ pub use group::{Addressing, Group, GroupChange, GroupId, MemberOutcome, Role};
 pub use journal::{Counters, JournalEntry, JournalEvent};
 pub use media::{MediaKind, MediaRules};
 pub use operations::{AccountView, DeviceView, PhonePage, PhoneView};
+pub use owner::ContactView;
 pub use phone::{
-    Contact, Content, Degrees, Download, InboxMessage, MediaContent, OutgoingMessage, PhoneBehaviour, SentCopy,
+    ChatState, Contact, ContactActivity, Content, Degrees, Download, InboxMessage, MediaContent, OutgoingMessage,
+    PhoneBehaviour, SentCopy,
 };
 pub use server::{LinkedDevice, WaitingClient};
 pub use simulator::{SimHandle, Simulator, StopReport, serve};

@@ -9,6 +9,7 @@ use waproto::buffa::Message as _;
 use waproto::whatsapp as wa;
 
 use super::actor::{Phone, PhoneBehaviour, Written};
+use super::app_state::NameState;
 use super::inbox::{Inbox, OutgoingMessage};
 use super::sender_keys::SenderKeys;
 use super::signal_store::SignalStore;
@@ -169,7 +170,7 @@ impl PhoneRecord {
             sender_keys: SenderKeysRecord::of(&phone.sender_keys)?,
             raw_id: phone.raw_id,
             behaviour: phone.behaviour,
-            app_state_key: phone.app_state_key.as_ref().map(|key| key.encode_to_vec().into()),
+            app_state_key: phone.app_state_key.as_ref().map(|(key, _)| key.encode_to_vec().into()),
             asked,
             unreadable: phone.inbox.unreadable_counts(),
             written: written.collect(),
@@ -189,7 +190,10 @@ impl PhoneRecord {
         let mut phone = Phone::with_signal(self.signal.into_store(rng)?, self.raw_id, self.behaviour);
         phone.sender_keys = self.sender_keys.into_keys()?;
         phone.inbox = inbox;
-        phone.app_state_key = app_state_key;
+        phone.app_state_key = app_state_key.map(|key| {
+            let names = NameState::of(&key);
+            (key, names)
+        });
         phone.asked = self.asked.into_iter().collect();
         phone.written = self
             .written

@@ -84,6 +84,29 @@ async fn clients_log_in_again_and_go_on_with_their_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn groups_and_their_keys_stay() {
+    let folder = Folder::new("groups");
+    let sim = simulator_in(&folder).await;
+    let (mut client, _) = TestClient::linked(&sim, "15551230001").await;
+    let group = sim.create_group("15551230002", "friends", &["15551230001"], kurir_sim::Addressing::default());
+    let group = group.expect("a good name").id;
+    let before = sim.send_group_text("15551230002", group, "before").await.expect("a member");
+    assert_eq!(client.text().await.0, before);
+    let described = sim.group(group).expect("there");
+    let store = client.stop().await;
+    sim.stop(PATIENCE).await;
+
+    let sim = simulator_in(&folder).await;
+    assert_eq!(sim.group(group), Some(described));
+    let mut client = TestClient::start(&sim, store).await;
+    client.connected().await;
+    let after = sim.send_group_text("15551230002", group, "after").await.expect("a member");
+    assert_eq!(client.text().await.0, after);
+    client.stop().await;
+    sim.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_resent_after_a_restart_is_still_a_duplicate() {
     let folder = Folder::new("duplicate");
     let sim = simulator_in(&folder).await;
