@@ -179,7 +179,7 @@ impl Keeper {
         };
         let all = std::mem::replace(&mut open.all, true);
         let mut batch = Batch::default();
-        self.add_restrictions(world, open, &mut batch)?;
+        self.add_restrictions(world, open, all, &mut batch)?;
         add_groups(world, open, all, &mut batch)?;
         for account in world.registry.all() {
             let number = account.number;
@@ -220,12 +220,12 @@ impl Keeper {
         Ok(())
     }
 
-    fn add_restrictions(&self, world: &World, open: &mut Open, batch: &mut Batch) -> Result<(), SimError> {
+    fn add_restrictions(&self, world: &World, open: &mut Open, all: bool, batch: &mut Batch) -> Result<(), SimError> {
         let restrictions = world.restrictions.all();
         let row =
             serde_json::to_vec(&restrictions).map_err(|error| open.store.damaged(RESTRICTIONS, &error.to_string()))?;
         let hash = self.hasher.hash_one(&row);
-        if hash != open.restrictions {
+        if hash != open.restrictions || all {
             open.restrictions = hash;
             batch.changes.push((RESTRICTIONS.to_owned(), Some(row)));
         }
