@@ -36,6 +36,8 @@ pub struct SimConfig {
     pub group_addressing: Addressing,
     /// How files are taken, kept and handed out.
     pub media: MediaRules,
+    /// How codes that are typed on the phone may be used.
+    pub pair_codes: PairCodeRules,
     /// Upper bounds that protect the simulator and mimic the service.
     pub limits: Limits,
     /// Where timestamps come from.
@@ -59,6 +61,7 @@ impl Default for SimConfig {
             qr: QrTimings::default(),
             group_addressing: Addressing::default(),
             media: MediaRules::default(),
+            pair_codes: PairCodeRules::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
             state: None,
@@ -72,6 +75,9 @@ impl SimConfig {
         let wrong = |setting, reason| Err(SimError::Config { setting, reason });
         if self.qr.refs == 0 || self.qr.refs > 32 {
             return wrong("qr.refs", "must be between 1 and 32");
+        }
+        if self.pair_codes.tries == 0 || self.pair_codes.codes_in_a_row == 0 {
+            return wrong("pair_codes", "tries and codes_in_a_row must be at least 1");
         }
         if self.limits.devices_per_account == 0 {
             return wrong("limits.devices_per_account", "must be at least 1");
@@ -186,6 +192,23 @@ pub struct QrTimings {
 impl Default for QrTimings {
     fn default() -> Self {
         Self { refs: 6, first: Duration::from_mins(1), following: Duration::from_secs(20) }
+    }
+}
+
+/// How the codes may be used that a client shows and that are typed on the phone.
+#[derive(Debug, Clone, Copy)]
+pub struct PairCodeRules {
+    /// How long a code may be typed.
+    pub valid: Duration,
+    /// How often a code may be typed for one client: with whatsapp-rust 0.7 it answers the phone three times.
+    pub tries: u32,
+    /// Codes that may be asked for one number, each before the one before it expires.
+    pub codes_in_a_row: u32,
+}
+
+impl Default for PairCodeRules {
+    fn default() -> Self {
+        Self { valid: Duration::from_mins(3), tries: 3, codes_in_a_row: 5 }
     }
 }
 

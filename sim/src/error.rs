@@ -55,6 +55,20 @@ pub enum SimError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The text can't be a code that a client shows for typing.
+    #[error("not a code for linking: give the eight letters and digits that the client shows")]
+    BadPairCode,
+    /// No client shows a code for this number now.
+    #[error(
+        "no client shows a code for {0:?} now: it is for another number, expired, was used, or its client went away"
+    )]
+    NoPairCode(PhoneNumber),
+    /// The typed code is not the one that the client shows.
+    #[error("the code is wrong; tries left with this client's code: {left}")]
+    WrongPairCode {
+        /// Tries left; at 0 the client has to show a new code.
+        left: u32,
+    },
     /// The number has no WhatsApp, so its phone can neither scan nor send.
     #[error("{0:?} is not on WhatsApp by the simulator's rule")]
     NotRegistered(PhoneNumber),

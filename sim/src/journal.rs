@@ -261,6 +261,8 @@ pub struct Counters {
     pub overflowed: u64,
     /// Journal entries that are no longer kept.
     pub forgotten: u64,
+    /// Handshakes of clients that remembered the server's key (Noise IK).
+    pub resumed: u64,
 }
 
 impl Counters {
@@ -370,6 +372,11 @@ impl Journal {
     /// Position of the newest entry; 0 when there is none.
     pub(crate) fn last(&self) -> u64 {
         self.lock().last
+    }
+
+    /// Counts a handshake of a client that remembered the server's key.
+    pub(crate) fn count_resumed(&self) {
+        self.lock().counters.resumed += 1;
     }
 
     pub(crate) fn counters(&self) -> Counters {

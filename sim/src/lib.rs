@@ -1,7 +1,7 @@
 //! A WhatsApp server on your own computer, with phones.
 //!
 //! It speaks the multi-device protocol that linked clients speak with WhatsApp: WebSocket, Noise,
-//! binary stanzas, linking by QR code, key directory, Signal encryption. Unmodified clients work
+//! binary stanzas, linking by QR code or typed code, key directory, Signal encryption. Unmodified clients work
 //! against it, given a way to dial a loopback address and to accept its certificate (its root key is
 //! [`SimHandle::root_key`]; whatsapp-rust 0.7 has a feature to skip the check).
 //!
@@ -22,8 +22,12 @@
 //! # }
 //! ```
 //!
+//! [Faults](Fault) make it fail on purpose, by rule, by seeded chance or by [scenario](Scenario); an
+//! [audit](SimHandle::audit) tells what a run came to. With [`SimConfig::state`] accounts, phones and
+//! devices survive the end of the process.
+//!
 //! What is simplified: LIDs follow from the number by a rule, phones make one-time keys on demand,
-//! synchronised app state is empty, and history and linking by code are missing.
+//! synchronised app state is empty, and history is missing.
 
 mod account;
 mod audit;
@@ -50,7 +54,7 @@ mod world;
 pub use account::{DeviceAddress, PhoneNumber};
 pub use audit::{AccountCounts, Arrival, Audit, AuditTotals, KeyReuse, LateArrival, Missing, SocketOverlap};
 pub use clock::{Clock, SystemClock};
-pub use config::{Existence, Limits, MagicEnding, PhonesRule, QrTimings, ReceiptDelays, SimConfig};
+pub use config::{Existence, Limits, MagicEnding, PairCodeRules, PhonesRule, QrTimings, ReceiptDelays, SimConfig};
 pub use control::openapi_document;
 pub use error::SimError;
 pub use fault::{

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::PhoneNumber;
@@ -112,6 +113,17 @@ impl SimHandle {
     /// The phone of `phone` scans the QR code whose text is `qr`.
     pub async fn scan(&self, qr: &str, phone: &str) -> Result<LinkedDevice, SimError> {
         server::scan(&self.world, qr, phone.parse()?).await
+    }
+
+    /// The owner of the phone of `phone` types the code that a client shows. The code may have its dash; after
+    /// [`SimError::WrongPairCode`] with tries left another code may be typed.
+    pub async fn enter_pair_code(&self, phone: &str, code: &str) -> Result<LinkedDevice, SimError> {
+        server::enter_pair_code(&self.world, phone.parse()?, code).await
+    }
+
+    /// The numbers for which a client shows a code now, to be typed on the phone.
+    pub fn pair_codes(&self) -> Vec<PhoneNumber> {
+        self.world.pair_codes.numbers(Instant::now())
     }
 
     /// The messages that reached a phone, in order of arrival; empty for an untouched phone.

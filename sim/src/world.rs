@@ -15,7 +15,7 @@ use crate::group::Groups;
 use crate::journal::{Journal, JournalEvent};
 use crate::media::Media;
 use crate::phone::{Phone, PhoneBehaviour};
-use crate::server::{Pairings, Receipts, Restarts};
+use crate::server::{PairCodes, Pairings, Receipts, Restarts};
 use crate::state::{Keeper, Kept, media_folder};
 use crate::transport::ServerKeys;
 
@@ -29,6 +29,7 @@ pub(crate) struct World {
     /// Writes all this down, if it is to be kept.
     pub keeper: Option<Keeper>,
     pub pairings: Pairings,
+    pub pair_codes: PairCodes,
     pub faults: FaultRules,
     pub restrictions: Restrictions,
     pub journal: Journal,
@@ -61,13 +62,14 @@ impl World {
         let keys = ServerKeys::generate(&mut entropy.stream("server keys", 0), config.clock.now_secs())
             .map_err(|error| SimError::Keys(error.to_string()))?;
         Ok(Self {
-            groups: Groups::default(),
+            groups: kept.groups,
             media: Media::new(&config.media, &entropy)?,
             entropy,
             keys,
             registry: kept.registry,
             keeper,
             pairings: Pairings::default(),
+            pair_codes: PairCodes::default(),
             faults: FaultRules::default(),
             restrictions: kept.restrictions.into_iter().collect(),
             journal: Journal::new(config.limits.journal_entries),

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 /// compilers have all cores.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What is kept of stderr, in lines, to be shown when a test fails.
+/// What is kept of what a program said, in lines of both streams, to be shown when a test fails.
 const KEPT_LINES: usize = 60;
 
 /// A running program; it is killed when this is dropped.
@@ -78,7 +78,10 @@ impl Program {
     pub async fn line(&mut self, what: &str) -> Value {
         let read = tokio::time::timeout(PATIENCE, self.stdout.next_line()).await;
         let line = match read {
-            Ok(Ok(Some(line))) => line,
+            Ok(Ok(Some(line))) => {
+                keep(&self.said, line.clone());
+                line
+            }
             Ok(Ok(None)) => {
                 // What it wrote last may still be in the pipe.
                 let _ = tokio::time::timeout(PATIENCE, &mut self.listener).await;
@@ -129,10 +132,14 @@ fn missing_packages(folder: &Path) -> Option<String> {
 async fn listen(stderr: ChildStderr, said: Arc<Mutex<VecDeque<String>>>) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        let mut said = said.lock().unwrap();
-        if said.len() == KEPT_LINES {
-            said.pop_front();
-        }
-        said.push_back(line);
+        keep(&said, line);
     }
+}
+
+fn keep(said: &Mutex<VecDeque<String>>, line: String) {
+    let mut said = said.lock().unwrap();
+    if said.len() == KEPT_LINES {
+        said.pop_front();
+    }
+    said.push_back(line);
 }

@@ -17,6 +17,7 @@ mod journal;
 mod media;
 mod openapi;
 mod page;
+mod pair_code;
 mod phones;
 mod problem;
 mod qr_image;

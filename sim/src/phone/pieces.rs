@@ -99,6 +99,7 @@ mod tests {
             id: number.to_string(),
             from: "15551230001".parse().expect("valid"),
             from_device: 1,
+            group: None,
             text: None,
             content: None,
             first_at: 1,

@@ -111,6 +111,7 @@ async fn handshake(world: &World, stream: TcpStream, mut rng: StdRng) -> Result<
     let established = match answer {
         Answer::Done { reply, established } => {
             wire.push_plain(&reply).map_err(wire_error)?;
+            world.journal.count_resumed();
             *established
         }
         Answer::AwaitFinish { reply, pending } => {
@@ -311,6 +312,12 @@ impl Connection {
                 let _ = verdict.send(!closed);
                 ControlFlow::Break(if closed { EndReason::ClientClosed } else { EndReason::Replaced })
             }
+            Command::Notify(notification) => {
+                if self.stage.seat().is_some() {
+                    return ControlFlow::Continue(());
+                }
+                self.push(&notification).map_or_else(ControlFlow::Break, ControlFlow::Continue)
+            }
             Command::Offer(offer) => {
                 let id = self.next_request();
                 let Stage::Unlinked { offer: pending } = &mut self.stage else {
@@ -390,7 +397,7 @@ impl Connection {
     fn handle_whole(&mut self, node: &NodeRef<'_>) -> ControlFlow<EndReason> {
         let mut effects = Effects::default();
         match &mut self.stage {
-            Stage::Unlinked { offer } => unlinked::handle(node, offer, &mut effects),
+            Stage::Unlinked { offer } => unlinked::handle((&self.world, self.serial), node, offer, &mut effects),
             Stage::Passive(seat) | Stage::Active(seat) => {
                 let session = Session { world: &self.world, account: &seat.account, device: &seat.device };
                 dispatch(&session, node, &mut effects);
@@ -447,6 +454,7 @@ impl Connection {
 
     async fn end(mut self, reason: EndReason) {
         self.world.pairings.close(self.serial);
+        self.world.pair_codes.close(self.serial);
         if let Some(seat) = self.stage.seat() {
             if seat.device.detach(self.serial) {
                 presence::gone(&self.world, &seat.account, seat.device.address);

@@ -10,6 +10,7 @@ mod listen;
 mod login;
 mod message;
 mod outgoing;
+mod pair_code;
 mod pairing;
 mod presence;
 mod receipt;
@@ -40,6 +41,7 @@ pub(crate) use listen::{Restarts, accept};
 #[cfg(feature = "fuzzing")]
 pub(crate) use message::run_errand;
 pub(crate) use outgoing::{send_media, send_text};
+pub(crate) use pair_code::{PairCodes, enter as enter_pair_code};
 pub use pairing::LinkedDevice;
 #[cfg(feature = "fuzzing")]
 pub(crate) use pairing::Registration;
@@ -56,6 +58,8 @@ pub(crate) use waiting::{present, scan_waiting, waiting};
 pub(crate) enum Command {
     /// Offer the link to an unlinked client and report its answer.
     Offer(Box<pairing::Offer>),
+    /// Hand a notification to an unlinked client.
+    Notify(Box<Node>),
     /// A newer connection of the same device is there. Says whether this one was still alive.
     Yield(oneshot::Sender<bool>),
     /// Hand a stanza over that nobody acknowledges, if the client is served by now.

@@ -109,9 +109,9 @@ pub(super) struct Waiting {
     pub(super) since: Instant,
     /// The secret of its code, once somebody has shown the code to the simulator.
     pub(super) secret: Option<Vec<u8>>,
-    client_static: [u8; 32],
+    pub(super) client_static: [u8; 32],
     pub(super) registration: Registration,
-    commands: mpsc::Sender<Command>,
+    pub(super) commands: mpsc::Sender<Command>,
 }
 
 impl Waiting {
@@ -168,6 +168,11 @@ impl Pairings {
     /// Forgets a connection's references.
     pub(crate) fn close(&self, serial: u64) {
         self.lock().retain(|_, waiting| waiting.serial != serial);
+    }
+
+    /// The unlinked client of a connection, unless a reference of it was used.
+    pub(super) fn of(&self, serial: u64) -> Option<Waiting> {
+        self.lock().values().find(|waiting| waiting.serial == serial).cloned()
     }
 
     /// Uses a reference up, and with it all others of the same connection.
@@ -248,12 +253,16 @@ pub(super) fn may_link(world: &World, account: &Account) -> Result<(), SimError>
     Ok(())
 }
 
+/// Links a client that knows `secret`, which the phone learned from it out of band.
 pub(super) async fn link(
     world: &World,
     account: &Arc<Account>,
     waiting: &Waiting,
     secret: &[u8],
 ) -> Result<LinkedDevice, SimError> {
+    // Nothing else may be linked over this connection.
+    world.pairings.close(waiting.serial);
+    world.pair_codes.close(waiting.serial);
     let failed = |reason: String| SimError::PairingFailed { reason };
     let id = account.devices().next_id();
     let address = DeviceAddress { account: account.number, device: id };

@@ -1,9 +1,11 @@
-//! What a client may do before it is linked: answer an offered link, and keep its connection alive.
+//! What a client may do before it is linked: answer an offered link, ask for a code to be typed, and keep its connection
+//! alive.
 
 use tokio::sync::oneshot;
 use wacore_binary::NodeRef;
 
-use super::{Effects, stanza};
+use super::{Effects, pair_code, stanza};
+use crate::world::World;
 
 /// An offered link that the client has not answered.
 pub(super) struct PendingOffer {
@@ -11,15 +13,21 @@ pub(super) struct PendingOffer {
     pub(super) answer: oneshot::Sender<Result<Vec<u8>, String>>,
 }
 
-/// Before it is linked, a client may only answer the offer and keep its connection alive.
-pub(super) fn handle(node: &NodeRef<'_>, offer: &mut Option<PendingOffer>, effects: &mut Effects) {
+/// Handles what an unlinked client sends over the connection `serial`.
+pub(super) fn handle(
+    (world, serial): (&World, u64),
+    node: &NodeRef<'_>,
+    offer: &mut Option<PendingOffer>,
+    effects: &mut Effects,
+) {
     if node.tag.as_ref() != "iq" {
         return;
     }
     let id = stanza::attr(node, "id");
     let kind = stanza::attr(node, "type");
     if kind == "get" || kind == "set" {
-        effects.replies.push(stanza::result(&id, []));
+        let reply = pair_code::handle(world, serial, node, &id);
+        effects.replies.push(reply.unwrap_or_else(|| stanza::result(&id, [])));
         return;
     }
     let Some(pending) = offer.take_if(|pending| pending.id == id) else {

@@ -16,6 +16,7 @@ use crate::account::{PhoneNumber, Registry};
 use crate::entropy::Entropy;
 use crate::error::SimError;
 use crate::fault::Restriction;
+use crate::group::{Group, Groups};
 use crate::world::World;
 
 /// Pause between two saves. With the time that a save takes, at most a second is lost in a crash.
@@ -24,6 +25,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const BATCH_BYTES: usize = 16 << 20;
 const SERVER: &str = "server";
 const RESTRICTIONS: &str = "restrictions";
+const GROUPS: &str = "groups";
 /// Connections of one start, in the numbers that connections have.
 const SERIALS_PER_START: u32 = 40;
 
@@ -39,6 +41,7 @@ pub(crate) struct Kept {
     pub entropy: Entropy,
     pub registry: Registry,
     pub restrictions: Vec<(PhoneNumber, Restriction)>,
+    pub groups: Groups,
     /// The number of the last connection of earlier starts.
     pub last_serial: u64,
 }
@@ -47,7 +50,7 @@ impl Kept {
     /// For a simulator that keeps nothing.
     pub(crate) fn nothing(seed: Option<u64>) -> Self {
         let (entropy, registry) = (Entropy::new(seed), Registry::new());
-        Self { entropy, registry, restrictions: Vec::new(), last_serial: 0 }
+        Self { entropy, registry, restrictions: Vec::new(), groups: Groups::default(), last_serial: 0 }
     }
 }
 
@@ -57,6 +60,7 @@ struct Open {
     /// What is in each account's rows, as hashes.
     written: HashMap<PhoneNumber, HashMap<String, u64>>,
     restrictions: u64,
+    groups: u64,
     /// After a failed save it is not known which changes it was about.
     all: bool,
 }
@@ -97,6 +101,10 @@ impl Keeper {
             Some(row) => serde_json::from_slice(row).map_err(|error| parse(RESTRICTIONS, error))?,
             None => Vec::new(),
         };
+        let groups: Vec<Group> = match others.get(GROUPS) {
+            Some(row) => serde_json::from_slice(row).map_err(|error| parse(GROUPS, error))?,
+            None => Vec::new(),
+        };
         let hasher = RandomState::new();
         let registry = Registry::new();
         let mut written = HashMap::new();
@@ -111,9 +119,9 @@ impl Keeper {
         let row = serde_json::to_vec(&row).map_err(|error| parse(SERVER, error))?;
         store.write(&vec![(SERVER.to_owned(), Some(row))])?;
         tracing::info!(accounts = written.len(), starts, "state opened");
-        let open = Open { store, written, restrictions: 0, all: false };
+        let open = Open { store, written, restrictions: 0, groups: 0, all: false };
         let last_serial = starts << SERIALS_PER_START;
-        let kept = Kept { entropy, registry, restrictions, last_serial };
+        let kept = Kept { entropy, registry, restrictions, groups: groups.into_iter().collect(), last_serial };
         Ok((Self { open: Mutex::new(Some(open)), hasher }, kept))
     }
 
@@ -169,6 +177,7 @@ impl Keeper {
         let all = std::mem::replace(&mut open.all, true);
         let mut batch = Batch::default();
         self.add_restrictions(world, open, &mut batch)?;
+        self.add_groups(world, open, &mut batch)?;
         for account in world.registry.all() {
             let number = account.number;
             let rows = rows::changed(&account, all).map_err(|reason| open.store.damaged("of an account", &reason))?;
@@ -216,6 +225,17 @@ impl Keeper {
         if hash != open.restrictions {
             open.restrictions = hash;
             batch.changes.push((RESTRICTIONS.to_owned(), Some(row)));
+        }
+        Ok(())
+    }
+
+    fn add_groups(&self, world: &World, open: &mut Open, batch: &mut Batch) -> Result<(), SimError> {
+        let groups: Vec<Group> = world.groups.all().iter().map(|group| Group::clone(group)).collect();
+        let row = serde_json::to_vec(&groups).map_err(|error| open.store.damaged(GROUPS, &error.to_string()))?;
+        let hash = self.hasher.hash_one(&row);
+        if hash != open.groups {
+            open.groups = hash;
+            batch.changes.push((GROUPS.to_owned(), Some(row)));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use whatsapp_rust::pair_code::PairCodeOptions;
 
 use crate::client::{PATIENCE, TestClient, simulator};
 use crate::http::{EventStream, parse, request};
@@ -44,6 +45,29 @@ async fn a_session_can_be_driven_over_http_alone() {
     assert_eq!(status, 204);
     let (_, accounts) = request(&sim, "GET", "/accounts", None).await;
     assert_eq!(parse(&accounts), json!([]));
+    client.stop().await;
+    sim.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_can_be_typed_over_http() {
+    let sim = simulator(|_| ()).await;
+    let mut client = TestClient::start(&sim, Arc::default()).await;
+    client.qr().await;
+    let path = "/phones/15551230001/pair-code";
+    let (status, _) = request(&sim, "POST", path, Some(json!({ "code": "ABCD-1234" }))).await;
+    assert_eq!(status, 404, "nobody shows a code");
+    let options = PairCodeOptions { phone_number: "15551230001".into(), ..PairCodeOptions::default() };
+    let code = client.client.pair_with_code(options).await.expect("a code");
+    assert_eq!(request(&sim, "GET", "/pair-codes", None).await, (200, r#"["15551230001"]"#.into()));
+    let (status, _) = request(&sim, "POST", path, Some(json!({ "code": "nonsense!" }))).await;
+    assert_eq!(status, 400);
+    let wrong = format!("{}{}", &code[..7], if code.ends_with('A') { 'B' } else { 'A' });
+    let (status, body) = request(&sim, "POST", path, Some(json!({ "code": wrong }))).await;
+    assert_eq!(status, 403, "{body}");
+    let (status, linked) = request(&sim, "POST", path, Some(json!({ "code": code }))).await;
+    assert_eq!((status, &parse(&linked)["device"]), (200, &json!(1)), "{linked}");
+    client.connected().await;
     client.stop().await;
     sim.stop(PATIENCE).await;
 }

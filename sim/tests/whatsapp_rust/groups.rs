@@ -14,7 +14,7 @@ use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::{GroupCreateOptions, GroupParticipantOptions, GroupSubject, Jid};
 
 use crate::client::{PATIENCE, TestClient, simulator};
-use crate::media::{downloaded, trusting};
+use crate::media::{downloaded, media_client};
 
 const OWN: &str = "15551230001";
 const PHONES: [&str; 3] = ["15551230002", "15551230003", "15551230004"];
@@ -293,7 +293,7 @@ async fn a_client_that_lacks_a_phones_key_asks_and_gets_the_message_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_sent_to_a_group_is_downloaded_by_each_phone() {
     let sim = simulator(|_| ()).await;
-    let client = TestClient::linked_with(&sim, OWN, trusting(&sim)).await;
+    let client = media_client(&sim, OWN).await;
     let group = create(&client, "friends", &PHONES).await;
     let upload = client.client.upload(vec![7; 5000], MediaType::Image, UploadOptions::new()).await.expect("uploads");
     let message = image_message(upload, ImageOptions::default());
@@ -351,4 +351,36 @@ async fn an_ack_error_keeps_a_group_message_from_everybody() {
     assert_eq!(sim.inbox(PHONES[0]).expect("a number").len(), 1);
     client.stop().await;
     sim.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_and_their_keys_survive_the_end_of_the_process() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("groups-that-survive");
+    drop(std::fs::remove_dir_all(&folder));
+    let start = async || simulator(|config| config.state = Some(folder.clone())).await;
+    let sim = start().await;
+    let (mut client, _) = TestClient::linked(&sim, OWN).await;
+    let group = sim.create_group(PHONES[0], "kept", &[OWN, PHONES[1]], Addressing::Lid).expect("made").id;
+    update(&mut client).await;
+    sim.send_group_text(PHONES[0], group, "before").await.expect("writes");
+    assert_eq!(client.text().await.2, "before");
+    let mine = send(&client, group, "mine").await;
+    shown(&sim, PHONES[1], &mine).await;
+    let store = client.stop().await;
+    assert_eq!(sim.stop(PATIENCE).await.abandoned, 0);
+
+    let sim = start().await;
+    assert_eq!(sim.group(group).expect("it is there").subject, "kept");
+    let mut client = TestClient::start(&sim, store).await;
+    client.connected().await;
+    let id = sim.send_group_text(PHONES[0], group, "after").await.expect("writes");
+    assert_eq!(client.text().await.0, id);
+    assert_eq!(shown(&sim, PHONES[1], &id).await.arrivals, 1);
+    let again = send(&client, group, "mine again").await;
+    assert_eq!(shown(&sim, PHONES[1], &again).await.arrivals, 1);
+    assert!(sim.phone(PHONES[0]).expect("a number").outgoing.iter().all(|sent| sent.retries == 0));
+    assert_eq!(sim.counters().unreadable, 0);
+    client.stop().await;
+    sim.stop(PATIENCE).await;
+    drop(std::fs::remove_dir_all(&folder));
 }

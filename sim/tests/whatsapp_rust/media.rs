@@ -31,7 +31,7 @@ async fn linked_with(sim: &SimHandle, number: &str, http: impl HttpClient + 'sta
     client
 }
 
-async fn media_client(sim: &SimHandle, number: &str) -> TestClient {
+pub async fn media_client(sim: &SimHandle, number: &str) -> TestClient {
     linked_with(sim, number, trusting(sim)).await
 }
 
