@@ -32,12 +32,12 @@ pub struct SimConfig {
     pub receipts: ReceiptDelays,
     /// How many QR codes are offered and how long each may be scanned.
     pub qr: QrTimings,
-    /// How codes that are typed on the phone may be used.
-    pub pair_codes: PairCodeRules,
     /// How members are addressed in groups that linked devices make.
     pub group_addressing: Addressing,
     /// How files are taken, kept and handed out.
     pub media: MediaRules,
+    /// How codes that are typed on the phone may be used.
+    pub pair_codes: PairCodeRules,
     /// Upper bounds that protect the simulator and mimic the service.
     pub limits: Limits,
     /// Where timestamps come from.
@@ -59,9 +59,9 @@ impl Default for SimConfig {
             phones: PhonesRule::default(),
             receipts: ReceiptDelays::default(),
             qr: QrTimings::default(),
-            pair_codes: PairCodeRules::default(),
             group_addressing: Addressing::default(),
             media: MediaRules::default(),
+            pair_codes: PairCodeRules::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
             state: None,
@@ -87,6 +87,9 @@ impl SimConfig {
                 "limits.frame_bytes",
                 "must be at least 65536, or a first upload of one-time keys does not fit",
             );
+        }
+        if self.limits.silence.is_zero() {
+            return wrong("limits.silence", "must be longer than nothing, or every client is closed at once");
         }
         if self.limits.queued_stanzas == 0 || self.limits.journal_entries == 0 {
             return wrong("limits", "queued_stanzas and journal_entries must be at least 1");
@@ -226,6 +229,11 @@ pub struct Limits {
     pub handshake: Duration,
     /// How long a scanned client may take to answer with its signature.
     pub pairing: Duration,
+    /// A connection from which nothing comes for this long is closed; after half of it the server
+    /// asks whether the client is there. Clients give a sign of life every 30 s or sooner.
+    pub silence: Duration,
+    /// A device that has this many one-time keys left, or fewer, is told so.
+    pub low_one_time_keys: usize,
 }
 
 impl Default for Limits {
@@ -238,6 +246,8 @@ impl Default for Limits {
             journal_entries: 2_000_000,
             handshake: Duration::from_secs(20),
             pairing: Duration::from_secs(15),
+            silence: Duration::from_mins(2),
+            low_one_time_keys: 10,
         }
     }
 }

@@ -49,6 +49,12 @@ pub enum SimError {
         "the simulator has not seen this client's code, and only the code holds its secret: paste it or give a picture of it"
     )]
     QrNotSeen,
+    /// A picture can't be used.
+    #[error("no code can be read from the picture: {reason}")]
+    BadPicture {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The text can't be a code that a client shows for typing.
     #[error("not a code for linking: give the eight letters and digits that the client shows")]
     BadPairCode,
@@ -62,12 +68,6 @@ pub enum SimError {
     WrongPairCode {
         /// Tries left; at 0 the client has to show a new code.
         left: u32,
-    },
-    /// A picture can't be used.
-    #[error("no code can be read from the picture: {reason}")]
-    BadPicture {
-        /// What is wrong with it.
-        reason: &'static str,
     },
     /// The number has no WhatsApp, so its phone can neither scan nor send.
     #[error("{0:?} is not on WhatsApp by the simulator's rule")]

@@ -166,6 +166,43 @@ pub enum JournalEvent {
         /// The id of the stanza.
         id: String,
     },
+    /// A message was taken, but its recipient blocks the sender, so it goes nowhere.
+    Withheld {
+        /// The sender.
+        from: DeviceAddress,
+        /// The account that blocks it.
+        to: PhoneNumber,
+        /// The message id.
+        id: String,
+    },
+    /// An account trusted a contact with a new privacy token.
+    Trusted {
+        /// The account.
+        by: PhoneNumber,
+        /// The contact who got the token.
+        contact: PhoneNumber,
+    },
+    /// A device sent a privacy token with a message: a good one for the first time, or a wrong one.
+    TokenShown {
+        /// The device.
+        from: DeviceAddress,
+        /// The account that was to have issued the token.
+        to: PhoneNumber,
+        /// Whether that account issued it, and no newer one.
+        valid: bool,
+    },
+    /// A device was told that it has few one-time keys left.
+    KeysLow {
+        /// The device.
+        device: DeviceAddress,
+        /// How many were left.
+        left: usize,
+    },
+    /// A phone was reinstalled: it has a new identity, and its linked devices are gone.
+    Reinstalled {
+        /// The phone.
+        phone: PhoneNumber,
+    },
     /// A fault was ordered.
     FaultSet {
         /// Its number; 0 for a fault that happened at once.
@@ -224,6 +261,8 @@ pub struct Counters {
     pub overflowed: u64,
     /// Journal entries that are no longer kept.
     pub forgotten: u64,
+    /// Handshakes of clients that remembered the server's key (Noise IK).
+    pub resumed: u64,
 }
 
 impl Counters {
@@ -333,6 +372,11 @@ impl Journal {
     /// Position of the newest entry; 0 when there is none.
     pub(crate) fn last(&self) -> u64 {
         self.lock().last
+    }
+
+    /// Counts a handshake of a client that remembered the server's key.
+    pub(crate) fn count_resumed(&self) {
+        self.lock().counters.resumed += 1;
     }
 
     pub(crate) fn counters(&self) -> Counters {

@@ -22,6 +22,10 @@
 //! # }
 //! ```
 //!
+//! [Faults](Fault) make it fail on purpose, by rule, by seeded chance or by [scenario](Scenario); an
+//! [audit](SimHandle::audit) tells what a run came to. With [`SimConfig::state`] accounts, phones and
+//! devices survive the end of the process.
+//!
 //! What is simplified: LIDs follow from the number by a rule, phones make one-time keys on demand,
 //! synchronised app state is empty, and history is missing.
 
@@ -39,6 +43,7 @@ mod group;
 mod journal;
 mod media;
 mod operations;
+mod owner;
 mod phone;
 mod server;
 mod simulator;
@@ -59,8 +64,10 @@ pub use group::{Addressing, Group, GroupChange, GroupId, MemberOutcome, Role};
 pub use journal::{Counters, JournalEntry, JournalEvent};
 pub use media::{MediaKind, MediaRules};
 pub use operations::{AccountView, DeviceView, PhonePage, PhoneView};
+pub use owner::ContactView;
 pub use phone::{
-    Contact, Content, Degrees, Download, InboxMessage, MediaContent, OutgoingMessage, PhoneBehaviour, SentCopy,
+    ChatState, Contact, ContactActivity, Content, Degrees, Download, InboxMessage, MediaContent, OutgoingMessage,
+    PhoneBehaviour, SentCopy,
 };
 pub use server::{LinkedDevice, WaitingClient};
 pub use simulator::{SimHandle, Simulator, StopReport, serve};

@@ -10,7 +10,7 @@ use crate::error::SimError;
 use crate::group::{Addressing, Group, GroupChange, GroupId, MemberOutcome, Refusal};
 use crate::journal::JournalEvent;
 use crate::phone::{InboxMessage, OutgoingMessage, PhoneBehaviour, SentCopy};
-use crate::server::{self, Command, DeviceChange, EndReason, announce_devices, tell_members};
+use crate::server::{self, Command, DeviceChange, EndReason, announce_devices, tell_contacts};
 use crate::world::World;
 
 /// A linked device, as shown to people.
@@ -149,7 +149,7 @@ pub(crate) fn forget_device(world: &World, account: &Account, id: u16, by_device
     let device = account.devices().linked.remove(&id)?;
     world.log(JournalEvent::LoggedOut { device: device.address, by_device });
     announce_devices(world, account, None);
-    tell_members(world, account, &device, DeviceChange::Removed);
+    tell_contacts(world, account, &device, DeviceChange::Removed);
     Some(device)
 }
 

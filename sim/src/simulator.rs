@@ -80,7 +80,7 @@ pub struct StopReport {
 /// A running simulator. Clones drive the same one.
 #[derive(Clone)]
 pub struct SimHandle {
-    world: Arc<World>,
+    pub(crate) world: Arc<World>,
     websocket: SocketAddr,
     control: SocketAddr,
 }

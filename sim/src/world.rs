@@ -62,7 +62,7 @@ impl World {
         let keys = ServerKeys::generate(&mut entropy.stream("server keys", 0), config.clock.now_secs())
             .map_err(|error| SimError::Keys(error.to_string()))?;
         Ok(Self {
-            groups: Groups::default(),
+            groups: kept.groups,
             media: Media::new(&config.media, &entropy)?,
             entropy,
             keys,

@@ -49,7 +49,7 @@ enum Role {
     Relay,
     /// Simulates WhatsApp on this machine.
     #[cfg(feature = "simulator")]
-    Sim,
+    Sim(SimArgs),
     /// Runs everything in this process: simulator, worker, relay and gateway over SQLite.
     #[cfg(feature = "simulator")]
     Up,
@@ -62,6 +62,18 @@ enum Role {
     /// Measures speed and CPU against the simulator.
     #[cfg(feature = "simulator")]
     Bench(bench::BenchArgs),
+}
+
+/// Settings that `kurir sim` is often given.
+#[cfg(feature = "simulator")]
+#[derive(Debug, Args)]
+struct SimArgs {
+    /// Faults and the moment of each, in TOML or JSON (`simulator.scenario`).
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<String>,
+    /// Where accounts, phones and devices survive the end of the process (`simulator.state`).
+    #[arg(long, value_name = "DIR")]
+    state: Option<String>,
 }
 
 /// The demo's settings; others may be laid over them.
@@ -104,8 +116,17 @@ pub fn main() -> ExitCode {
 }
 
 fn load(cli: &Cli) -> anyhow::Result<Config> {
-    #[cfg_attr(not(feature = "simulator"), expect(unused_mut, reason = "only the demo has settings of its own"))]
+    #[cfg_attr(
+        not(feature = "simulator"),
+        expect(unused_mut, reason = "only roles with the simulator have settings of their own")
+    )]
     let mut sources = Sources::of_process(cli.configured.files.clone(), cli.configured.settings.clone());
+    #[cfg(feature = "simulator")]
+    if let Role::Sim(SimArgs { scenario, state }) = &cli.role {
+        let given = [("simulator.scenario", scenario), ("simulator.state", state)];
+        let given = given.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_ref()?)));
+        sources.flags.extend(given);
+    }
     #[cfg(feature = "simulator")]
     if matches!(cli.role, Role::Demo(_)) {
         sources.built_in = Some(("config/demo.toml", DEMO_CONFIG));
@@ -119,7 +140,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
         #[cfg(feature = "simulator")]
-        Role::Sim => {
+        Role::Sim(_) => {
             compose::simulator(config, signal::stop()?, |clients, page| {
                 println!("WhatsApp simulator: clients connect to {clients}, control and page at {page}");
             })
@@ -159,6 +180,14 @@ mod tests {
     #[test]
     fn the_command_line_is_well_defined() {
         Cli::command().debug_assert();
+    }
+
+    #[cfg(feature = "simulator")]
+    #[test]
+    fn the_simulators_options_are_settings() {
+        let cli = Cli::parse_from(["kurir", "sim", "--scenario", "faults.toml", "--state", "var/sim"]);
+        let simulator = load(&cli).expect("good settings").simulator;
+        assert_eq!((simulator.scenario.as_deref(), simulator.state.as_deref()), (Some("faults.toml"), Some("var/sim")));
     }
 
     #[test]

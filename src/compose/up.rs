@@ -39,7 +39,7 @@ pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
     config.require_for(Role::Up)?;
     let mut config = config.clone();
     let stop_simulator = CancellationToken::new();
-    let simulator = Simulator::start(simulator::settings(&config), stop_simulator)
+    let simulator = Simulator::start(simulator::settings(&config)?, stop_simulator)
         .await
         .context("the simulator could not be started")?;
     config.whatsapp.endpoint = Some(simulator.ws_url());

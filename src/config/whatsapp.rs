@@ -63,4 +63,10 @@ pub struct SimulatorConfig {
     pub read_after: Option<Duration>,
     /// Whether the last four digits of a number decide what happens to a message.
     pub magic_endings: bool,
+    /// A file with faults and the moment of each; `None`: none.
+    #[serde(deserialize_with = "read::maybe_text")]
+    pub scenario: Option<String>,
+    /// A folder in which accounts, phones and devices survive the end of the process; `None`: they don't.
+    #[serde(deserialize_with = "read::maybe_text")]
+    pub state: Option<String>,
 }

@@ -1,6 +1,5 @@
 //! A linked device as the server knows it.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -33,7 +32,6 @@ pub(crate) struct Device {
     pub mailbox: Mailbox,
     keys: Mutex<PreKeyPool>,
     link: Mutex<Option<Link>>,
-    collections: Mutex<BTreeMap<String, u64>>,
     /// Whether it is another than when it was last saved, apart from its mailbox.
     changed: AtomicBool,
 }
@@ -62,7 +60,6 @@ impl Device {
             mailbox: Mailbox::new(new.mailbox_limit),
             keys: Mutex::new(new.keys),
             link: Mutex::new(None),
-            collections: Mutex::default(),
             changed: AtomicBool::new(true),
         }
     }
@@ -85,15 +82,6 @@ impl Device {
         look(&self.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The versions of the app-state collections.
-    pub(super) fn look_at_collections<T>(&self, look: impl FnOnce(&BTreeMap<String, u64>) -> T) -> T {
-        look(&self.collections.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(super) fn set_collections(&self, versions: BTreeMap<String, u64>) {
-        *self.collections.lock().unwrap_or_else(PoisonError::into_inner) = versions;
-    }
-
     fn link_slot(&self) -> MutexGuard<'_, Option<Link>> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,20 +96,9 @@ impl Device {
         self.link_slot().replace(link)
     }
 
-    /// Forgets the connection, unless a newer one took its place.
-    pub(crate) fn detach(&self, serial: u64) {
+    /// Forgets the connection, unless a newer one took its place. Returns whether it was the one.
+    pub(crate) fn detach(&self, serial: u64) -> bool {
         let mut slot = self.link_slot();
-        if slot.as_ref().is_some_and(|link| link.serial == serial) {
-            *slot = None;
-        }
-    }
-
-    /// The version of an app-state collection, after adding a patch if there was one.
-    pub(crate) fn collection_version(&self, name: &str, patched: bool) -> u64 {
-        let mut collections = self.collections.lock().unwrap_or_else(PoisonError::into_inner);
-        let version = collections.entry(name.to_owned()).or_default();
-        *version += u64::from(patched);
-        self.changed.store(true, Ordering::Release);
-        *version
+        slot.take_if(|link| link.serial == serial).is_some()
     }
 }

@@ -145,6 +145,14 @@ impl Mailbox {
         removed.is_some()
     }
 
+    /// Loses everything. Returns how much that was.
+    pub(crate) fn clear(&self) -> usize {
+        let mut queue = self.lock();
+        queue.unsent = 0;
+        self.changed.store(true, Ordering::Release);
+        std::mem::take(&mut queue.entries).len()
+    }
+
     /// Whether it changed since the last call.
     pub(crate) fn take_changed(&self) -> bool {
         self.changed.swap(false, Ordering::AcqRel)

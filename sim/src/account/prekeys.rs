@@ -19,22 +19,42 @@ pub(crate) struct PreKeyPool {
     pub identity: [u8; 32],
     pub signed: SignedPreKey,
     one_time: VecDeque<(u32, [u8; 32])>,
+    /// Whether the device was told that few are left, since it last uploaded some.
+    low_told: bool,
 }
 
 impl PreKeyPool {
     pub(crate) fn new(registration_id: u32, identity: [u8; 32], signed: SignedPreKey) -> Self {
-        Self { registration_id, identity, signed, one_time: VecDeque::new() }
+        Self { registration_id, identity, signed, one_time: VecDeque::new(), low_told: false }
     }
 
     /// Adds uploaded one-time keys. A key uploaded twice keeps its place.
     pub(crate) fn upload(&mut self, keys: impl IntoIterator<Item = (u32, [u8; 32])>) {
         let known: std::collections::HashSet<u32> = self.one_time.iter().map(|(id, _)| *id).collect();
         self.one_time.extend(keys.into_iter().filter(|(id, _)| !known.contains(id)));
+        self.low_told = false;
     }
 
     /// Takes the oldest one-time key: each is handed out once.
     pub(crate) fn take_one_time(&mut self) -> Option<(u32, [u8; 32])> {
         self.one_time.pop_front()
+    }
+
+    /// How many one-time keys are left, if the device must be told: they are `limit` or fewer, and
+    /// it was not told since its last upload.
+    pub(crate) fn low(&mut self, limit: usize) -> Option<usize> {
+        let left = self.one_time.len();
+        if left > limit || self.low_told {
+            return None;
+        }
+        self.low_told = true;
+        Some(left)
+    }
+
+    /// Throws one-time keys away, as if others had fetched them, until `keep` are left.
+    pub(crate) fn drain(&mut self, keep: usize) {
+        let surplus = self.one_time.len().saturating_sub(keep);
+        self.one_time.drain(..surplus);
     }
 
     pub(crate) fn one_time(&self) -> impl Iterator<Item = &(u32, [u8; 32])> {
@@ -88,5 +108,18 @@ mod tests {
         assert_eq!(pool.take_one_time(), Some((3, [3; 32])));
         assert_eq!(pool.take_one_time(), None);
         assert_eq!(pool.digest(), empty);
+    }
+
+    #[test]
+    fn a_device_is_told_once_that_few_keys_are_left() {
+        let signed = SignedPreKey { id: 1, public: [2; 32], signature: vec![3; 64] };
+        let mut pool = PreKeyPool::new(7, [1; 32], signed);
+        pool.upload((1..=5).map(|id| (id, [0; 32])));
+        assert_eq!(pool.low(3), None);
+        pool.drain(3);
+        assert_eq!(pool.take_one_time(), Some((3, [0; 32])));
+        assert_eq!((pool.low(3), pool.low(3)), (Some(2), None));
+        pool.upload([(6, [0; 32])]);
+        assert_eq!(pool.low(3), Some(3));
     }
 }

@@ -1,6 +1,5 @@
 //! An account's devices as they are kept across restarts.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +28,6 @@ pub(crate) struct DeviceRecord {
     signed_identity: Base64,
     name: String,
     linked_at: u64,
-    collections: BTreeMap<String, u64>,
     registration_id: u32,
     identity: Base64,
     signed_id: u32,
@@ -90,16 +88,12 @@ impl DevicesRecord {
 
 impl DeviceRecord {
     pub(crate) fn of(device: &Device) -> Self {
-        let collections = device.look_at_collections(|collections| {
-            collections.iter().map(|(name, version)| (name.clone(), *version)).collect()
-        });
         device.look_at_keys(|keys| Self {
             key_index: device.key_index,
             noise_static: device.noise_static.into(),
             signed_identity: (&device.signed_identity).into(),
             name: device.name.clone(),
             linked_at: device.linked_at,
-            collections,
             registration_id: keys.registration_id,
             identity: keys.identity.into(),
             signed_id: keys.signed.id,
@@ -115,7 +109,7 @@ impl DeviceRecord {
         let one_time: Result<Vec<_>, String> =
             self.one_time.into_iter().map(|(id, key)| Ok((id, key.array()?))).collect();
         keys.upload(one_time?);
-        let device = Device::new(NewDevice {
+        Ok(Device::new(NewDevice {
             address,
             key_index: self.key_index,
             noise_static: self.noise_static.array()?,
@@ -124,9 +118,7 @@ impl DeviceRecord {
             linked_at: self.linked_at,
             keys,
             mailbox_limit,
-        });
-        device.set_collections(self.collections);
-        Ok(device)
+        }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::{Device, PhoneNumber};
+use super::{AppState, Contacts, Device, PhoneNumber, Presence};
 use crate::phone::Phone;
 
 const SHARDS: usize = 64;
@@ -34,6 +34,9 @@ pub(crate) struct BanOrder {
 /// A number, its phone and its linked devices.
 pub(crate) struct Account {
     pub number: PhoneNumber,
+    pub contacts: Contacts,
+    pub presence: Presence,
+    pub app_state: AppState,
     phone: Mutex<Phone>,
     devices: Mutex<Devices>,
     /// Whether it is another than when it was last saved.
@@ -71,13 +74,20 @@ impl Devices {
 
 impl Account {
     fn new(number: PhoneNumber, phone: Phone) -> Self {
-        Self { number, phone: Mutex::new(phone), devices: Mutex::default(), changed: AtomicBool::new(true) }
+        Self { changed: AtomicBool::new(true), ..Self::restored(number, phone, Devices::default()) }
     }
 
     /// An account as it was kept.
     pub(crate) fn restored(number: PhoneNumber, phone: Phone, devices: Devices) -> Self {
-        let (phone, devices) = (Mutex::new(phone), Mutex::new(devices));
-        Self { number, phone, devices, changed: AtomicBool::new(false) }
+        Self {
+            number,
+            contacts: Contacts::default(),
+            presence: Presence::default(),
+            app_state: AppState::default(),
+            phone: Mutex::new(phone),
+            devices: Mutex::new(devices),
+            changed: AtomicBool::new(false),
+        }
     }
 
     /// The phone. Only one thing happens on a phone at a time; different phones do not wait.

@@ -14,7 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use super::openapi::Description;
 use super::problem::{Failure, no_such_path, wrong_method};
 use super::{
-    accounts, audit, events, faults, group, guard, journal, media, openapi, page, pair_code, phones, scan, status,
+    accounts, audit, contacts, events, faults, group, guard, journal, media, openapi, page, pair_code, phones, scan,
+    status,
 };
 use crate::error::SimError;
 use crate::world::World;
@@ -65,6 +66,7 @@ pub(super) fn described() -> Routes {
         .merge(scan::routes())
         .merge(pair_code::routes())
         .merge(phones::routes())
+        .merge(contacts::routes())
         .merge(faults::routes())
         .merge(audit::routes())
         .merge(group::routes())

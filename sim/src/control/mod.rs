@@ -6,6 +6,7 @@
 
 mod accounts;
 mod audit;
+mod contacts;
 mod events;
 mod faults;
 mod group;

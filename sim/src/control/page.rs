@@ -42,6 +42,7 @@ files! {
     "/page/dom.js" => SCRIPT "dom.js",
     "/page/faults.js" => SCRIPT "faults.js",
     "/page/forms.js" => SCRIPT "forms.js",
+    "/page/groups.js" => SCRIPT "groups.js",
     "/page/journal.js" => SCRIPT "journal.js",
     "/page/link.js" => SCRIPT "link.js",
     "/page/live.js" => SCRIPT "live.js",

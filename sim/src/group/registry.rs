@@ -11,6 +11,12 @@ use crate::account::PhoneNumber;
 #[derive(Default)]
 pub(crate) struct Groups(Mutex<BTreeMap<GroupId, Arc<Group>>>);
 
+impl FromIterator<Group> for Groups {
+    fn from_iter<I: IntoIterator<Item = Group>>(groups: I) -> Self {
+        Self(Mutex::new(groups.into_iter().map(|group| (group.id, Arc::new(group))).collect()))
+    }
+}
+
 impl Groups {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<GroupId, Arc<Group>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -11,6 +11,8 @@ use wacore::messages::{MessageUtils, decode_plaintext};
 use wacore::proto_helpers::MessageExt;
 use waproto::whatsapp as wa;
 
+use super::activity::Activity;
+use super::app_state::NameState;
 use super::content::{Content, Download};
 use super::inbox::{Inbox, InboxMessage, OutgoingMessage, SentCopy};
 use super::sender_keys::SenderKeys;
@@ -89,10 +91,11 @@ pub(crate) struct Phone {
     pub(super) written: Vec<Written>,
     /// Ids for which a retry was asked on purpose.
     pub(super) asked: HashSet<(PhoneNumber, String)>,
-    pub(super) app_state_key: Option<wa::message::AppStateSyncKey>,
+    pub(super) app_state_key: Option<(wa::message::AppStateSyncKey, NameState)>,
     /// The file of the message that was shown last, until it is downloaded.
     attachment: Option<Attachment>,
     pub(super) raw_id: u32,
+    pub activity: Activity,
     pub behaviour: PhoneBehaviour,
 }
 
@@ -118,6 +121,7 @@ impl Phone {
             app_state_key: None,
             attachment: None,
             raw_id,
+            activity: Activity::default(),
             behaviour,
         }
     }
@@ -313,51 +317,10 @@ impl Phone {
         self.signal.encrypt(&address, plaintext)
     }
 
-    /// The key with which own devices encrypt what they synchronise, as a message (id and plaintext)
-    /// for a new device.
-    pub(crate) fn app_state_keys(&mut self, now: u64) -> (String, Vec<u8>) {
-        let key = if let Some(key) = &self.app_state_key {
-            key.clone()
-        } else {
-            let key = self.new_app_state_key(now);
-            self.app_state_key.insert(key).clone()
-        };
-        let share = wa::message::AppStateSyncKeyShare { keys: vec![key] };
-        let plaintext = MessageUtils::encode_and_pad(&wa::Message {
-            protocol_message: wa::message::ProtocolMessage {
-                r#type: Some(wa::message::protocol_message::Type::APP_STATE_SYNC_KEY_SHARE),
-                app_state_sync_key_share: share.into(),
-                ..Default::default()
-            }
-            .into(),
-            ..Default::default()
-        });
-        (self.new_id(), plaintext)
-    }
-
     /// A message id as phones make them.
-    fn new_id(&mut self) -> String {
+    pub(super) fn new_id(&mut self) -> String {
         let random: [u8; 9] = self.signal.random();
         random.iter().fold(String::from("3A"), |id, byte| id + &format!("{byte:02X}"))
-    }
-
-    fn new_app_state_key(&mut self, now: u64) -> wa::message::AppStateSyncKey {
-        let id: [u8; 6] = self.signal.random();
-        let data: [u8; 32] = self.signal.random();
-        wa::message::AppStateSyncKey {
-            key_id: wa::message::AppStateSyncKeyId { key_id: Some(id.to_vec()) }.into(),
-            key_data: wa::message::AppStateSyncKeyData {
-                key_data: Some(data.to_vec()),
-                fingerprint: wa::message::AppStateSyncKeyFingerprint {
-                    raw_id: Some(self.raw_id),
-                    current_index: Some(0),
-                    device_indexes: vec![0],
-                }
-                .into(),
-                timestamp: Some(i64::try_from(now).unwrap_or(i64::MAX)),
-            }
-            .into(),
-        }
     }
 }
 

@@ -1,15 +1,19 @@
 //! Phones: the primary device of each account, with real Signal state.
 
+mod activity;
 mod actor;
+mod app_state;
 mod content;
 mod group;
 mod inbox;
 mod link_code;
+mod owner;
 mod pieces;
 mod record;
 mod sender_keys;
 mod signal_store;
 
+pub use activity::{ChatState, ContactActivity};
 pub use actor::PhoneBehaviour;
 pub(crate) use actor::{Envelope, Phone, Reaction};
 pub use content::{Contact, Content, Degrees, Download, MediaContent};

@@ -2,15 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 use wacore::libsignal::protocol::{
-    IdentityKey, IdentityKeyPair, KeyPair, PrivateKey, ProtocolAddress, SessionRecord, SignalProtocolError,
+    IdentityKey, IdentityKeyPair, KeyPair, PrivateKey, ProtocolAddress, SenderKeyRecord, SessionRecord,
+    SignalProtocolError,
 };
 use waproto::buffa::Message as _;
 use waproto::whatsapp as wa;
 
 use super::actor::{Phone, PhoneBehaviour, Written};
+use super::app_state::NameState;
 use super::inbox::{Inbox, OutgoingMessage};
+use super::sender_keys::SenderKeys;
 use super::signal_store::SignalStore;
-use crate::account::PhoneNumber;
+use crate::account::{DeviceAddress, PhoneNumber};
+use crate::group::GroupId;
 use crate::state::Base64;
 
 /// One-time keys that may have been handed out after the last save: their numbers are not used again.
@@ -32,6 +36,17 @@ struct SignalRecord {
     known: Vec<Addressed>,
 }
 
+/// Group and sender, and the key.
+#[derive(Serialize, Deserialize)]
+struct SenderKey(String, Base64);
+
+/// The keys of groups: others' and the phone's own, and which devices have the latter.
+#[derive(Default, Serialize, Deserialize)]
+struct SenderKeysRecord {
+    keys: Vec<SenderKey>,
+    given: Vec<(GroupId, PhoneNumber, u16)>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct WrittenRecord {
     message: OutgoingMessage,
@@ -42,6 +57,9 @@ struct WrittenRecord {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct PhoneRecord {
     signal: SignalRecord,
+    /// States from before there were groups have none.
+    #[serde(default)]
+    sender_keys: SenderKeysRecord,
     raw_id: u32,
     behaviour: PhoneBehaviour,
     app_state_key: Option<Base64>,
@@ -110,6 +128,35 @@ impl SignalRecord {
     }
 }
 
+impl SenderKeysRecord {
+    fn of(own: &SenderKeys) -> Result<Self, SignalProtocolError> {
+        let mut keys = Vec::new();
+        for (name, key) in &own.records.0 {
+            keys.push(SenderKey(name.clone(), key.serialize()?.into()));
+        }
+        keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let given = own
+            .given
+            .iter()
+            .flat_map(|(group, devices)| devices.iter().map(|device| (*group, device.account, device.device)));
+        let mut given: Vec<_> = given.collect();
+        given.sort_unstable();
+        Ok(Self { keys, given })
+    }
+
+    fn into_keys(self) -> Result<SenderKeys, String> {
+        let mut own = SenderKeys::default();
+        for SenderKey(name, bytes) in self.keys {
+            let key = SenderKeyRecord::deserialize(&bytes.0).map_err(|error| signal_error(&error))?;
+            own.records.0.insert(name, key);
+        }
+        for (group, account, device) in self.given {
+            own.note_given(group, DeviceAddress { account, device });
+        }
+        Ok(own)
+    }
+}
+
 impl PhoneRecord {
     pub(crate) fn of(phone: &Phone) -> Result<Self, SignalProtocolError> {
         let mut asked: Vec<_> = phone.asked.iter().cloned().collect();
@@ -120,9 +167,10 @@ impl PhoneRecord {
         });
         Ok(Self {
             signal: SignalRecord::of(&phone.signal)?,
+            sender_keys: SenderKeysRecord::of(&phone.sender_keys)?,
             raw_id: phone.raw_id,
             behaviour: phone.behaviour,
-            app_state_key: phone.app_state_key.as_ref().map(|key| key.encode_to_vec().into()),
+            app_state_key: phone.app_state_key.as_ref().map(|(key, _)| key.encode_to_vec().into()),
             asked,
             unreadable: phone.inbox.unreadable_counts(),
             written: written.collect(),
@@ -140,8 +188,12 @@ impl PhoneRecord {
         };
         inbox.set_unreadable_counts(self.unreadable);
         let mut phone = Phone::with_signal(self.signal.into_store(rng)?, self.raw_id, self.behaviour);
+        phone.sender_keys = self.sender_keys.into_keys()?;
         phone.inbox = inbox;
-        phone.app_state_key = app_state_key;
+        phone.app_state_key = app_state_key.map(|key| {
+            let names = NameState::of(&key);
+            (key, names)
+        });
         phone.asked = self.asked.into_iter().collect();
         phone.written = self
             .written

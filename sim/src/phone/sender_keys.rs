@@ -20,7 +20,7 @@ type Result<T> = std::result::Result<T, SignalProtocolError>;
 
 /// Keys by group and sender. The library writes a record down as bytes and reads it back.
 #[derive(Default)]
-struct Records(HashMap<String, SenderKeyRecord>);
+pub(super) struct Records(pub(super) HashMap<String, SenderKeyRecord>);
 
 #[async_trait]
 impl SenderKeyStore for Records {
@@ -41,8 +41,8 @@ fn name(group: GroupId, sender: DeviceAddress) -> SenderKeyName {
 /// The sender keys of one phone.
 #[derive(Default)]
 pub(super) struct SenderKeys {
-    records: Records,
-    given: HashMap<GroupId, BTreeSet<DeviceAddress>>,
+    pub(super) records: Records,
+    pub(super) given: HashMap<GroupId, BTreeSet<DeviceAddress>>,
 }
 
 impl SenderKeys {

@@ -263,6 +263,10 @@ impl SignalStore {
         self.sessions.0.contains_key(address)
     }
 
+    pub(crate) fn forget_session(&mut self, address: &ProtocolAddress) {
+        self.sessions.0.remove(address);
+    }
+
     /// Opens a session from a published bundle, replacing the one there was.
     pub(crate) fn open_session(&mut self, to: &ProtocolAddress, bundle: &PreKeyBundle) -> Result<()> {
         at_once(process_prekey_bundle(

@@ -20,12 +20,13 @@ use wacore_binary::marshal::unmarshal_ref;
 use waproto::buffa::Message as _;
 use waproto::whatsapp as wa;
 
+use super::keep_alive::{Due, KeepAlive};
 use super::login::{self, Refusal, Seat};
 use super::message::{self, Errand};
 use super::pairing::{self, Registration};
 use super::tamper::{Incoming, Tamper, receive, until};
 use super::unlinked::{self, PendingOffer};
-use super::{Command, Effects, EndReason, Session, iq, receipt, stanza};
+use super::{Command, Effects, EndReason, Session, iq, presence, receipt, stanza};
 use crate::account::{DeviceAddress, Link};
 use crate::journal::JournalEvent;
 use crate::operations;
@@ -38,7 +39,10 @@ const COMMAND_BACKLOG: usize = 16;
 const BATCH: usize = 64;
 /// How long a client may leave what the server sends unread.
 const STALL: Duration = Duration::from_secs(30);
-/// How long a client may take to close after the server said goodbye.
+/// How long the server leaves it to the client to close, after it said why. whatsmeow handles what it
+/// has not read yet only while its connection is open, so a server that closes at once is not heard.
+const LINGER: Duration = Duration::from_secs(1);
+/// How long a client may take to close after the server did.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a connection is at the moment.
@@ -71,6 +75,7 @@ struct Connection {
     stage: Stage,
     errands: Vec<Errand>,
     requests: u64,
+    keep_alive: KeepAlive,
     tamper: Tamper,
     /// Ends with the simulator and with a restart of the service.
     cut: CancellationToken,
@@ -106,6 +111,7 @@ async fn handshake(world: &World, stream: TcpStream, mut rng: StdRng) -> Result<
     let established = match answer {
         Answer::Done { reply, established } => {
             wire.push_plain(&reply).map_err(wire_error)?;
+            world.journal.count_resumed();
             *established
         }
         Answer::AwaitFinish { reply, pending } => {
@@ -136,6 +142,7 @@ async fn next_plain(wire: &mut Wire) -> Result<Bytes, String> {
 async fn begin(world: Arc<World>, serial: u64, opened: Opened, cut: CancellationToken) {
     let Opened { wire, client_static, payload } = opened;
     let (commands, orders) = mpsc::channel(COMMAND_BACKLOG);
+    let keep_alive = KeepAlive::new(world.config.limits.silence);
     let mut connection = Connection {
         world,
         serial,
@@ -145,6 +152,7 @@ async fn begin(world: Arc<World>, serial: u64, opened: Opened, cut: Cancellation
         requests: 0,
         tamper: Tamper::default(),
         cut,
+        keep_alive,
     };
     let begun = match payload.device_pairing_data.as_option() {
         Some(data) => connection.begin_unlinked(data, client_static, &commands),
@@ -242,6 +250,7 @@ impl Connection {
                 () = until(self.tamper.next()) => ControlFlow::Continue(()),
                 () = mail(&self.stage), if !frozen => ControlFlow::Continue(()),
                 received = receive(&mut self.wire, self.tamper.next_read()), if !frozen => self.received(received),
+                due = self.keep_alive.due(), if !frozen => self.quiet(due),
             };
             if let ControlFlow::Break(reason) = next {
                 return reason;
@@ -273,6 +282,15 @@ impl Connection {
         }
     }
 
+    fn quiet(&mut self, due: Due) -> ControlFlow<EndReason> {
+        if due == Due::GiveUp {
+            return ControlFlow::Break(EndReason::Broken(self.keep_alive.reason()));
+        }
+        let id = self.next_request();
+        let node = self.keep_alive.asking(&id);
+        self.push(&node).map_or_else(ControlFlow::Break, ControlFlow::Continue)
+    }
+
     fn why_cut(&self) -> EndReason {
         if self.world.stop.is_cancelled() { EndReason::Stopping } else { EndReason::Cut }
     }
@@ -280,6 +298,10 @@ impl Connection {
     fn obey(&mut self, order: Command) -> ControlFlow<EndReason> {
         match order {
             Command::End(reason) => ControlFlow::Break(reason),
+            Command::Tell(node) => match &self.stage {
+                Stage::Active(_) => self.push(&node).map_or_else(ControlFlow::Break, ControlFlow::Continue),
+                Stage::Unlinked { .. } | Stage::Passive(_) => ControlFlow::Continue(()),
+            },
             Command::Tamper(effect) => match self.tamper.apply(&mut self.wire, &effect) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(reason) => ControlFlow::Break(reason),
@@ -322,6 +344,7 @@ impl Connection {
     }
 
     fn received(&mut self, first: Result<bool, WireError>) -> ControlFlow<EndReason> {
+        self.keep_alive.heard();
         let mut received = first;
         for _ in 0..BATCH {
             match received {
@@ -433,7 +456,9 @@ impl Connection {
         self.world.pairings.close(self.serial);
         self.world.pair_codes.close(self.serial);
         if let Some(seat) = self.stage.seat() {
-            seat.device.detach(self.serial);
+            if seat.device.detach(self.serial) {
+                presence::gone(&self.world, &seat.account, seat.device.address);
+            }
             let event = JournalEvent::Disconnected { device: seat.device.address, reason: reason.describe() };
             self.world.log(event);
         } else {
@@ -452,21 +477,30 @@ impl Connection {
             EndReason::LoginRefused(refusal) => Some(Some(Refusal::node(refusal))),
             EndReason::ClientClosed | EndReason::Broken(_) | EndReason::Stopping => Some(None),
         };
+        // What was acknowledged must reach its phone, whatever became of the connection.
+        for errand in std::mem::take(&mut self.errands) {
+            message::run_errand(&self.world, errand).await;
+        }
         if let Some(last) = farewell {
             let goodbye = async {
-                if let Some(node) = last {
-                    self.wire.push(&node)?;
+                if let Some(node) = &last {
+                    self.wire.push(node)?;
+                }
+                // A client that logged itself out closes when it has read the answer.
+                if last.is_some() || reason == EndReason::ClientClosed {
+                    self.wire.flush().await?;
+                    tokio::select! {
+                        () = self.world.stop.cancelled() => {}
+                        // Nothing more can be done for a client that sends what makes no sense now.
+                        _ = tokio::time::timeout(LINGER, self.wire.until_closed()) => {}
+                    }
                 }
                 self.wire.close().await
             };
             // A client that does not take the goodbye gets none.
-            drop(tokio::time::timeout(FAREWELL, goodbye).await);
+            drop(tokio::time::timeout(LINGER + FAREWELL, goodbye).await);
         } else if reason == EndReason::CutAfterWriting {
             drop(tokio::time::timeout(FAREWELL, self.wire.cut()).await);
-        }
-        // What was acknowledged must reach its phone, whatever became of the connection.
-        for errand in std::mem::take(&mut self.errands) {
-            message::run_errand(&self.world, errand).await;
         }
     }
 }
@@ -491,7 +525,9 @@ pub(crate) fn dispatch(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut 
         "message" => message::handle(session, node, effects),
         "receipt" => receipt::handle(session, node, effects),
         "ack" => receipt::handle_ack(session, node),
-        "ib" | "presence" | "chatstate" => {}
+        "presence" => presence::handle(session, node),
+        "chatstate" => presence::handle_chat_state(session, node),
+        "ib" => {}
         tag => tracing::debug!(tag, "a stanza without meaning here"),
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use wacore::messages::MessageUtils;
 use wacore_binary::builder::NodeBuilder;
-use wacore_binary::{Jid, Node};
+use wacore_binary::{Jid, Node, NodeRef, Server};
 
+use super::{Session, stanza};
 use crate::account::{Account, Device, DeviceAddress, PhoneNumber, Stanza, StanzaClass, key_index_list};
 use crate::world::World;
 
@@ -118,12 +119,14 @@ pub(crate) enum DeviceChange {
     Removed,
 }
 
-/// Tells the linked devices of all who share a group with `account` what became of one of its
-/// devices. Without this they would not give it the keys of their group messages.
-pub(crate) fn tell_members(world: &World, account: &Account, device: &Device, change: DeviceChange) {
+/// Tells the linked devices of all who have a chat or share a group with `account` what became of
+/// one of its devices. Without this they would send it no copies until they asked again, and not
+/// give it the keys of their group messages.
+pub(crate) fn tell_contacts(world: &World, account: &Account, device: &Device, change: DeviceChange) {
     let groups = world.groups.all();
     let shared = groups.iter().filter(|group| group.has(account.number));
     let mut others: BTreeSet<PhoneNumber> = shared.flat_map(|group| group.members.keys().copied()).collect();
+    others.extend(account.contacts.chats());
     others.remove(&account.number);
     let targets: Vec<_> =
         others.into_iter().filter_map(|number| world.registry.get(number)).flat_map(|other| other.linked()).collect();
@@ -145,16 +148,64 @@ pub(crate) fn tell_members(world: &World, account: &Account, device: &Device, ch
         action = action.attr("device_hash", hash).attr("device_lid_hash", lid_hash);
     }
     let action = action.children([changed, index(world, signed)]).build();
-    for target in targets {
-        let id = format!("devices-{}", world.next_serial());
-        let node = NodeBuilder::new("notification")
-            .attr("from", account.number.jid())
-            .attr("lid", account.number.lid())
-            .attr("id", id.as_str())
-            .attr("type", "devices")
-            .attr("t", world.now_secs())
-            .children([action.clone()])
-            .build();
-        world.post(&target, Stanza { class: StanzaClass::Notification, id, kind: None, node });
+    notify(world, account, "devices", &targets, &action);
+}
+
+/// Tells all linked devices of those who have a chat with an account that its phone has a new
+/// identity.
+pub(crate) fn identity_changed(world: &World, account: &Account) {
+    for contact in account.contacts.chats().iter().filter_map(|chat| world.registry.get(*chat)) {
+        notify(world, account, "encrypt", &contact.linked(), &NodeBuilder::new("identity").build());
     }
+}
+
+fn notify(world: &World, about: &Account, kind: &'static str, told: &[Arc<Device>], content: &Node) {
+    for device in told {
+        let id = format!("{kind}-{}", world.next_serial());
+        let node = NodeBuilder::new("notification")
+            .attr("from", about.number.jid())
+            .attr("lid", about.number.lid())
+            .attr("id", id.as_str())
+            .attr("type", kind)
+            .attr("t", world.now_secs())
+            .children([content.clone()])
+            .build();
+        world.post(device, Stanza { class: StanzaClass::Notification, id, kind: None, node });
+    }
+}
+
+/// When a message to one account is not encrypted for exactly the devices that the account and the
+/// sender have, the sender's lists are old. Returns the hash of the right list, with which the
+/// sender notices it; the sending device is not in it (seen with whatsapp-rust 0.7).
+pub(crate) fn missed(session: &Session<'_>, message: &NodeRef<'_>, to: &Jid, chat: DeviceAddress) -> Option<String> {
+    let participants = message.get_optional_child("participants")?;
+    let given = participants.get_children_by_tag("to").filter_map(|copy| stanza::jid_attr(copy, "jid"));
+    let mut given: Vec<DeviceAddress> = given.filter_map(|jid| DeviceAddress::from_jid(&jid)).collect();
+    let own = session.device.address;
+    let mut right = all_addresses(session.account);
+    if chat.account != own.account {
+        let other = session.world.registry.get(chat.account);
+        match &other {
+            Some(other) => right.extend(all_addresses(other)),
+            // Nobody touched it yet: there is only the phone, if the number has WhatsApp.
+            None if session.world.config.phones.registered(chat.account) => right.push(chat),
+            None => {}
+        }
+    }
+    right.retain(|address| *address != own);
+    given.sort_unstable();
+    given.dedup();
+    right.sort_unstable();
+    if given == right {
+        return None;
+    }
+    let lid = to.server == Server::Lid;
+    let jids: Vec<Jid> = right.iter().map(|address| if lid { address.lid() } else { address.jid() }).collect();
+    MessageUtils::participant_list_hash(&jids).ok()
+}
+
+fn all_addresses(account: &Account) -> Vec<DeviceAddress> {
+    let phone = DeviceAddress { account: account.number, device: 0 };
+    let linked = account.devices();
+    std::iter::once(phone).chain(linked.linked.values().map(|device| device.address)).collect()
 }

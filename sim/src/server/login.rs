@@ -8,7 +8,7 @@ use wacore_binary::Node;
 use wacore_binary::builder::NodeBuilder;
 use waproto::whatsapp as wa;
 
-use super::{Command, stanza};
+use super::{Command, stanza, state_patch};
 use crate::account::{Account, Ban, Device, DeviceAddress, Link, PhoneNumber};
 use crate::journal::JournalEvent;
 use crate::world::World;
@@ -118,6 +118,7 @@ pub(crate) fn welcome(world: &World, seat: &Seat) -> Vec<Node> {
         .attr("creation", seat.device.linked_at / 1000)
         .build();
     let mut nodes = vec![success];
+    state_patch::ensure_name(world, &seat.account);
     match app_state_keys(world, seat) {
         Ok(node) => nodes.push(node),
         Err(error) => tracing::warn!(%error, "the phone's app-state keys can't be sent"),

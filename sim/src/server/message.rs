@@ -5,8 +5,8 @@ use std::sync::Arc;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, JidExt as _, Node, NodeRef};
 
-use super::{Effects, Session, group, outgoing, receipt, stanza};
-use crate::account::{Account, DeviceAddress, Stanza, StanzaClass};
+use super::{Effects, Session, device_list, group, outgoing, receipt, stanza, trust};
+use crate::account::{Account, DeviceAddress, PhoneNumber, Stanza, StanzaClass};
 use crate::fault::{MessageFate, Verdict};
 use crate::group::{Addressing, GroupId};
 use crate::journal::JournalEvent;
@@ -50,24 +50,49 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
         return;
     }
     let from = session.device.address;
-    let ack = |code: Option<u16>| {
-        let ack = stanza::ack("message", &id, &to, world.now_secs());
-        match code {
-            Some(code) => ack.attr("error", code).build(),
-            None => ack.build(),
-        }
-    };
+    let ack = || stanza::ack("message", &id, &to, world.now_secs());
     let Some(chat) = DeviceAddress::from_jid(&to).filter(|_| !id.is_empty()) else {
         // Broadcasts and channels are not simulated.
-        effects.replies.push(ack(Some(400)));
+        effects.replies.push(ack().attr("error", 400_u16).build());
         return;
     };
     let own = chat.account == from.account;
     let fate = if own { MessageFate::ACCEPT } else { world.fate(from, chat.account, &id) };
-    if !answer(session, &id, fate, ack, effects) {
+    let answered = |code: Option<u16>| match code {
+        Some(code) => ack().attr("error", code).build(),
+        None => match device_list::missed(session, node, &to, chat) {
+            Some(hash) => ack().attr("phash", hash).build(),
+            None => ack().build(),
+        },
+    };
+    if !answer(session, &id, fate, answered, effects) {
         return;
     }
-    distribute(session, node, &id, &to, chat, effects);
+    let blocked = acquaint(session, node, chat);
+    if blocked {
+        world.log(JournalEvent::Withheld { from, to: chat.account, id: id.clone() });
+    }
+    let skip = blocked.then_some(chat.account);
+    distribute(session, node, (&id, &to), chat, skip, effects);
+}
+
+/// Notes that the two accounts have a chat, and looks at the sender's token. Returns whether the
+/// recipient blocks the sender: then the message is taken but goes nowhere, as with WhatsApp.
+fn acquaint(session: &Session<'_>, node: &NodeRef<'_>, chat: DeviceAddress) -> bool {
+    let own = session.account.number;
+    if chat.account == own {
+        return false;
+    }
+    let Some(recipient) = session.world.account(chat.account) else {
+        return false;
+    };
+    if recipient.contacts.blocks(own) {
+        return true;
+    }
+    session.account.contacts.met(chat.account);
+    recipient.contacts.met(own);
+    trust::check(session.world, node, session.device.address, &recipient);
+    false
 }
 
 /// Answers a message as its fate has it: with the acknowledgement for no error, or for one. Returns whether it goes on to
@@ -108,9 +133,9 @@ pub(super) fn answer(
 fn distribute(
     session: &Session<'_>,
     node: &NodeRef<'_>,
-    id: &str,
-    to: &Jid,
+    (id, to): (&str, &Jid),
     chat: DeviceAddress,
+    skip: Option<PhoneNumber>,
     effects: &mut Effects,
 ) {
     // A first sending has one copy per device; a repetition for one device has its copy at the top.
@@ -118,13 +143,17 @@ fn distribute(
         Some(participants) => {
             for copy in participants.get_children_by_tag("to") {
                 let target = stanza::jid_attr(copy, "jid").and_then(|jid| DeviceAddress::from_jid(&jid));
-                if let (Some(target), Some(enc)) = (target, copy.get_optional_child("enc")) {
+                if let (Some(target), Some(enc)) = (target, copy.get_optional_child("enc"))
+                    && Some(target.account) != skip
+                {
                     hand_over(session, node, enc, id, to, target, effects);
                 }
             }
         }
         None => {
-            if let Some(enc) = node.get_optional_child("enc") {
+            if let Some(enc) = node.get_optional_child("enc")
+                && skip.is_none()
+            {
                 hand_over(session, node, enc, id, to, chat, effects);
             }
         }

@@ -4,15 +4,20 @@ mod connection;
 mod device_list;
 mod group;
 mod iq;
+mod keep_alive;
+mod key_supply;
 mod listen;
 mod login;
 mod message;
 mod outgoing;
 mod pair_code;
 mod pairing;
+mod presence;
 mod receipt;
 mod stanza;
+mod state_patch;
 mod tamper;
+mod trust;
 mod unlinked;
 mod waiting;
 
@@ -28,8 +33,10 @@ use crate::world::World;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use connection::dispatch;
-pub(crate) use device_list::{DeviceChange, announce as announce_devices, tell_members};
+pub(crate) use device_list::{DeviceChange, announce as announce_devices, identity_changed, tell_contacts};
 pub(crate) use group::{change as change_group, create as create_group, send_text as send_group_text};
+pub(crate) use iq::block;
+pub(crate) use key_supply::taken as one_time_key_taken;
 pub(crate) use listen::{Restarts, accept};
 #[cfg(feature = "fuzzing")]
 pub(crate) use message::run_errand;
@@ -39,7 +46,10 @@ pub use pairing::LinkedDevice;
 #[cfg(feature = "fuzzing")]
 pub(crate) use pairing::Registration;
 pub(crate) use pairing::{Pairings, scan};
+pub(crate) use presence::{change as change_presence, told_to as presence_for, typing};
 pub(crate) use receipt::Receipts;
+pub(crate) use state_patch::rename;
+pub(crate) use trust::issue as issue_token;
 pub use waiting::WaitingClient;
 pub(crate) use waiting::{present, scan_waiting, waiting};
 
@@ -52,6 +62,8 @@ pub(crate) enum Command {
     Notify(Box<Node>),
     /// A newer connection of the same device is there. Says whether this one was still alive.
     Yield(oneshot::Sender<bool>),
+    /// Hand a stanza over that nobody acknowledges, if the client is served by now.
+    Tell(Box<Node>),
     /// End in this way.
     End(EndReason),
     /// Do to the connection what a fault says.

@@ -8,7 +8,7 @@ use wacore_binary::builder::NodeBuilder;
 use waproto::whatsapp as wa;
 
 use super::message::{Errand, run_errand};
-use super::stanza;
+use super::{key_supply, stanza};
 use crate::account::{Account, Device, DeviceAddress, PhoneNumber, Stanza, StanzaClass};
 use crate::error::SimError;
 use crate::journal::JournalEvent;
@@ -55,16 +55,26 @@ async fn send(
     let recipient = world.account(to).ok_or(SimError::NotRegistered(to))?;
     let (id, plaintext) = sender.phone().write(to, &content, world.now_millis());
     world.log(JournalEvent::Written { phone: from, to, id: id.clone() });
-    for device in recipient.linked() {
-        let sealed = seal_for(&sender, &device, &plaintext, false)?;
-        world.post(&device, message(world, from, &id, None, (sealed, media)));
+    let blocked = recipient.contacts.blocks(from);
+    if blocked {
+        let from = DeviceAddress { account: from, device: 0 };
+        world.log(JournalEvent::Withheld { from, to, id: id.clone() });
+    } else if from != to {
+        sender.contacts.met(to);
+        recipient.contacts.met(from);
+    }
+    for device in recipient.linked().iter().filter(|_| !blocked) {
+        let sealed = seal_for(world, &sender, device, &plaintext, false)?;
+        world.post(device, message(world, &sender, &id, None, (sealed, media)));
     }
     if from != to {
         let copy = Phone::copy_of(content, to);
         for device in sender.linked() {
-            let sealed = seal_for(&sender, &device, &copy, false)?;
-            world.post(&device, message(world, from, &id, Some(to), (sealed, media)));
+            let sealed = seal_for(world, &sender, &device, &copy, false)?;
+            world.post(&device, message(world, &sender, &id, Some(to), (sealed, media)));
         }
+    }
+    if from != to && !blocked {
         let (kind, ciphertext) = seal_for_phone(&sender, &recipient, &plaintext, false)?;
         let envelope = Envelope { from: DeviceAddress { account: from, device: 0 }, id: id.clone(), kind, ciphertext };
         let read = Errand::Read { account: Arc::clone(&recipient), chat: to.jid(), envelope };
@@ -82,13 +92,19 @@ pub(crate) fn send_again(world: &World, sender: &Account, to: DeviceAddress, id:
         tracing::debug!("a device asks for a message that its phone no longer has");
         return;
     };
-    match seal_for(sender, &device, &plaintext, true) {
-        Ok(sealed) => world.post(&device, message(world, sender.number, id, None, (sealed, None))),
+    match seal_for(world, sender, &device, &plaintext, true) {
+        Ok(sealed) => world.post(&device, message(world, sender, id, None, (sealed, None))),
         Err(error) => tracing::warn!(%error, "a message can't be sent again"),
     }
 }
 
-pub(super) fn seal_for(sender: &Account, device: &Device, plaintext: &[u8], renew: bool) -> Result<Sealed, SimError> {
+pub(super) fn seal_for(
+    world: &World,
+    sender: &Account,
+    device: &Device,
+    plaintext: &[u8],
+    renew: bool,
+) -> Result<Sealed, SimError> {
     let to = device.address;
     let failed = |error: wacore::libsignal::protocol::SignalProtocolError| SimError::Encrypt {
         account: to.account,
@@ -101,7 +117,12 @@ pub(super) fn seal_for(sender: &Account, device: &Device, plaintext: &[u8], rene
     } else {
         None
     };
-    phone.seal(to, bundle.as_ref(), plaintext).map_err(failed)
+    let sealed = phone.seal(to, bundle.as_ref(), plaintext).map_err(failed)?;
+    drop(phone);
+    if bundle.is_some() {
+        key_supply::taken(world, device);
+    }
+    Ok(sealed)
 }
 
 /// Two phones are never locked at once, so that two which write to each other do not wait for ever.
@@ -124,22 +145,23 @@ pub(super) fn seal_for_phone(
 
 fn message(
     world: &World,
-    from: PhoneNumber,
+    sender: &Account,
     id: &str,
     copy_to: Option<PhoneNumber>,
     sealed: (Sealed, Option<MediaKind>),
 ) -> Stanza {
-    let ((kind, ciphertext), media) = sealed;
+    let (((kind, ciphertext), media), from) = (sealed, sender.number);
     let mut enc = stanza::enc(kind.as_wire(), ciphertext);
     if let Some(media) = media {
         enc.attrs.insert("mediatype", media.as_wire());
     }
+    let name = sender.phone().name().to_owned();
     let mut message = NodeBuilder::new("message")
         .attr("from", from.jid())
         .attr("id", id)
         .attr("type", if media.is_some() { "media" } else { "text" })
         .attr("t", world.now_secs())
-        .attr("notify", "Simulated phone")
+        .attr("notify", name)
         .attr("sender_lid", from.lid());
     if let Some(to) = copy_to {
         message = message.attr("recipient", to.jid());

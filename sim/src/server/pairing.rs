@@ -11,8 +11,8 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use wacore_binary::Node;
 use wacore_binary::builder::NodeBuilder;
-use wacore_binary::{Node, SERVER_JID};
 use waproto::buffa::Message as _;
 use waproto::whatsapp as wa;
 
@@ -86,7 +86,7 @@ impl Offer {
     /// The `pair-success` request.
     pub(crate) fn node(&self, id: &str) -> Node {
         NodeBuilder::new("iq")
-            .attr("from", SERVER_JID)
+            .attr("from", stanza::server())
             .attr("id", id)
             .attr("type", "set")
             .children([NodeBuilder::new("pair-success")
@@ -188,7 +188,7 @@ impl Pairings {
 pub(crate) fn pair_device(id: &str, references: &[String]) -> Node {
     let references = references.iter().map(|reference| stanza::bytes("ref", reference.as_bytes()));
     NodeBuilder::new("iq")
-        .attr("from", SERVER_JID)
+        .attr("from", stanza::server())
         .attr("id", id)
         .attr("type", "set")
         .attr("xmlns", "md")
@@ -305,7 +305,7 @@ pub(super) async fn link(
     world.log(JournalEvent::Linked { device: address });
     device_list::announce(world, account, Some(id));
     if let Some(device) = account.device(id) {
-        device_list::tell_members(world, account, &device, DeviceChange::Linked);
+        device_list::tell_contacts(world, account, &device, DeviceChange::Linked);
     }
     // The restart that follows every link; the device exists by now, so its login will be accepted.
     let restart = Command::End(EndReason::StreamError(515));

@@ -1,7 +1,7 @@
 //! The stanzas that the server builds.
 
 use wacore_binary::builder::NodeBuilder;
-use wacore_binary::{Jid, Node, NodeRef, SERVER_JID};
+use wacore_binary::{Jid, Node, NodeRef, Server};
 
 use crate::account::SignedPreKey;
 use crate::phone::PhoneBundle;
@@ -20,9 +20,15 @@ pub(crate) fn jid_attr(node: &NodeRef<'_>, name: &str) -> Option<Jid> {
     node.get_attr(name)?.to_jid()
 }
 
+/// The server's own address. It is an address without a user, not a word: whatsmeow does not see a
+/// word as one, and ignores the request.
+pub(crate) fn server() -> Jid {
+    Jid::new("", Server::Pn)
+}
+
 /// The answer to a request.
 pub(crate) fn result(id: &str, content: impl IntoIterator<Item = Node>) -> Node {
-    let answer = NodeBuilder::new("iq").attr("from", SERVER_JID).attr("id", id).attr("type", "result");
+    let answer = NodeBuilder::new("iq").attr("from", server()).attr("id", id).attr("type", "result");
     let content: Vec<Node> = content.into_iter().collect();
     if content.is_empty() { answer.build() } else { answer.children(content).build() }
 }
@@ -30,7 +36,7 @@ pub(crate) fn result(id: &str, content: impl IntoIterator<Item = Node>) -> Node 
 /// The refusal of a request.
 pub(crate) fn error(id: &str, code: u16, text: &'static str) -> Node {
     NodeBuilder::new("iq")
-        .attr("from", SERVER_JID)
+        .attr("from", server())
         .attr("id", id)
         .attr("type", "error")
         .children([NodeBuilder::new("error").attr("code", code).attr("text", text).build()])

@@ -16,6 +16,7 @@ use crate::account::{PhoneNumber, Registry};
 use crate::entropy::Entropy;
 use crate::error::SimError;
 use crate::fault::Restriction;
+use crate::group::{Group, GroupId, Groups};
 use crate::world::World;
 
 /// Pause between two saves. With the time that a save takes, at most a second is lost in a crash.
@@ -24,6 +25,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const BATCH_BYTES: usize = 16 << 20;
 const SERVER: &str = "server";
 const RESTRICTIONS: &str = "restrictions";
+const GROUP: &str = "group/";
 /// Connections of one start, in the numbers that connections have.
 const SERIALS_PER_START: u32 = 40;
 
@@ -39,6 +41,7 @@ pub(crate) struct Kept {
     pub entropy: Entropy,
     pub registry: Registry,
     pub restrictions: Vec<(PhoneNumber, Restriction)>,
+    pub groups: Groups,
     /// The number of the last connection of earlier starts.
     pub last_serial: u64,
 }
@@ -47,7 +50,7 @@ impl Kept {
     /// For a simulator that keeps nothing.
     pub(crate) fn nothing(seed: Option<u64>) -> Self {
         let (entropy, registry) = (Entropy::new(seed), Registry::new());
-        Self { entropy, registry, restrictions: Vec::new(), last_serial: 0 }
+        Self { entropy, registry, restrictions: Vec::new(), groups: Groups::default(), last_serial: 0 }
     }
 }
 
@@ -57,6 +60,8 @@ struct Open {
     /// What is in each account's rows, as hashes.
     written: HashMap<PhoneNumber, HashMap<String, u64>>,
     restrictions: u64,
+    /// The versions of the groups that are in their rows.
+    groups: HashMap<GroupId, u64>,
     /// After a failed save it is not known which changes it was about.
     all: bool,
 }
@@ -111,9 +116,15 @@ impl Keeper {
         let row = serde_json::to_vec(&row).map_err(|error| parse(SERVER, error))?;
         store.write(&vec![(SERVER.to_owned(), Some(row))])?;
         tracing::info!(accounts = written.len(), starts, "state opened");
-        let open = Open { store, written, restrictions: 0, all: false };
+        let mut groups = Vec::new();
+        for (name, row) in others.iter().filter(|(name, _)| name.starts_with(GROUP)) {
+            groups.push(serde_json::from_slice::<Group>(row).map_err(|error| parse(name, error))?);
+        }
+        let versions = groups.iter().map(|group| (group.id, group.version)).collect();
+        let groups: Groups = groups.into_iter().collect();
+        let open = Open { store, written, restrictions: 0, groups: versions, all: false };
         let last_serial = starts << SERIALS_PER_START;
-        let kept = Kept { entropy, registry, restrictions, last_serial };
+        let kept = Kept { entropy, registry, restrictions, groups, last_serial };
         Ok((Self { open: Mutex::new(Some(open)), hasher }, kept))
     }
 
@@ -169,6 +180,7 @@ impl Keeper {
         let all = std::mem::replace(&mut open.all, true);
         let mut batch = Batch::default();
         self.add_restrictions(world, open, &mut batch)?;
+        add_groups(world, open, all, &mut batch)?;
         for account in world.registry.all() {
             let number = account.number;
             let rows = rows::changed(&account, all).map_err(|reason| open.store.damaged("of an account", &reason))?;
@@ -219,6 +231,18 @@ impl Keeper {
         }
         Ok(())
     }
+}
+
+fn add_groups(world: &World, open: &mut Open, all: bool, batch: &mut Batch) -> Result<(), SimError> {
+    for group in world.groups.all() {
+        if open.groups.insert(group.id, group.version) != Some(group.version) || all {
+            let name = format!("{GROUP}{}", group.id);
+            let row = serde_json::to_vec(&*group).map_err(|error| open.store.damaged(&name, &error.to_string()))?;
+            batch.bytes += row.len();
+            batch.changes.push((name, Some(row)));
+        }
+    }
+    Ok(())
 }
 
 /// Rows that are written together.

@@ -43,18 +43,21 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
 /// The rows of an account that may have changed since the last call; `all` asks for all of them.
 pub(super) fn changed(account: &Account, all: bool) -> Result<Rows, String> {
     let mut rows = Rows::new();
-    if account.take_changed() || all {
+    let mark = account.take_changed();
+    // One look, so that the list names the devices whose rows are written with it.
+    let (devices, linked) = account
+        .look_at_devices(|devices| (DevicesRecord::of(devices), devices.linked.values().cloned().collect::<Vec<_>>()));
+    if mark || all {
         let (phone, pieces) = account.look_at_phone(|phone| {
             let record = PhoneRecord::of(phone).map_err(|error| error.to_string())?;
             Ok::<_, String>((record, phone.take_changed_pieces(PIECE, all)))
         })?;
-        let devices = account.look_at_devices(DevicesRecord::of);
         rows.insert("state".into(), Some(encode(&AccountRow { phone, devices })?));
         for (what, content) in pieces {
             rows.insert(what, Some(content));
         }
     }
-    for device in account.look_at_devices(|devices| devices.linked.values().cloned().collect::<Vec<_>>()) {
+    for device in linked {
         let id = device.address.device;
         if device.take_changed() || all {
             rows.insert(format!("device/{id}"), Some(encode(&DeviceRecord::of(&device))?));

@@ -151,3 +151,100 @@ fn explain(error: &DatabaseError) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    /// A folder of one test, which goes with it.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("kurir-sim-store-{}-{name}", std::process::id()));
+            drop(std::fs::remove_dir_all(&path));
+            Self(path)
+        }
+
+        fn file(&self) -> PathBuf {
+            self.0.join(FILE)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            drop(std::fs::remove_dir_all(&self.0));
+        }
+    }
+
+    fn rows(store: &Store) -> Vec<(String, Vec<u8>)> {
+        let mut rows = Vec::new();
+        let each = |name: &str, content: &[u8]| {
+            rows.push((name.to_owned(), content.to_vec()));
+            Ok(())
+        };
+        store.read(each).expect("readable");
+        rows
+    }
+
+    fn refusal(folder: &Folder) -> String {
+        Store::open(&folder.0).err().expect("it is refused").to_string()
+    }
+
+    #[test]
+    fn rows_are_written_changed_removed_and_there_again() {
+        let folder = Folder::new("rows");
+        let store = Store::open(&folder.0).expect("a new one");
+        let row = |name: &str, content: &[u8]| (name.to_owned(), Some(content.to_vec()));
+        store.write(&vec![row("b", b"1"), row("a", b"2"), row("c", b"3")]).expect("writable");
+        store.write(&vec![row("b", b"4"), ("c".to_owned(), None)]).expect("writable");
+        drop(store);
+        let store = Store::open(&folder.0).expect("the same one");
+        assert_eq!(rows(&store), [("a".to_owned(), b"2".to_vec()), ("b".to_owned(), b"4".to_vec())]);
+    }
+
+    #[test]
+    fn two_do_not_use_one_file() {
+        let folder = Folder::new("lock");
+        let store = Store::open(&folder.0).expect("a new one");
+        assert!(refusal(&folder).contains("another simulator uses it"));
+        drop(store);
+        assert!(Store::open(&folder.0).is_ok());
+    }
+
+    #[test]
+    fn another_format_is_refused() {
+        for (format, expected) in [(FORMAT + 1, "newer than this program's"), (0, "not known any more")] {
+            let folder = Folder::new(&format!("format-{format}"));
+            let store = Store::open(&folder.0).expect("a new one");
+            store.transact(|_| Ok(()), Some(format)).expect("writable");
+            drop(store);
+            let error = refusal(&folder);
+            assert!(error.contains(expected) && error.contains(FILE), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused() {
+        let folder = Folder::new("damaged");
+        let store = Store::open(&folder.0).expect("a new one");
+        store.write(&vec![("row".to_owned(), Some(vec![5; 300_000]))]).expect("writable");
+        drop(store);
+        let good = std::fs::read(folder.file()).expect("readable");
+        let text = b"not a database".repeat(1000);
+        for bad in [text.as_slice(), &good[..good.len() / 2], b"", &good[1..]] {
+            std::fs::write(folder.file(), bad).expect("writable");
+            let error = refusal(&folder);
+            assert!(error.contains(FILE), "{error}");
+        }
+        // Bytes that changed inside of a row are noticed too.
+        let mut bad = good.clone();
+        let at = good.windows(1000).position(|window| window == [5; 1000]).expect("the row's content");
+        bad[at + 500] ^= 1;
+        std::fs::write(folder.file(), &bad).expect("writable");
+        assert!(refusal(&folder).contains("damaged"));
+        std::fs::write(folder.file(), &good).expect("writable");
+        assert_eq!(rows(&Store::open(&folder.0).expect("the good one again")).len(), 1);
+    }
+}

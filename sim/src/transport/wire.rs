@@ -181,6 +181,14 @@ impl Wire {
         Ok(())
     }
 
+    /// Waits until the client closes; what it still sends is thrown away.
+    pub(crate) async fn until_closed(&mut self) -> Result<(), WireError> {
+        while self.receive().await? {
+            while self.next_stanza()?.is_some() {}
+        }
+        Ok(())
+    }
+
     /// Writes out what was pushed, then ends the stream of bytes without a word, in the middle of
     /// whatever it was. What the client still sends is lost.
     pub(crate) async fn cut(mut self) -> Result<(), WireError> {

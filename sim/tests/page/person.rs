@@ -164,7 +164,7 @@ async fn a_rule_for_a_stanza_cuts_a_connection_and_the_service_restarts() {
     browser.see("#no-faults", "everything works").await;
 
     browser.act(json!({ "do": "choose", "label": "What", "value": "restart" })).await;
-    browser.act(json!({ "do": "fill", "label": "Down for (ms)", "value": "20" })).await;
+    browser.act(json!({ "do": "fill", "label": "Down for (ms) optional", "value": "20" })).await;
     browser.click("button", "Do it").await;
     browser.see("#notices", "Done").await;
     client.connected().await;

@@ -39,8 +39,13 @@ impl TestClient {
 
     /// Like [`Self::start`], with an HTTP client of the test's.
     pub async fn start_with(sim: &SimHandle, store: Arc<InMemoryBackend>, http: impl HttpClient + 'static) -> Self {
+        Self::dial(&sim.ws_url(), store, http).await
+    }
+
+    /// Starts a client that connects to this address.
+    pub async fn dial(url: &str, store: Arc<InMemoryBackend>, http: impl HttpClient + 'static) -> Self {
         let (handler, events) = ChannelEventHandler::new();
-        let factory = TokioWebSocketTransportFactory::new().with_url(sim.ws_url());
+        let factory = TokioWebSocketTransportFactory::new().with_url(url);
         let bot = Bot::builder()
             .with_backend_arc(store.clone())
             .with_transport_factory(factory)

@@ -352,3 +352,35 @@ async fn an_ack_error_keeps_a_group_message_from_everybody() {
     client.stop().await;
     sim.stop(PATIENCE).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_and_their_keys_survive_the_end_of_the_process() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("groups-that-survive");
+    drop(std::fs::remove_dir_all(&folder));
+    let start = async || simulator(|config| config.state = Some(folder.clone())).await;
+    let sim = start().await;
+    let (mut client, _) = TestClient::linked(&sim, OWN).await;
+    let group = sim.create_group(PHONES[0], "kept", &[OWN, PHONES[1]], Addressing::Lid).expect("made").id;
+    update(&mut client).await;
+    sim.send_group_text(PHONES[0], group, "before").await.expect("writes");
+    assert_eq!(client.text().await.2, "before");
+    let mine = send(&client, group, "mine").await;
+    shown(&sim, PHONES[1], &mine).await;
+    let store = client.stop().await;
+    assert_eq!(sim.stop(PATIENCE).await.abandoned, 0);
+
+    let sim = start().await;
+    assert_eq!(sim.group(group).expect("it is there").subject, "kept");
+    let mut client = TestClient::start(&sim, store).await;
+    client.connected().await;
+    let id = sim.send_group_text(PHONES[0], group, "after").await.expect("writes");
+    assert_eq!(client.text().await.0, id);
+    assert_eq!(shown(&sim, PHONES[1], &id).await.arrivals, 1);
+    let again = send(&client, group, "mine again").await;
+    assert_eq!(shown(&sim, PHONES[1], &again).await.arrivals, 1);
+    assert!(sim.phone(PHONES[0]).expect("a number").outgoing.iter().all(|sent| sent.retries == 0));
+    assert_eq!(sim.counters().unreadable, 0);
+    client.stop().await;
+    sim.stop(PATIENCE).await;
+    drop(std::fs::remove_dir_all(&folder));
+}

@@ -35,8 +35,19 @@ fn address(sim: &kurir_sim::SimHandle) -> String {
 
 /// One request with just these headers, on a connection of its own.
 pub async fn raw(sim: &kurir_sim::SimHandle, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
-    let mut stream = TcpStream::connect(address(sim)).await.expect("the interface listens");
-    let lines = headers.iter().fold(String::new(), |lines, (name, value)| lines + name + ": " + value + "\r\n");
+    raw_at(&address(sim), line, headers, body).await
+}
+
+async fn raw_at(address: &str, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    let mut stream = TcpStream::connect(address).await.expect("the interface listens");
+    let lines = headers.iter().fold(String::new(), |lines, (name, value)| {
+        lines
+            + name
+            + ": "
+            + value
+            + "
+"
+    });
     let length = body.len();
     let head = format!("{line} HTTP/1.1\r\n{lines}connection: close\r\ncontent-length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("writes");
@@ -52,10 +63,14 @@ pub async fn raw(sim: &kurir_sim::SimHandle, line: &str, headers: &[(&str, &str)
 
 /// One request with JSON.
 pub async fn ask(sim: &kurir_sim::SimHandle, method: &str, path: &str, body: Option<Value>) -> Reply {
-    let address = address(sim);
+    ask_at(&address(sim), method, path, body).await
+}
+
+/// The same of a simulator at this address, in whatever process it is.
+pub async fn ask_at(address: &str, method: &str, path: &str, body: Option<Value>) -> Reply {
     let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let headers = [("host", address.as_str()), ("content-type", "application/json")];
-    raw(sim, &format!("{method} {path}"), &headers, &body).await
+    let headers = [("host", address), ("content-type", "application/json")];
+    raw_at(address, &format!("{method} {path}"), &headers, &body).await
 }
 
 /// Status and body of one request with JSON.

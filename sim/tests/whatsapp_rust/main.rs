@@ -3,7 +3,9 @@
 mod audit;
 mod bad_clients;
 mod client;
+mod contacts;
 mod control;
+mod devices;
 mod events;
 mod faults;
 mod faults_acks;
@@ -20,6 +22,8 @@ mod messages;
 mod openapi;
 mod pair_code;
 mod picture;
+mod presence;
 mod restart;
 mod sessions;
+mod state;
 mod waiting;

@@ -196,10 +196,12 @@ async fn with_a_live_code(sim: &kurir_sim::SimHandle, body: &Value) -> (Value, T
 async fn every_example_of_the_document_works() {
     let document = document();
     let sim = simulator(|_| ()).await;
-    // What the examples speak of: a linked device that has written to the phone next to it.
+    // What the examples speak of: a linked device that has written to the phone next to it, and a group.
     let (mut client, _) = TestClient::linked(&sim, "15551230001").await;
     let id = client.send("15551230002", "hello").await;
     client.ack_and_receipts(&id).await;
+    let members = ["15551230002", "15551230003"];
+    sim.create_group("15551230001", "friends", &members, kurir_sim::Addressing::Lid).expect("a good name");
     let mut ran = 0;
     for Operation { method, path, spec } in operations(&document) {
         if path == STREAM {

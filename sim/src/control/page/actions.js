@@ -57,6 +57,9 @@ export const ofPhone = (path) => AREAS.some((area) => path.startsWith(area)) && 
 /** What can go wrong beside single faults. */
 export const ofFaults = (path) => ['/scenario', '/restart'].includes(path);
 
+/** What can be done in groups. */
+export const ofGroups = (path) => path === '/groups' || path.startsWith('/groups/');
+
 /** What can be done, as forms in a node. */
 export async function actions(fits, number, done) {
   const document = await described();

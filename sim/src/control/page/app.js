@@ -4,6 +4,7 @@ import { get } from './api.js';
 import { auditView } from './audit.js';
 import { byId } from './dom.js';
 import { faultsView } from './faults.js';
+import { groupsView } from './groups.js';
 import { journalView } from './journal.js';
 import { linkView } from './link.js';
 import { listen, markAll } from './live.js';
@@ -14,7 +15,7 @@ const totals = status();
 const faults = faultsView(byId('view-faults'));
 const journal = journalView(byId('view-journal'));
 const link = linkView(byId('view-link'));
-const views = { phones: phonesView(), link, faults, journal, audit: auditView(byId('view-audit')) };
+const views = { phones: phonesView(), groups: groupsView(byId('view-groups')), link, faults, journal, audit: auditView(byId('view-audit')) };
 
 /** Shows what the address says: `#/view` or `#/phones/NUMBER`. */
 function route(moved) {

@@ -31,7 +31,8 @@ function meaning(document, schema) {
   }
   const types = [plain.type].flat();
   const kind = types.find((type) => type !== 'null');
-  return { ...plain, kind, number, choices: real, optional: types.includes('null'), description: outer ?? plain.description };
+  const items = kind === 'array' ? meaning(document, plain.items ?? {}) : undefined;
+  return { ...plain, kind, number, items, choices: real, optional: types.includes('null'), description: outer ?? plain.description };
 }
 
 /** What a schema says of an object, with all that it is put together from. */
@@ -83,6 +84,8 @@ export const digits = (text) => text.replace(/[\s\-]/g, '');
 
 const isFile = (schema) => schema.kind === 'string' && (schema.contentEncoding === 'base64' || schema.format === 'byte');
 
+const isList = (schema) => schema.kind === 'array' && schema.items?.kind === 'string';
+
 /** A file in base64. */
 async function base64(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
@@ -109,6 +112,7 @@ function control(document, name, schema, required, id) {
     });
   }
   if (isFile(schema)) return el('input', { ...base, type: 'file' });
+  if (isList(schema)) return el('input', { ...base, autocomplete: 'off', placeholder: schema.items.number ? '15551230001, 15551230002' : 'separated by commas' });
   if (schema.kind === 'string') return el('input', { ...base, autocomplete: 'off' });
   return el('textarea', { ...base, rows: 2, placeholder: 'JSON' });
 }
@@ -120,6 +124,7 @@ function valueOf(node, schema) {
   const text = node.value.trim();
   if (text === '') return undefined;
   if (schema.number) return digits(text);
+  if (isList(schema)) return text.split(',').map((one) => (schema.items.number ? digits(one.trim()) : one.trim())).filter(Boolean);
   if (schema.kind === 'integer' || schema.kind === 'number') return Number(text);
   if (schema.kind === 'string' || schema.enum) return text;
   try { return JSON.parse(text); } catch { throw new Error(`${words(node.name)}: this is not JSON`); }

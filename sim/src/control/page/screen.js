@@ -32,20 +32,22 @@ function content(entry) {
 }
 
 const peer = (value) => {
-  const user = String(value).split('@')[0].split(':')[0];
-  return /^\d+$/.test(user) ? el('a', { href: `#/phones/${user}` }, `+${user}`) : String(value);
+  const [name, server] = String(value).split('@');
+  const user = name.split(':')[0];
+  return server !== 'g.us' && /^\d+$/.test(user) ? el('a', { href: `#/phones/${user}` }, `+${user}`) : String(value);
 };
 
 function bubble(entry) {
   const received = entry.direction === 'received';
+  const group = entry.group ? `in group ${entry.group}` : null;
   const who = received
-    ? el('span', {}, 'from ', peer(entry.from), entry.from_device ? ` device ${entry.from_device}` : '')
-    : el('span', {}, 'to ', peer(entry.to), entry.direction === 'copied' ? `, by own device ${entry.from_device}` : '');
+    ? el('span', {}, 'from ', peer(entry.from), entry.from_device ? ` device ${entry.from_device}` : '', group ? ` ${group}` : '')
+    : el('span', {}, group ?? 'to ', group ? '' : peer(entry.to), entry.direction === 'copied' ? `, by own device ${entry.from_device}` : '');
   const ticks = entry.direction === 'written'
     ? el('span', { class: entry.delivered ? 'ticks good' : 'ticks', role: 'img', 'aria-label': entry.delivered ? 'delivered' : 'sent', title: entry.delivered ? 'delivered' : 'sent' }, entry.delivered ? '✓✓' : '✓')
     : null;
   return el('div', { class: received ? 'bubble' : 'bubble own' },
-    el('p', { class: 'meta' }, who, entry.group ? ` in ${typeof entry.group === 'object' ? JSON.stringify(entry.group) : entry.group}` : ''), ...content(entry),
+    el('p', { class: 'meta' }, who), ...content(entry),
     el('p', { class: 'meta end' },
       entry.arrivals > 1 ? el('span', { class: 'tag bad', title: 'It arrived more than once on the wire; the phone shows it once.' }, `arrived ${entry.arrivals}×`) : null,
       entry.retries > 0 ? el('span', { class: 'tag' }, `sent again ${entry.retries}×`) : null,

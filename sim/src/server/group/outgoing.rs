@@ -68,7 +68,7 @@ fn seal(
         };
         return seal_for_phone(sender, &recipient, plaintext, renew).map(Some);
     }
-    world.device(target).map(|device| seal_for(sender, &device, plaintext, renew)).transpose()
+    world.device(target).map(|device| seal_for(world, sender, &device, plaintext, renew)).transpose()
 }
 
 /// Sends a message once more, for a device that could not read it, to that device alone. The next

@@ -1,9 +1,9 @@
-//! Requests about the device's own account: logging out, privacy, synchronised state.
+//! Requests about the device's own account: logging out, privacy.
 
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Node, NodeRef};
 
-use super::super::{Effects, EndReason, Session, stanza};
+use super::super::{Effects, EndReason, Session, stanza, trust};
 use crate::account::DeviceAddress;
 use crate::operations;
 
@@ -24,37 +24,25 @@ pub(crate) fn linked_devices(session: &Session<'_>, node: &NodeRef<'_>, id: &str
 }
 
 /// Privacy settings, and the tokens that contacts are trusted with.
-pub(crate) fn privacy(node: &NodeRef<'_>, id: &str) -> Node {
-    const SETTINGS: [(&str, &str); 6] = [
-        ("last", "all"),
-        ("online", "all"),
-        ("profile", "all"),
-        ("status", "contacts"),
-        ("readreceipts", "all"),
-        ("groupadd", "all"),
-    ];
-    if stanza::attr(node, "type") == "set" {
+pub(crate) fn privacy(session: &Session<'_>, node: &NodeRef<'_>, id: &str, set: bool) -> Node {
+    if !set {
+        let settings = session.account.contacts.settings();
+        let settings =
+            settings.iter().map(|(name, value)| NodeBuilder::new("category").attr("name", *name).attr("value", *value));
+        let settings = settings.map(NodeBuilder::build).collect::<Vec<_>>();
+        return stanza::result(id, [NodeBuilder::new("privacy").children(settings).build()]);
+    }
+    if let Some(tokens) = node.get_optional_child("tokens") {
+        // The token itself goes to the contact only.
+        trust::issue_listed(session.world, session.account, tokens);
         return stanza::result(id, []);
     }
-    let settings = SETTINGS
-        .iter()
-        .map(|(name, value)| NodeBuilder::new("category").attr("name", *name).attr("value", *value).build());
-    stanza::result(id, [NodeBuilder::new("privacy").children(settings).build()])
-}
-
-/// Collections of synchronised state. They are empty; a patch only raises the version.
-pub(crate) fn app_state(session: &Session<'_>, node: &NodeRef<'_>, id: &str) -> Node {
-    let asked = node.get_optional_child("sync").into_iter().flat_map(|sync| sync.get_children_by_tag("collection"));
-    let collections: Vec<Node> = asked
-        .map(|collection| {
-            let name = stanza::attr(collection, "name");
-            let version = session.device.collection_version(&name, collection.get_optional_child("patch").is_some());
-            NodeBuilder::new("collection")
-                .attr("name", name)
-                .attr("version", version)
-                .attr("has_more_patches", "false")
-                .build()
-        })
-        .collect();
-    stanza::result(id, [NodeBuilder::new("sync").children(collections).build()])
+    let changes = node.get_optional_child("privacy").into_iter().flat_map(|list| list.get_children_by_tag("category"));
+    for change in changes {
+        let (name, value) = (stanza::attr(change, "name"), stanza::attr(change, "value"));
+        if session.account.contacts.set(&name, &value).is_none() {
+            return stanza::error(id, 400, "bad-request");
+        }
+    }
+    stanza::result(id, [])
 }

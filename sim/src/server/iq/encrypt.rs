@@ -3,7 +3,7 @@
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, Node, NodeRef};
 
-use super::super::{Session, stanza};
+use super::super::{Session, key_supply, stanza};
 use crate::account::{DeviceAddress, SignedPreKey};
 
 /// Answers `encrypt` requests.
@@ -121,5 +121,7 @@ fn device_bundle(session: &Session<'_>, address: DeviceAddress) -> Option<Vec<No
     }
     nodes.push(stanza::signed_key(&keys.signed));
     nodes.push(stanza::bytes("device-identity", device.signed_identity.as_slice()));
+    drop(keys);
+    key_supply::taken(session.world, &device);
     Some(nodes)
 }

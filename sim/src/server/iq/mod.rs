@@ -1,16 +1,21 @@
 //! Requests of logged-in devices.
 
 mod account;
+mod app_state;
+mod blocklist;
 mod encrypt;
 mod group;
 mod media;
 mod mex;
+mod profile;
 mod usync;
 
 use wacore_binary::NodeRef;
 use wacore_binary::builder::NodeBuilder;
 
 use super::{Effects, Session, stanza};
+
+pub(crate) use blocklist::apply as block;
 
 /// Answers a request. What the simulator does not know gets an empty result, as most clients only
 /// wait for any answer.
@@ -32,11 +37,17 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, effects: &mut Ef
         "w:m" => media::connection(session, &id),
         "md" => account::linked_devices(session, node, &id, effects),
         "abt" => stanza::result(&id, [NodeBuilder::new("props").attr("protocol", "1").attr("hash", "sim").build()]),
-        "blocklist" => stanza::result(&id, [NodeBuilder::new("list").attr("dhash", "sim").build()]),
-        "privacy" => account::privacy(node, &id),
-        "w:sync:app:state" => account::app_state(session, node, &id),
+        "blocklist" => blocklist::handle(session, node, &id, kind == "set"),
+        "privacy" => account::privacy(session, node, &id, kind == "set"),
+        "w:sync:app:state" => app_state::handle(session, node, &id),
+        "w:profile:picture" if kind == "get" => profile::picture(&id),
         "w:mex" => mex::handle(session, node, &id),
-        "w:p" | "urn:xmpp:ping" => stanza::result(&id, []),
+        // The time lets a client compare its clock.
+        "w:p" | "urn:xmpp:ping" => {
+            let mut pong = stanza::result(&id, []);
+            pong.attrs.insert("t", session.world.now_secs().to_string());
+            pong
+        }
         other => {
             tracing::debug!(namespace = other, "a request the simulator does not know gets an empty result");
             stanza::result(&id, [])

@@ -4,6 +4,7 @@ use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, Node, NodeRef};
 
 use super::super::{Session, device_list, stanza};
+use super::profile;
 use crate::account::{DeviceAddress, PhoneNumber};
 
 /// Who is asked about in one entry of a look-up.
@@ -23,7 +24,9 @@ impl Subject {
             .and_then(NodeRef::content_as_string)
             .map(String::from)
             .filter(|text| !text.is_empty());
-        let by_contact = contact.as_deref().and_then(|text| text.parse().ok());
+        // whatsmeow writes the number as an address of the days before linked devices.
+        let plain = contact.as_deref().map(|text| text.trim_end_matches("@c.us"));
+        let by_contact = plain.and_then(|text| text.parse().ok());
         let by_jid = || asked.as_ref().and_then(DeviceAddress::from_jid).map(|address| address.account);
         Self { number: by_contact.or_else(by_jid), asked, contact }
     }
@@ -73,6 +76,7 @@ fn answer(session: &Session<'_>, queries: &[&str], subject: &Subject) -> Node {
         "contact" => Some(contact(subject, registered.is_some())),
         "lid" => Some(lid(registered)),
         "devices" => Some(devices(session, registered)),
+        "status" => Some(profile::about(registered.is_some())),
         _ => None,
     });
     user.children(parts.collect::<Vec<_>>()).build()
@@ -81,7 +85,7 @@ fn answer(session: &Session<'_>, queries: &[&str], subject: &Subject) -> Node {
 fn contact(subject: &Subject, registered: bool) -> Node {
     let contact = NodeBuilder::new("contact").attr("type", if registered { "in" } else { "out" });
     match &subject.contact {
-        Some(text) => contact.string_content(text.as_str()).build(),
+        Some(text) => contact.bytes(text.as_bytes()).build(),
         None => contact.build(),
     }
 }

@@ -1,0 +1,16 @@
+//! The simulator judged by a client that we did not write: whatsmeow, in Go, unmodified.
+//!
+//! Its root key is a package variable and its HTTP clients can be set, so a small program in
+//! `client/` dials the simulator without a patch. Without Go these tests say so and pass.
+
+mod client;
+mod contacts;
+mod devices;
+mod identity;
+mod keep_alive;
+mod keys;
+mod linking;
+mod messages;
+mod presence;
+mod program;
+mod sessions;
