@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use whatsapp_rust::pair_code::PairCodeOptions;
 
 use crate::client::{PATIENCE, TestClient, simulator};
 use crate::http::{Reply, ask, parse};
@@ -179,11 +180,15 @@ fn described(document: &Value, what: &str, spec: &Value, reply: &Reply) {
 
 /// A code can't be in a document: it is good once, for the client that shows it. So a code of the
 /// document is run as it is, which must be the described refusal, and with a live one in its place.
-async fn with_a_live_code(sim: &kurir_sim::SimHandle, body: &Value) -> (Value, TestClient) {
+async fn with_a_live_code(sim: &kurir_sim::SimHandle, address: &str, body: &Value) -> (Value, TestClient) {
     let mut client = TestClient::start(sim, Arc::default()).await;
     let qr = client.qr().await;
     let mut body = body.clone();
-    if body.get("waiting").is_some() {
+    if body.get("code").is_some() {
+        let phone_number = address.split('/').nth(2).expect("the phone's number").to_owned();
+        let options = PairCodeOptions { phone_number, ..PairCodeOptions::default() };
+        body["code"] = client.client.pair_with_code(options).await.expect("a code").into();
+    } else if body.get("waiting").is_some() {
         let seen = ask(sim, "POST", "/waiting", Some(json!({ "qr": qr }))).await;
         body["waiting"] = seen.json()["id"].clone();
     } else {
@@ -210,11 +215,15 @@ async fn every_example_of_the_document_works() {
         for address in addresses(&document, path, spec) {
             for (name, body) in bodies(&document, spec) {
                 let what = format!("{method} {address}, {name}");
-                let codes = path == "/scan" || (path == "/waiting" && method == "POST");
-                if let (true, Some(body)) = (codes, &body) {
+                let refusal = match path {
+                    "/scan" | "/waiting" => Some("unknown_qr"),
+                    "/phones/{number}/pair-code" => Some("no_pair_code"),
+                    _ => None,
+                };
+                if let (Some(refusal), Some(body)) = (refusal, &body) {
                     let reply = ask(&sim, &method, &address, Some(body.clone())).await;
-                    assert_eq!((reply.status, reply.code().as_str()), (404, "unknown_qr"), "{what}");
-                    let (live, waiting) = with_a_live_code(&sim, body).await;
+                    assert_eq!((reply.status, reply.code().as_str()), (404, refusal), "{what}");
+                    let (live, waiting) = with_a_live_code(&sim, &address, body).await;
                     let reply = ask(&sim, &method, &address, Some(live)).await;
                     assert!(reply.status < 300, "{what}: {}", reply.body);
                     described(&document, &what, spec, &reply);
