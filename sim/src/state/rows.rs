@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::{Account, DeviceRecord, DevicesRecord, MailboxRecord, PhoneNumber};
 use crate::entropy::Entropy;
 use crate::phone::{Inbox, PhoneRecord};
+use crate::server;
 
 /// Messages in one row.
 const PIECE: usize = 256;
@@ -56,6 +57,12 @@ pub(super) fn changed(account: &Account, all: bool) -> Result<Rows, String> {
         for (what, content) in pieces {
             rows.insert(what, Some(content));
         }
+    }
+    if account.contacts.take_changed() || all {
+        rows.insert("contacts".into(), Some(encode(&account.contacts.record())?));
+    }
+    if account.app_state.take_changed() || all {
+        rows.insert("app-state".into(), Some(encode(&account.app_state.record())?));
     }
     for device in linked {
         let id = device.address.device;
@@ -116,7 +123,18 @@ pub(super) fn restore(
             },
         )
         .map_err(|reason| (at("state"), reason))?;
-    Ok(Account::restored(number, phone, devices))
+    let account = Account::restored(number, phone, devices);
+    if let Some(row) = rows.get("contacts") {
+        let restored = decode(row).and_then(|contacts| account.contacts.restore(contacts));
+        restored.map_err(|reason| (at("contacts"), reason))?;
+        // As it is kept.
+        account.contacts.take_changed();
+    }
+    if let Some(row) = rows.get("app-state") {
+        account.app_state.restore(decode(row).map_err(|reason| (at("app-state"), reason))?);
+        server::read_names(&account);
+    }
+    Ok(account)
 }
 
 /// The random stream of a phone that lives on after the `start`th start.

@@ -139,12 +139,16 @@ async fn bans_timelocks_settings_and_logouts_stay() {
     let folder = Folder::new("bans");
     let sim = simulator_in(&folder).await;
     let (banned, _) = TestClient::linked(&sim, "15551230001").await;
-    let (gone, device) = TestClient::linked(&sim, "15551230003").await;
+    let (mut gone, device) = TestClient::linked(&sim, "15551230003").await;
+    let hello = gone.send("15551230007", "hello").await;
+    gone.ack_and_receipts(&hello).await;
     sim.fault(Fault::Ban { account: number("15551230001"), expire_secs: None }).await.expect("a good fault");
     let lock = Fault::ReachoutTimelock { account: number("15551230003"), for_secs: None, enforcement_type: None };
     sim.fault(lock).await.expect("a good fault");
     let quiet = PhoneBehaviour { never_read: true, ..PhoneBehaviour::default() };
     sim.set_phone("15551230002", quiet).expect("a number");
+    let blocked = whatsapp_rust::Jid::pn("15551230007");
+    gone.client.blocking().block(&blocked).await.expect("it blocks");
     let store = gone.stop().await;
     sim.logout("15551230003", device.device).await.expect("it is linked");
     banned.stop().await;
@@ -156,6 +160,7 @@ async fn bans_timelocks_settings_and_logouts_stay() {
     gone.wait("logout", |event| matches!(event, Event::LoggedOut(_)).then_some(())).await;
     gone.stop().await;
     let (mut client, _) = TestClient::linked(&sim, "15551230003").await;
+    assert!(client.client.blocking().is_blocked(&blocked).await.expect("an answer"));
     let refused = client.send("15551230002", "a new chat").await;
     assert_eq!(client.server_ack(&refused).await.error.as_deref(), Some("463"));
     sim.fault(Fault::LiftTimelock { account: number("15551230003") }).await.expect("a good fault");
