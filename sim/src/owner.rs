@@ -62,7 +62,7 @@ pub(crate) fn contacts(world: &World, phone: PhoneNumber) -> Result<Vec<ContactV
 /// The phone's owner blocks a contact, or takes that back.
 pub(crate) fn block(world: &World, phone: PhoneNumber, contact: PhoneNumber, block: bool) -> Result<(), SimError> {
     let account = existing(world, phone)?;
-    server::block(world, &account, contact, contact.jid(), block);
+    server::block(world, &account, contact, &contact.jid(), block);
     world.journal.touch();
     Ok(())
 }

@@ -17,7 +17,7 @@ pub(crate) fn add(
     account: &Account,
     name: &str,
     base: u64,
-    patch: wa::SyncdPatch,
+    patch: &wa::SyncdPatch,
     by: DeviceAddress,
 ) -> Result<u64, AppStateRefusal> {
     // Locked first, so that the phone knows the patches in the order in which they count.
@@ -28,7 +28,7 @@ pub(crate) fn add(
         stored.encode_to_vec()
     })?;
     if name == NAMES {
-        phone.read_name_patch(&patch, version);
+        phone.read_name_patch(patch, version);
     }
     drop(phone);
     announce(world, account, name, version, by.device);

@@ -27,7 +27,7 @@ fn answer(session: &Session<'_>, asked: &NodeRef<'_>) -> Node {
         let Some(patch) = patch else {
             return refused(&name, state.version(&name), 400, "bad-request");
         };
-        return match state_patch::add(session.world, session.account, &name, known, patch, session.device.address) {
+        return match state_patch::add(session.world, session.account, &name, known, &patch, session.device.address) {
             Ok(version) => reply.attr("version", version).attr("has_more_patches", "false").build(),
             Err(AppStateRefusal::Conflict) => refused(&name, state.version(&name), 409, "conflict"),
             Err(AppStateRefusal::Full) => refused(&name, state.version(&name), 406, "not-acceptable"),

@@ -14,7 +14,7 @@ pub(crate) fn handle(session: &Session<'_>, node: &NodeRef<'_>, id: &str, set: b
         let Some((other, address, block)) = node.get_optional_child("item").and_then(change) else {
             return stanza::error(id, 400, "bad-request");
         };
-        apply(session.world, session.account, other, address, block);
+        apply(session.world, session.account, other, &address, block);
     }
     let blocked = session.account.contacts.blocked();
     let items = blocked.iter().map(|jid| NodeBuilder::new("item").attr("jid", jid).build()).collect::<Vec<_>>();
@@ -39,7 +39,7 @@ fn hash(blocked: &[Jid]) -> String {
 }
 
 /// Blocks or unblocks, and tells the account's devices if that changed anything.
-pub(crate) fn apply(world: &World, account: &Account, other: PhoneNumber, address: Jid, block: bool) {
+pub(crate) fn apply(world: &World, account: &Account, other: PhoneNumber, address: &Jid, block: bool) {
     let before = hash(&account.contacts.blocked());
     let changed = if block { account.contacts.block(other, address.clone()) } else { account.contacts.unblock(other) };
     if !changed {
@@ -47,7 +47,7 @@ pub(crate) fn apply(world: &World, account: &Account, other: PhoneNumber, addres
     }
     let after = hash(&account.contacts.blocked());
     let item =
-        NodeBuilder::new("item").attr("jid", &address).attr("action", if block { "block" } else { "unblock" }).build();
+        NodeBuilder::new("item").attr("jid", address).attr("action", if block { "block" } else { "unblock" }).build();
     for device in account.linked() {
         let id = format!("blocklist-{}", world.next_serial());
         let list = NodeBuilder::new("blocklist")
