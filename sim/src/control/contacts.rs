@@ -81,7 +81,6 @@ async fn watch(State(control): Shared, Path((phone, contact)): Path<(PhoneNumber
 #[serde(deny_unknown_fields)]
 struct Typing {
     /// What it is.
-    #[schema(example = "composing")]
     state: ChatState,
 }
 
