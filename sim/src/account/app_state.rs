@@ -1,7 +1,12 @@
 //! Synchronised app state as the server keeps it: for each collection the encrypted patches, in order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::state::Base64;
 
 /// Collections that an account may have; WhatsApp knows five.
 const COLLECTIONS: usize = 16;
@@ -22,11 +27,35 @@ pub(crate) enum Refusal {
 
 /// The app state of one account.
 #[derive(Debug, Default)]
-pub(crate) struct AppState(Mutex<HashMap<String, Vec<Vec<u8>>>>);
+pub(crate) struct AppState {
+    collections: Mutex<HashMap<String, Vec<Vec<u8>>>>,
+    /// Whether it is another than when it was last saved.
+    changed: AtomicBool,
+}
+
+/// App state as it is kept across restarts: the patches of each collection.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct AppStateRecord(BTreeMap<String, Vec<Base64>>);
 
 impl AppState {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Vec<u8>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.collections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it may have changed since the last call.
+    pub(crate) fn take_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn record(&self) -> AppStateRecord {
+        let encode = |patches: &Vec<Vec<u8>>| patches.iter().map(Into::into).collect();
+        AppStateRecord(self.lock().iter().map(|(name, patches)| (name.clone(), encode(patches))).collect())
+    }
+
+    /// Makes it what was kept.
+    pub(crate) fn restore(&self, record: AppStateRecord) {
+        let decode = |patches: Vec<Base64>| patches.into_iter().map(|patch| patch.0).collect();
+        *self.lock() = record.0.into_iter().map(|(name, patches)| (name, decode(patches))).collect();
     }
 
     /// The newest version of a collection; 0 for one that has no patch.
@@ -58,12 +87,14 @@ impl AppState {
         }
         let version = base + 1;
         patches.push(seal(version));
+        self.changed.store(true, Ordering::Release);
         Ok(version)
     }
 
     /// Forgets everything: a reinstalled phone begins anew.
     pub(crate) fn clear(&self) {
         self.lock().clear();
+        self.changed.store(true, Ordering::Release);
     }
 }
 

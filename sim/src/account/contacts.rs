@@ -1,11 +1,14 @@
 //! What an account has to do with other accounts: chats, blocks, tokens, privacy settings.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use wacore_binary::Jid;
 
 use super::PhoneNumber;
+use crate::state::Base64;
 
 /// The privacy settings that clients ask for, with the values of a new account. The names were seen
 /// with whatsapp-rust 0.7, Baileys 7 and whatsmeow.
@@ -56,16 +59,73 @@ struct Lists {
 
 /// The contacts of one account.
 #[derive(Debug, Default)]
-pub(crate) struct Contacts(Mutex<Lists>);
+pub(crate) struct Contacts {
+    lists: Mutex<Lists>,
+    /// Whether they are others than when they were last saved.
+    changed: AtomicBool,
+}
+
+/// Contacts as they are kept across restarts.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ContactsRecord {
+    chats: BTreeSet<PhoneNumber>,
+    blocked: BTreeMap<PhoneNumber, String>,
+    settings: BTreeMap<String, String>,
+    /// By contact: the token, when it was issued, and whether it was shown.
+    tokens: BTreeMap<PhoneNumber, (Base64, u64, bool)>,
+}
 
 impl Contacts {
     fn lock(&self) -> MutexGuard<'_, Lists> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lists, to be changed.
+    fn change(&self) -> MutexGuard<'_, Lists> {
+        let lists = self.lock();
+        // Under the lock: a save that looks at them after this sees the change, or the mark.
+        self.changed.store(true, Ordering::Release);
+        lists
+    }
+
+    /// Whether they may have changed since the last call.
+    pub(crate) fn take_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn record(&self) -> ContactsRecord {
+        let lists = self.lock();
+        let token = |token: &Token| (token.bytes.into(), token.issued_at, token.shown);
+        ContactsRecord {
+            chats: lists.chats.iter().copied().collect(),
+            blocked: lists.blocked.iter().map(|(other, address)| (*other, address.to_string())).collect(),
+            settings: lists.changed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            tokens: lists.tokens.iter().map(|(other, own)| (*other, token(own))).collect(),
+        }
+    }
+
+    /// Makes them what was kept.
+    pub(crate) fn restore(&self, record: ContactsRecord) -> Result<(), String> {
+        for (name, value) in &record.settings {
+            self.set(name, value).ok_or_else(|| format!("the unknown privacy setting '{name}'"))?;
+        }
+        let mut lists = self.lock();
+        lists.chats = record.chats.into_iter().collect();
+        for (other, address) in record.blocked {
+            let address = address.parse().map_err(|error| format!("the address of a block: {error}"))?;
+            lists.blocked.insert(other, address);
+        }
+        for (other, (bytes, issued_at, shown)) in record.tokens {
+            lists.tokens.insert(other, Token { bytes: bytes.array()?, issued_at, shown });
+        }
+        Ok(())
     }
 
     /// Notes that there is a chat with an account.
     pub(crate) fn met(&self, other: PhoneNumber) {
-        self.lock().chats.insert(other);
+        if self.lock().chats.insert(other) {
+            self.changed.store(true, Ordering::Release);
+        }
     }
 
     /// Whether there is a chat with an account.
@@ -80,12 +140,12 @@ impl Contacts {
 
     /// Blocks an account, known by this address. Returns whether that changed anything.
     pub(crate) fn block(&self, other: PhoneNumber, address: Jid) -> bool {
-        self.lock().blocked.insert(other, address).is_none()
+        self.change().blocked.insert(other, address).is_none()
     }
 
     /// Takes a block back. Returns whether there was one.
     pub(crate) fn unblock(&self, other: PhoneNumber) -> bool {
-        self.lock().blocked.remove(&other).is_some()
+        self.change().blocked.remove(&other).is_some()
     }
 
     /// Whether an account is blocked.
@@ -109,7 +169,7 @@ impl Contacts {
     pub(crate) fn set(&self, name: &str, value: &str) -> Option<()> {
         let (name, _) = SETTINGS.into_iter().find(|(known, _)| *known == name)?;
         let value = VALUES.into_iter().find(|known| *known == value)?;
-        self.lock().changed.insert(name, value);
+        self.change().changed.insert(name, value);
         Some(())
     }
 
@@ -120,7 +180,7 @@ impl Contacts {
 
     /// Trusts an account with a new token.
     pub(crate) fn trust(&self, other: PhoneNumber, bytes: [u8; 16], issued_at: u64) {
-        self.lock().tokens.insert(other, Token { bytes, issued_at, shown: false });
+        self.change().tokens.insert(other, Token { bytes, issued_at, shown: false });
     }
 
     /// Whether an account was trusted with a token.
@@ -130,7 +190,7 @@ impl Contacts {
 
     /// An account shows a token.
     pub(crate) fn shown(&self, other: PhoneNumber, bytes: &[u8]) -> Shown {
-        match self.lock().tokens.get_mut(&other) {
+        match self.change().tokens.get_mut(&other) {
             Some(token) if token.bytes == bytes => {
                 if std::mem::replace(&mut token.shown, true) {
                     Shown::Again
@@ -183,5 +243,23 @@ mod tests {
         contacts.trust(friend, [2; 16], 6);
         assert_eq!(contacts.shown(friend, &[1; 16]), Shown::Wrong);
         assert_eq!(contacts.shown(friend, &[2; 16]), Shown::First);
+    }
+
+    #[test]
+    fn they_are_the_same_after_they_were_kept() {
+        let (contacts, other) = (Contacts::default(), number("15551230002"));
+        assert!(!contacts.take_changed());
+        contacts.met(other);
+        contacts.block(other, other.lid());
+        contacts.set("last", "none").expect("a known setting");
+        contacts.trust(other, [3; 16], 5);
+        assert!(contacts.take_changed() && !contacts.take_changed());
+        let json = serde_json::to_string(&contacts.record()).expect("writes");
+        let again = Contacts::default();
+        again.restore(serde_json::from_str(&json).expect("reads")).expect("as it was kept");
+        assert!(again.has_met(other) && again.blocks(other) && again.trusts(other));
+        assert_eq!((again.blocked(), again.setting("last")), (vec![other.lid()], "none"));
+        assert_eq!(serde_json::to_string(&again.record()).expect("writes"), json);
+        assert_eq!(again.shown(other, &[3; 16]), Shown::First);
     }
 }

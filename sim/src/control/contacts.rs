@@ -87,8 +87,7 @@ struct Typing {
 /// Write, record or stop in the chat with a contact, whose devices are told.
 #[utoipa::path(put, path = "/phones/{number}/contacts/{contact}/chat-state", tag = "phones",
     params(("number" = PhoneNumber, Path, example = "15551230002"), ("contact" = PhoneNumber, Path, example = "15551230001")),
-    request_body(content = Typing, example = json!({ "state": "composing" })),
-    responses((status = 204, description = "The contact is told"), Problems))]
+    request_body(content = Typing, example = json!({ "state": "composing" })), responses((status = 204, description = "The contact is told"), Problems))]
 async fn type_to(
     State(control): Shared,
     Path((phone, contact)): Path<(PhoneNumber, PhoneNumber)>,

@@ -3,6 +3,7 @@
 mod connection;
 mod device_list;
 mod group;
+mod handshake;
 mod iq;
 mod keep_alive;
 mod key_supply;
@@ -48,7 +49,7 @@ pub(crate) use pairing::Registration;
 pub(crate) use pairing::{Pairings, scan};
 pub(crate) use presence::{change as change_presence, told_to as presence_for, typing};
 pub(crate) use receipt::Receipts;
-pub(crate) use state_patch::rename;
+pub(crate) use state_patch::{read_names, rename};
 pub(crate) use trust::issue as issue_token;
 pub use waiting::WaitingClient;
 pub(crate) use waiting::{present, scan_waiting, waiting};

@@ -82,3 +82,23 @@ fn announce(world: &World, account: &Account, name: &str, version: u64, except: 
     }
     world.journal.touch();
 }
+
+/// The phone of a kept account reads what its collection of names adds up to.
+pub(crate) fn read_names(account: &Account) {
+    let mut version = 0;
+    loop {
+        let (patches, more) = account.app_state.after(NAMES, version);
+        account.look_at_phone(|phone| {
+            for patch in &patches {
+                version += 1;
+                match wa::SyncdPatch::decode_from_slice(patch) {
+                    Ok(patch) => phone.read_name_patch(&patch, version),
+                    Err(error) => tracing::warn!(%error, "a kept patch does not parse"),
+                }
+            }
+        });
+        if !more {
+            return;
+        }
+    }
+}

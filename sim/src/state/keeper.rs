@@ -16,7 +16,7 @@ use crate::account::{PhoneNumber, Registry};
 use crate::entropy::Entropy;
 use crate::error::SimError;
 use crate::fault::Restriction;
-use crate::group::{Group, Groups};
+use crate::group::{Group, GroupId, Groups};
 use crate::world::World;
 
 /// Pause between two saves. With the time that a save takes, at most a second is lost in a crash.
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const BATCH_BYTES: usize = 16 << 20;
 const SERVER: &str = "server";
 const RESTRICTIONS: &str = "restrictions";
-const GROUPS: &str = "groups";
+const GROUP: &str = "group/";
 /// Connections of one start, in the numbers that connections have.
 const SERIALS_PER_START: u32 = 40;
 
@@ -60,7 +60,8 @@ struct Open {
     /// What is in each account's rows, as hashes.
     written: HashMap<PhoneNumber, HashMap<String, u64>>,
     restrictions: u64,
-    groups: u64,
+    /// The versions of the groups that are in their rows.
+    groups: HashMap<GroupId, u64>,
     /// After a failed save it is not known which changes it was about.
     all: bool,
 }
@@ -101,10 +102,6 @@ impl Keeper {
             Some(row) => serde_json::from_slice(row).map_err(|error| parse(RESTRICTIONS, error))?,
             None => Vec::new(),
         };
-        let groups: Vec<Group> = match others.get(GROUPS) {
-            Some(row) => serde_json::from_slice(row).map_err(|error| parse(GROUPS, error))?,
-            None => Vec::new(),
-        };
         let hasher = RandomState::new();
         let registry = Registry::new();
         let mut written = HashMap::new();
@@ -119,9 +116,15 @@ impl Keeper {
         let row = serde_json::to_vec(&row).map_err(|error| parse(SERVER, error))?;
         store.write(&vec![(SERVER.to_owned(), Some(row))])?;
         tracing::info!(accounts = written.len(), starts, "state opened");
-        let open = Open { store, written, restrictions: 0, groups: 0, all: false };
+        let mut groups = Vec::new();
+        for (name, row) in others.iter().filter(|(name, _)| name.starts_with(GROUP)) {
+            groups.push(serde_json::from_slice::<Group>(row).map_err(|error| parse(name, error))?);
+        }
+        let versions = groups.iter().map(|group| (group.id, group.version)).collect();
+        let groups: Groups = groups.into_iter().collect();
+        let open = Open { store, written, restrictions: 0, groups: versions, all: false };
         let last_serial = starts << SERIALS_PER_START;
-        let kept = Kept { entropy, registry, restrictions, groups: groups.into_iter().collect(), last_serial };
+        let kept = Kept { entropy, registry, restrictions, groups, last_serial };
         Ok((Self { open: Mutex::new(Some(open)), hasher }, kept))
     }
 
@@ -176,8 +179,8 @@ impl Keeper {
         };
         let all = std::mem::replace(&mut open.all, true);
         let mut batch = Batch::default();
-        self.add_restrictions(world, open, &mut batch)?;
-        self.add_groups(world, open, &mut batch)?;
+        self.add_restrictions(world, open, all, &mut batch)?;
+        add_groups(world, open, all, &mut batch)?;
         for account in world.registry.all() {
             let number = account.number;
             let rows = rows::changed(&account, all).map_err(|reason| open.store.damaged("of an account", &reason))?;
@@ -217,28 +220,29 @@ impl Keeper {
         Ok(())
     }
 
-    fn add_restrictions(&self, world: &World, open: &mut Open, batch: &mut Batch) -> Result<(), SimError> {
+    fn add_restrictions(&self, world: &World, open: &mut Open, all: bool, batch: &mut Batch) -> Result<(), SimError> {
         let restrictions = world.restrictions.all();
         let row =
             serde_json::to_vec(&restrictions).map_err(|error| open.store.damaged(RESTRICTIONS, &error.to_string()))?;
         let hash = self.hasher.hash_one(&row);
-        if hash != open.restrictions {
+        if hash != open.restrictions || all {
             open.restrictions = hash;
             batch.changes.push((RESTRICTIONS.to_owned(), Some(row)));
         }
         Ok(())
     }
+}
 
-    fn add_groups(&self, world: &World, open: &mut Open, batch: &mut Batch) -> Result<(), SimError> {
-        let groups: Vec<Group> = world.groups.all().iter().map(|group| Group::clone(group)).collect();
-        let row = serde_json::to_vec(&groups).map_err(|error| open.store.damaged(GROUPS, &error.to_string()))?;
-        let hash = self.hasher.hash_one(&row);
-        if hash != open.groups {
-            open.groups = hash;
-            batch.changes.push((GROUPS.to_owned(), Some(row)));
+fn add_groups(world: &World, open: &mut Open, all: bool, batch: &mut Batch) -> Result<(), SimError> {
+    for group in world.groups.all() {
+        if open.groups.insert(group.id, group.version) != Some(group.version) || all {
+            let name = format!("{GROUP}{}", group.id);
+            let row = serde_json::to_vec(&*group).map_err(|error| open.store.damaged(&name, &error.to_string()))?;
+            batch.bytes += row.len();
+            batch.changes.push((name, Some(row)));
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Rows that are written together.

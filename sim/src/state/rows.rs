@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::{Account, DeviceRecord, DevicesRecord, MailboxRecord, PhoneNumber};
 use crate::entropy::Entropy;
 use crate::phone::{Inbox, PhoneRecord};
+use crate::server;
 
 /// Messages in one row.
 const PIECE: usize = 256;
@@ -43,18 +44,27 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
 /// The rows of an account that may have changed since the last call; `all` asks for all of them.
 pub(super) fn changed(account: &Account, all: bool) -> Result<Rows, String> {
     let mut rows = Rows::new();
-    if account.take_changed() || all {
+    let mark = account.take_changed();
+    // One look, so that the list names the devices whose rows are written with it.
+    let (devices, linked) = account
+        .look_at_devices(|devices| (DevicesRecord::of(devices), devices.linked.values().cloned().collect::<Vec<_>>()));
+    if mark || all {
         let (phone, pieces) = account.look_at_phone(|phone| {
             let record = PhoneRecord::of(phone).map_err(|error| error.to_string())?;
             Ok::<_, String>((record, phone.take_changed_pieces(PIECE, all)))
         })?;
-        let devices = account.look_at_devices(DevicesRecord::of);
         rows.insert("state".into(), Some(encode(&AccountRow { phone, devices })?));
         for (what, content) in pieces {
             rows.insert(what, Some(content));
         }
     }
-    for device in account.look_at_devices(|devices| devices.linked.values().cloned().collect::<Vec<_>>()) {
+    if account.contacts.take_changed() || all {
+        rows.insert("contacts".into(), Some(encode(&account.contacts.record())?));
+    }
+    if account.app_state.take_changed() || all {
+        rows.insert("app-state".into(), Some(encode(&account.app_state.record())?));
+    }
+    for device in linked {
         let id = device.address.device;
         if device.take_changed() || all {
             rows.insert(format!("device/{id}"), Some(encode(&DeviceRecord::of(&device))?));
@@ -113,7 +123,18 @@ pub(super) fn restore(
             },
         )
         .map_err(|reason| (at("state"), reason))?;
-    Ok(Account::restored(number, phone, devices))
+    let account = Account::restored(number, phone, devices);
+    if let Some(row) = rows.get("contacts") {
+        let restored = decode(row).and_then(|contacts| account.contacts.restore(contacts));
+        restored.map_err(|reason| (at("contacts"), reason))?;
+        // As it is kept.
+        account.contacts.take_changed();
+    }
+    if let Some(row) = rows.get("app-state") {
+        account.app_state.restore(decode(row).map_err(|reason| (at("app-state"), reason))?);
+        server::read_names(&account);
+    }
+    Ok(account)
 }
 
 /// The random stream of a phone that lives on after the `start`th start.

@@ -48,7 +48,12 @@ impl Baileys {
     async fn start_with(sim: &SimHandle, root: [u8; 32], login: TempDir, environment: &[(&str, &str)]) -> Option<Self> {
         let root = root.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let folder = login.path().to_str().expect("a plain path").to_owned();
-        let program = Program::start("baileys/client.mjs", &[&sim.ws_url(), &root, &folder], environment)?;
+        // Node trusts it for what is uploaded and downloaded; Baileys reads no file of this name.
+        let authority = login.path().join("media-authority.pem");
+        std::fs::write(&authority, sim.media_ca_pem()).expect("written");
+        let mut environment = environment.to_vec();
+        environment.push(("NODE_EXTRA_CA_CERTS", authority.to_str().expect("a plain path")));
+        let program = Program::start("baileys/client.mjs", &[&sim.ws_url(), &root, &folder], &environment)?;
         let mut client = Self { program, login, events: Vec::new(), answers: HashMap::new(), requests: 0 };
         client.ask("connect", json!({})).await.expect("it begins");
         Some(client)
@@ -138,7 +143,12 @@ impl Baileys {
 
     /// Sends a text and returns its id.
     pub async fn send(&mut self, to: &str, text: &str) -> String {
-        let id = self.ask("send", json!({ "to": to, "text": text })).await.expect("the client sends");
+        self.send_content(to, json!({ "text": text })).await
+    }
+
+    /// Sends what Baileys makes of `content` and returns its id. `to` is a number or an address.
+    pub async fn send_content(&mut self, to: &str, content: Value) -> String {
+        let id = self.ask("send", json!({ "to": to, "content": content })).await.expect("the client sends");
         id.as_str().expect("an id").to_owned()
     }
 

@@ -4,7 +4,9 @@
 //! message.
 
 mod client;
+mod groups;
 mod linking;
+mod media;
 mod messages;
 mod pair_code;
 #[path = "../../../tests/node/program.rs"]

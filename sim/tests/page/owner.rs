@@ -35,6 +35,31 @@ async fn a_file_is_sent_from_a_phone_and_shown_on_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_made_and_written_in() {
+    let sim = simulator(|_| ()).await;
+    let Some(mut browser) = Browser::open(&sim).await else { return };
+    browser.click("link", "Groups").await;
+    browser.act(json!({ "do": "choose", "label": "What", "value": "create_group" })).await;
+    let field = |name: &str| format!("#view-groups form [name={name}]");
+    browser.act(json!({ "do": "fill", "at": field("creator"), "value": FROM })).await;
+    browser.act(json!({ "do": "fill", "at": field("subject"), "value": "<u>friends</u>" })).await;
+    browser.act(json!({ "do": "fill", "at": field("members"), "value": format!("{TO}, +15551230003") })).await;
+    browser.click("button", "Do it").await;
+    browser.see("#groups", "<u>friends</u>").await;
+    browser.see("#groups", "3 members").await;
+    browser.shot("groups").await;
+    browser.all_is_well().await;
+    let id = browser.act(json!({ "do": "text", "at": "#groups code" })).await;
+    let group = id.as_str().expect("an id").parse().expect("a group's id");
+    sim.send_group_text(FROM, group, "to all of you").await.expect("writes");
+    browser.go(&format!("#/phones/{TO}")).await;
+    browser.see("#screen", "to all of you").await;
+    browser.see("#screen", "in group").await;
+    browser.all_is_well().await;
+    sim.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_phone_is_told_how_to_behave() {
     let sim = simulator(|_| ()).await;
     let Some(mut browser) = Browser::open(&sim).await else { return };

@@ -355,7 +355,7 @@ async fn an_ack_error_keeps_a_group_message_from_everybody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_and_their_keys_survive_the_end_of_the_process() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("groups-that-survive");
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("groups-{}", std::process::id()));
     drop(std::fs::remove_dir_all(&folder));
     let start = async || simulator(|config| config.state = Some(folder.clone())).await;
     let sim = start().await;

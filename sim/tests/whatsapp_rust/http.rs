@@ -101,7 +101,10 @@ pub struct StreamEvent {
 }
 
 /// An open event stream.
-pub struct EventStream(Lines<BufReader<TcpStream>>);
+pub struct EventStream {
+    pub status: u16,
+    lines: Lines<BufReader<TcpStream>>,
+}
 
 impl EventStream {
     pub async fn open(sim: &kurir_sim::SimHandle, path: &str, last_id: Option<&str>) -> Self {
@@ -111,8 +114,10 @@ impl EventStream {
         let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{last}\r\n");
         stream.write_all(head.as_bytes()).await.expect("writes");
         let mut lines = BufReader::new(stream).lines();
+        let first = lines.next_line().await.expect("reads").expect("a head");
+        let status = first.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
         while !lines.next_line().await.expect("reads").expect("a head").is_empty() {}
-        Self(lines)
+        Self { status, lines }
     }
 
     /// The next event of any kind; `None` when the stream ended.
@@ -120,7 +125,7 @@ impl EventStream {
         let read = async {
             let mut event = StreamEvent::default();
             loop {
-                let line = self.0.next_line().await.ok().flatten()?;
+                let line = self.lines.next_line().await.ok().flatten()?;
                 match line.split_once(": ") {
                     Some(("id", id)) => event.id = Some(id.to_owned()),
                     Some(("event", name)) => event.name = Some(name.to_owned()),

@@ -84,6 +84,29 @@ async fn clients_log_in_again_and_go_on_with_their_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn groups_and_their_keys_stay() {
+    let folder = Folder::new("groups");
+    let sim = simulator_in(&folder).await;
+    let (mut client, _) = TestClient::linked(&sim, "15551230001").await;
+    let group = sim.create_group("15551230002", "friends", &["15551230001"], kurir_sim::Addressing::default());
+    let group = group.expect("a good name").id;
+    let before = sim.send_group_text("15551230002", group, "before").await.expect("a member");
+    assert_eq!(client.text().await.0, before);
+    let described = sim.group(group).expect("there");
+    let store = client.stop().await;
+    sim.stop(PATIENCE).await;
+
+    let sim = simulator_in(&folder).await;
+    assert_eq!(sim.group(group), Some(described));
+    let mut client = TestClient::start(&sim, store).await;
+    client.connected().await;
+    let after = sim.send_group_text("15551230002", group, "after").await.expect("a member");
+    assert_eq!(client.text().await.0, after);
+    client.stop().await;
+    sim.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_resent_after_a_restart_is_still_a_duplicate() {
     let folder = Folder::new("duplicate");
     let sim = simulator_in(&folder).await;
@@ -116,12 +139,16 @@ async fn bans_timelocks_settings_and_logouts_stay() {
     let folder = Folder::new("bans");
     let sim = simulator_in(&folder).await;
     let (banned, _) = TestClient::linked(&sim, "15551230001").await;
-    let (gone, device) = TestClient::linked(&sim, "15551230003").await;
+    let (mut gone, device) = TestClient::linked(&sim, "15551230003").await;
+    let hello = gone.send("15551230007", "hello").await;
+    gone.ack_and_receipts(&hello).await;
     sim.fault(Fault::Ban { account: number("15551230001"), expire_secs: None }).await.expect("a good fault");
     let lock = Fault::ReachoutTimelock { account: number("15551230003"), for_secs: None, enforcement_type: None };
     sim.fault(lock).await.expect("a good fault");
     let quiet = PhoneBehaviour { never_read: true, ..PhoneBehaviour::default() };
     sim.set_phone("15551230002", quiet).expect("a number");
+    let blocked = whatsapp_rust::Jid::pn("15551230007");
+    gone.client.blocking().block(&blocked).await.expect("it blocks");
     let store = gone.stop().await;
     sim.logout("15551230003", device.device).await.expect("it is linked");
     banned.stop().await;
@@ -133,6 +160,7 @@ async fn bans_timelocks_settings_and_logouts_stay() {
     gone.wait("logout", |event| matches!(event, Event::LoggedOut(_)).then_some(())).await;
     gone.stop().await;
     let (mut client, _) = TestClient::linked(&sim, "15551230003").await;
+    assert!(client.client.blocking().is_blocked(&blocked).await.expect("an answer"));
     let refused = client.send("15551230002", "a new chat").await;
     assert_eq!(client.server_ack(&refused).await.error.as_deref(), Some("463"));
     sim.fault(Fault::LiftTimelock { account: number("15551230003") }).await.expect("a good fault");

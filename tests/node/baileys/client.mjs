@@ -9,7 +9,14 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { inspect } from 'node:util';
-import makeWASocket, { Curve, DisconnectReason, WA_CERT_DETAILS, proto, useMultiFileAuthState } from 'baileys';
+import makeWASocket, {
+    Curve,
+    DisconnectReason,
+    WA_CERT_DETAILS,
+    downloadMediaMessage,
+    proto,
+    useMultiFileAuthState,
+} from 'baileys';
 
 const [url, rootKey, folder] = process.argv.slice(2);
 WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(rootKey, 'hex');
@@ -34,6 +41,8 @@ const { state, saveCreds } = await useMultiFileAuthState(folder);
 let saved = Promise.resolve();
 // What was sent, for recipients who ask again.
 const sent = new Map();
+// What came in, for downloads.
+const received = new Map();
 
 // After these a new socket would meet the same end.
 const FINAL = new Set([
@@ -77,11 +86,14 @@ function connect() {
         }
     });
     ev.on('messages.upsert', ({ messages, type }) => {
-        for (const { key, message, status } of messages) {
+        for (const whole of messages) {
+            const { key, message, status } = whole;
+            received.set(key.id, whole);
             const text = message?.conversation ?? message?.extendedTextMessage?.text;
-            say({ event: 'message', type, id: key.id, chat: key.remoteJid, chatAlt: key.remoteJidAlt, mine: key.fromMe, text });
+            const caption = message?.imageMessage?.caption ?? message?.documentMessage?.caption;
+            say({ event: 'message', type, id: key.id, chat: key.remoteJid, mine: key.fromMe, text, caption });
             // A change of status that is told at the same time is told in here.
-            tellStatus(key.id, status);
+            tellStatus(key.id, status, whole.messageStubParameters);
         }
     });
     ev.on('messages.update', updates => {
@@ -95,17 +107,28 @@ function tellStatus(id, status, details) {
     if (status != null) say({ event: 'status', id, status: proto.WebMessageInfo.Status[status], details });
 }
 
-const jid = number => `${number}@s.whatsapp.net`;
+const jid = who => (who.includes('@') ? who : `${who}@s.whatsapp.net`);
 
 const requests = {
     connect,
     // Asks for a code to type on the phone of a number; to be called when the first QR code is shown.
     pairCode: ({ number }) => socket.requestPairingCode(number),
     check: ({ numbers }) => socket.onWhatsApp(...numbers.map(jid)),
-    send: async ({ to, text }) => {
-        const { key, message } = await socket.sendMessage(jid(to), { text });
+    // `content` is Baileys' own; a file in it is given in base64.
+    send: async ({ to, content }) => {
+        for (const kind of ['image', 'document']) {
+            if (content[kind]) content[kind] = Buffer.from(content[kind], 'base64');
+        }
+        const { key, message } = await socket.sendMessage(jid(to), content);
         sent.set(key.id, message);
         return key.id;
+    },
+    // The file of a message, in base64.
+    download: async ({ message }) => (await downloadMediaMessage(received.get(message), 'buffer', {})).toString('base64'),
+    createGroup: async ({ subject, members }) => (await socket.groupCreate(subject, members.map(jid))).id,
+    group: async ({ group }) => {
+        const { subject, participants } = await socket.groupMetadata(group);
+        return { subject, size: participants.length };
     },
     // From now on no connection follows one that ends, until `connect` is asked for.
     stayAway: () => {
