@@ -199,11 +199,12 @@ async fn with_a_live_code(sim: &kurir_sim::SimHandle, body: &Value) -> (Value, T
     (body, client)
 }
 
-/// The same for a code that is typed.
-async fn with_a_live_typed_code(sim: &kurir_sim::SimHandle) -> (Value, TestClient) {
+/// The same for a code that is typed on the phone in `address`.
+async fn with_a_live_typed_code(sim: &kurir_sim::SimHandle, address: &str) -> (Value, TestClient) {
+    let phone_number = address.split('/').nth(2).expect("the phone's number").to_owned();
     let mut client = TestClient::start(sim, Arc::default()).await;
     client.qr().await;
-    let options = PairCodeOptions { phone_number: "15551230001".into(), ..PairCodeOptions::default() };
+    let options = PairCodeOptions { phone_number, ..PairCodeOptions::default() };
     let code = client.client.pair_with_code(options).await.expect("a code");
     (json!({ "code": code }), client)
 }
@@ -229,7 +230,7 @@ async fn every_example_of_the_document_works() {
                 if path == TYPED {
                     let reply = ask(&sim, &method, &address, body).await;
                     assert_eq!((reply.status, reply.code().as_str()), (404, "no_pair_code"), "{what}");
-                    let (live, waiting) = with_a_live_typed_code(&sim).await;
+                    let (live, waiting) = with_a_live_typed_code(&sim, &address).await;
                     let reply = ask(&sim, &method, &address, Some(live)).await;
                     assert!(reply.status < 300, "{what}: {}", reply.body);
                     described(&document, &what, spec, &reply);
