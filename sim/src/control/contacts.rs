@@ -81,14 +81,13 @@ async fn watch(State(control): Shared, Path((phone, contact)): Path<(PhoneNumber
 #[serde(deny_unknown_fields)]
 struct Typing {
     /// What it is.
-    #[schema(example = "composing")]
     state: ChatState,
 }
 
 /// Write, record or stop in the chat with a contact, whose devices are told.
 #[utoipa::path(put, path = "/phones/{number}/contacts/{contact}/chat-state", tag = "phones",
     params(("number" = PhoneNumber, Path, example = "15551230002"), ("contact" = PhoneNumber, Path, example = "15551230001")),
-    request_body = Typing, responses((status = 204, description = "The contact is told"), Problems))]
+    request_body(content = Typing, example = json!({ "state": "composing" })), responses((status = 204, description = "The contact is told"), Problems))]
 async fn type_to(
     State(control): Shared,
     Path((phone, contact)): Path<(PhoneNumber, PhoneNumber)>,

@@ -36,7 +36,7 @@ async fn shown(State(control): Shared) -> Json<Vec<PhoneNumber>> {
 /// The code goes with the number that the client asked for. A wrong code costs one of a few tries; after the last one
 /// the client has to show a new code.
 #[utoipa::path(post, path = "/phones/{number}/pair-code", tag = "linking",
-    params(("number" = PhoneNumber, Path, description = "The phone")), request_body = Typed,
+    params(("number" = PhoneNumber, Path, example = "15551230003")), request_body = Typed,
     responses((status = 200, body = LinkedDevice), Problems))]
 async fn enter(
     State(control): Shared,

@@ -8,8 +8,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use rand::rngs::StdRng;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -17,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use wacore_binary::NodeRef;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::marshal::unmarshal_ref;
-use waproto::buffa::Message as _;
 use waproto::whatsapp as wa;
 
+use super::handshake::{Opened, handshake};
 use super::keep_alive::{Due, KeepAlive};
 use super::login::{self, Refusal, Seat};
 use super::message::{self, Errand};
@@ -30,7 +28,7 @@ use super::{Command, Effects, EndReason, Session, iq, presence, receipt, stanza}
 use crate::account::{DeviceAddress, Link};
 use crate::journal::JournalEvent;
 use crate::operations;
-use crate::transport::{Answer, Wire, WireError, answer_hello};
+use crate::transport::{Wire, WireError};
 use crate::world::World;
 
 /// Orders that may wait for one connection.
@@ -94,48 +92,6 @@ pub(super) async fn serve(world: Arc<World>, stream: TcpStream, cut: Cancellatio
         Ok(Ok(opened)) => begin(world, serial, opened, cut).await,
         Ok(Err(reason)) => tracing::debug!(serial, reason, "handshake failed"),
         Err(_) => tracing::debug!(serial, "handshake took too long"),
-    }
-}
-
-struct Opened {
-    wire: Wire,
-    client_static: [u8; 32],
-    payload: wa::ClientPayload,
-}
-
-async fn handshake(world: &World, stream: TcpStream, mut rng: StdRng) -> Result<Opened, String> {
-    let wire_error = |error: WireError| error.to_string();
-    let mut wire = Wire::accept(stream, world.config.limits.frame_bytes).await.map_err(wire_error)?;
-    let hello = next_plain(&mut wire).await?;
-    let answer = answer_hello(&world.keys, &hello, &mut rng).map_err(|error| error.to_string())?;
-    let established = match answer {
-        Answer::Done { reply, established } => {
-            wire.push_plain(&reply).map_err(wire_error)?;
-            world.journal.count_resumed();
-            *established
-        }
-        Answer::AwaitFinish { reply, pending } => {
-            wire.push_plain(&reply).map_err(wire_error)?;
-            wire.flush().await.map_err(wire_error)?;
-            let finish = next_plain(&mut wire).await?;
-            pending.finish(&finish).map_err(|error| error.to_string())?
-        }
-    };
-    wire.flush().await.map_err(wire_error)?;
-    let (client_static, payload) = wire.secure(established);
-    let payload = wa::ClientPayload::decode_from_slice(&payload)
-        .map_err(|error| format!("the client payload does not parse: {error}"))?;
-    Ok(Opened { wire, client_static, payload })
-}
-
-async fn next_plain(wire: &mut Wire) -> Result<Bytes, String> {
-    loop {
-        if let Some(frame) = wire.next_plain().map_err(|error| error.to_string())? {
-            return Ok(frame.freeze());
-        }
-        if !wire.receive().await.map_err(|error| error.to_string())? {
-            return Err("the client closed".into());
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod connection;
 mod device_list;
 mod group;
+mod handshake;
 mod iq;
 mod keep_alive;
 mod key_supply;

@@ -16,7 +16,7 @@ use rand::Rng;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use wacore_binary::builder::NodeBuilder;
-use wacore_binary::{Node, NodeRef, SERVER_JID};
+use wacore_binary::{Node, NodeRef};
 
 use super::pairing::{self, LinkedDevice, Waiting};
 use super::{Command, stanza};
@@ -260,7 +260,7 @@ async fn send(client: &Waiting, notification: Node) -> Result<(), SimError> {
 
 fn notification(world: &World, content: Node) -> Node {
     NodeBuilder::new("notification")
-        .attr("from", SERVER_JID)
+        .attr("from", stanza::server())
         .attr("id", format!("code-{}", world.next_serial()))
         .attr("type", REGISTRATION)
         .attr("t", world.now_secs())

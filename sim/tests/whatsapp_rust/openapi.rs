@@ -6,12 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use whatsapp_rust::pair_code::PairCodeOptions;
 
 use crate::client::{PATIENCE, TestClient, simulator};
 use crate::http::{Reply, ask, parse};
 
 /// Operations whose answer does not end, or that end what the others need: they are run last.
 const LAST: [&str; 1] = ["/accounts/{number}/devices/{device}/logout"];
+/// Takes a code that a client shows to be typed.
+const TYPED: &str = "/phones/{number}/pair-code";
 /// Answered by a stream; `events.rs` reads it.
 const STREAM: &str = "/events";
 
@@ -113,10 +116,14 @@ fn follow<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
 
 /// The example that the parts of a schema give together.
 fn composed(document: &Value, schema: &Value) -> Option<Value> {
+    let given = |schema: &Value| schema.get("example").or_else(|| schema["examples"].get(0)).cloned();
+    // What stands beside a reference counts more than what it refers to.
+    if let Some(example) = given(schema) {
+        return Some(example);
+    }
     let schema = follow(document, schema);
-    let given = schema.get("example").or_else(|| schema["examples"].get(0));
-    if let Some(example) = given {
-        return Some(example.clone());
+    if let Some(example) = given(schema) {
+        return Some(example);
     }
     let parts = schema["properties"].as_object()?;
     let filled = parts.iter().filter_map(|(name, part)| Some((name.clone(), composed(document, part)?)));
@@ -192,6 +199,15 @@ async fn with_a_live_code(sim: &kurir_sim::SimHandle, body: &Value) -> (Value, T
     (body, client)
 }
 
+/// The same for a code that is typed.
+async fn with_a_live_typed_code(sim: &kurir_sim::SimHandle) -> (Value, TestClient) {
+    let mut client = TestClient::start(sim, Arc::default()).await;
+    client.qr().await;
+    let options = PairCodeOptions { phone_number: "15551230001".into(), ..PairCodeOptions::default() };
+    let code = client.client.pair_with_code(options).await.expect("a code");
+    (json!({ "code": code }), client)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_of_the_document_works() {
     let document = document();
@@ -210,6 +226,17 @@ async fn every_example_of_the_document_works() {
         for address in addresses(&document, path, spec) {
             for (name, body) in bodies(&document, spec) {
                 let what = format!("{method} {address}, {name}");
+                if path == TYPED {
+                    let reply = ask(&sim, &method, &address, body).await;
+                    assert_eq!((reply.status, reply.code().as_str()), (404, "no_pair_code"), "{what}");
+                    let (live, waiting) = with_a_live_typed_code(&sim).await;
+                    let reply = ask(&sim, &method, &address, Some(live)).await;
+                    assert!(reply.status < 300, "{what}: {}", reply.body);
+                    described(&document, &what, spec, &reply);
+                    waiting.stop().await;
+                    ran += 1;
+                    continue;
+                }
                 let codes = path == "/scan" || (path == "/waiting" && method == "POST");
                 if let (true, Some(body)) = (codes, &body) {
                     let reply = ask(&sim, &method, &address, Some(body.clone())).await;

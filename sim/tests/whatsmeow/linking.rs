@@ -23,6 +23,23 @@ async fn a_phone_links_the_client_which_restarts_and_publishes_its_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_code_typed_on_the_phone_links_the_client() {
+    let sim = simulator(|_| ()).await;
+    let Some(program) = Program::start(&sim) else { return };
+    let mut client = program.client("anna").await;
+    client.event("qr", |_| Some(())).await;
+    let code = client.ask("pair_phone", json!({ "to": "15551230001" })).await.expect("the server takes part");
+    let code = code.as_str().expect("a text");
+    let device = sim.enter_pair_code("15551230001", code).await.expect("the code links");
+    client.connected().await;
+    assert_eq!(client.ask("self", json!({})).await.expect("it runs")["jid"], device.jid);
+    client.send("15551230002", "linked by a code").await;
+    sim.wait_for_messages("15551230002", 1, PATIENCE).await.expect("it arrives");
+    client.stop().await;
+    sim.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_process_logs_in_with_stored_credentials() {
     let sim = simulator(|_| ()).await;
     let folder = Folder::new();

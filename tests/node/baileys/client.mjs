@@ -93,7 +93,7 @@ function connect() {
             const caption = message?.imageMessage?.caption ?? message?.documentMessage?.caption;
             say({ event: 'message', type, id: key.id, chat: key.remoteJid, mine: key.fromMe, text, caption });
             // A change of status that is told at the same time is told in here.
-            tellStatus(key.id, status);
+            tellStatus(key.id, status, whole.messageStubParameters);
         }
     });
     ev.on('messages.update', updates => {

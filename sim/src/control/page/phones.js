@@ -47,14 +47,20 @@ function row(item) {
 
 function describeList() {
   const search = byId('search').value.replace(/\D/g, '');
-  const what = byId('which').value === 'linked' ? ['phone with linked devices', 'phones with linked devices'] : ['phone with messages', 'phones with messages'];
+  const linked = byId('which').value === 'linked';
   const line = byId('shown');
+  // A link in it may have the focus: it is made anew only when it says something else.
+  const content = JSON.stringify([search, linked, rows.total]);
+  if (line.dataset.content === content) return;
+  line.dataset.content = content;
+  if (rows.total === 0 && !search) {
+    line.replaceChildren('No phone has anything to show yet. ', el('a', { href: '#/link' }, 'Link a client'), ' or search for a number and write from it.');
+    return;
+  }
+  const what = linked ? ['phone with linked devices', 'phones with linked devices'] : ['phone with messages', 'phones with messages'];
   const exact = search.length >= 5 && search.length <= 15 && !search.startsWith('0');
   line.replaceChildren(`${plural(rows.total, ...what)}${search ? ` for ${search}` : ''}`,
     ...(exact ? [' · ', el('a', { href: `#/phones/${search}` }, `open +${search}`)] : []));
-  if (rows.total === 0 && !search) {
-    line.replaceChildren('No phone has anything to show yet. ', el('a', { href: '#/link' }, 'Link a client'), ' or search for a number and write from it.');
-  }
 }
 
 /** Rows that were drawn for another choice are drawn anew. */
