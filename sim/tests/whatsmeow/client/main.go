@@ -58,6 +58,8 @@ func main() {
 		whatsmeow.KeepAliveIntervalMin, whatsmeow.KeepAliveIntervalMax = *keepAlive, *keepAlive+time.Millisecond
 	}
 	out := &output{encoder: json.NewEncoder(os.Stdout)}
+	// whatsmeow's Signal library prints what it thinks of bad messages.
+	os.Stdout = os.Stderr
 	clients := &clients{server: *server, folder: *folder, out: out, running: map[string]*session{}}
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, longestLine)
