@@ -109,7 +109,7 @@ async fn it_serves_the_inboxes_until_ctrl_c_and_then_ends_well() {
         .await;
     let (status, html) = get(&page).await;
     assert_eq!(status, 200);
-    assert!(html.contains("<html") && html.contains("inbox"), "{html}");
+    assert!(html.contains("<html") && html.contains("kurir simulator"), "{html}");
     let base = page.trim_end_matches('/');
     let (status, inbox) = get(&format!("{base}/phones/6281277770001/inbox")).await;
     let inbox: Value = serde_json::from_str(&inbox).unwrap();
