@@ -342,13 +342,17 @@ async fn an_ack_error_keeps_a_group_message_from_everybody() {
     let sim = simulator(|_| ()).await;
     let (mut client, device) = TestClient::linked(&sim, OWN).await;
     let group = create(&client, "friends", &PHONES).await;
+    // The first message brings the client's key; refused, it would leave the phones without it.
+    let first = send(&client, group, "first").await;
+    shown(&sim, PHONES[0], &first).await;
     let fault = Fault::AckError { code: 400, from: Some(device.account), to: None, times: Some(1) };
     sim.fault(fault).await.expect("a good fault");
     let refused = send(&client, group, "no").await;
     assert_eq!(client.server_ack(&refused).await.error.as_deref(), Some("400"));
     let taken = send(&client, group, "yes").await;
     shown(&sim, PHONES[0], &taken).await;
-    assert_eq!(sim.inbox(PHONES[0]).expect("a number").len(), 1);
+    let inbox = sim.inbox(PHONES[0]).expect("a number");
+    assert_eq!(inbox.iter().map(|message| message.id.as_str()).collect::<Vec<_>>(), [first.as_str(), taken.as_str()]);
     client.stop().await;
     sim.stop(PATIENCE).await;
 }
