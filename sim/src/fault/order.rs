@@ -1,7 +1,6 @@
 //! Carrying faults out.
 
 use serde_json::{Value, json};
-use wacore_binary::SERVER_JID;
 use wacore_binary::builder::NodeBuilder;
 
 use super::restriction::{quota_json, timelock_json};
@@ -10,7 +9,7 @@ use crate::account::{BanOrder, DeviceAddress, PhoneNumber, Stanza, StanzaClass};
 use crate::error::SimError;
 use crate::journal::JournalEvent;
 use crate::operations::{self, find, order as tell};
-use crate::server::{Command, EndReason};
+use crate::server::{Command, EndReason, server_address};
 use crate::world::World;
 
 /// Carries out a fault, or puts it in force. Returns its name if it stays in force.
@@ -129,7 +128,7 @@ fn notify(world: &World, number: PhoneNumber, name: &'static str, field: &str, t
             .bytes(json!({ "data": { field: told } }).to_string().into_bytes())
             .build();
         let node = NodeBuilder::new("notification")
-            .attr("from", SERVER_JID)
+            .attr("from", server_address())
             .attr("type", "mex")
             .attr("id", id.as_str())
             .attr("t", world.now_secs())

@@ -49,6 +49,7 @@ pub(crate) use pairing::Registration;
 pub(crate) use pairing::{Pairings, scan};
 pub(crate) use presence::{change as change_presence, told_to as presence_for, typing};
 pub(crate) use receipt::Receipts;
+pub(crate) use stanza::server as server_address;
 pub(crate) use state_patch::{read_names, rename};
 pub(crate) use trust::issue as issue_token;
 pub use waiting::WaitingClient;

@@ -4,6 +4,8 @@
 //! message.
 
 mod client;
+#[path = "../judge/files.rs"]
+mod files;
 mod groups;
 mod linking;
 mod media;
@@ -12,3 +14,5 @@ mod pair_code;
 #[path = "../../../tests/node/program.rs"]
 mod program;
 mod sessions;
+#[path = "../judge/texts.rs"]
+mod texts;

@@ -2,33 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kurir_sim::{Content, Download, MediaContent, MediaKind, SimHandle};
+use kurir_sim::{Download, MediaKind};
 use serde_json::json;
 
 use crate::client::{Baileys, PATIENCE, simulator};
-
-/// Bytes that are no repetition of anything.
-fn file(length: usize) -> Vec<u8> {
-    let mut state = 1_u32;
-    let next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state.to_be_bytes()[0]
-    };
-    std::iter::repeat_with(next).take(length).collect()
-}
-
-/// Waits until the phone has downloaded, or tried to, the file of message `id`.
-async fn downloaded(sim: &SimHandle, phone: &str, id: &str) -> MediaContent {
-    sim.wait_until("the download", PATIENCE, |sim| {
-        let inbox = sim.inbox(phone).ok()?;
-        match inbox.into_iter().find(|message| message.id == id)?.content? {
-            Content::Media(media) if media.download != Download::Pending => Some(media),
-            _ => None,
-        }
-    })
-    .await
-    .expect("the phone downloads")
-}
+use crate::files::{downloaded, file};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_and_a_document_are_uploaded_sent_and_checked_by_the_phone() {

@@ -2,20 +2,15 @@
 
 use std::time::Duration;
 
-use kurir_sim::{JournalEvent, SimHandle};
 use whatsapp_rust::Jid;
 use whatsapp_rust::types::events::Event;
 use whatsapp_rust::wacore::iq::privacy::{PrivacyCategory, PrivacyValue};
 
+use crate::blocks::withheld;
 use crate::client::{PATIENCE, TestClient, simulator};
 
 const ANNA: &str = "15551230001";
 const BEN: &str = "15551230002";
-
-fn withheld(sim: &SimHandle) -> usize {
-    let journal = sim.journal(0, 1000);
-    journal.iter().filter(|entry| matches!(entry.event, JournalEvent::Withheld { .. })).count()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_blocks_a_contact_and_hears_nothing_of_it() {

@@ -14,7 +14,8 @@ use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::{GroupCreateOptions, GroupParticipantOptions, GroupSubject, Jid};
 
 use crate::client::{PATIENCE, TestClient, simulator};
-use crate::media::{downloaded, media_client};
+use crate::files::downloaded;
+use crate::media::media_client;
 
 const OWN: &str = "15551230001";
 const PHONES: [&str; 3] = ["15551230002", "15551230003", "15551230004"];

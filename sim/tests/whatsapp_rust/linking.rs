@@ -1,21 +1,18 @@
 //! Linking by QR code, up to being connected.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use kurir_sim::{JournalEvent, SimError};
 
 use crate::client::{PATIENCE, TestClient, simulator};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scanned_client_is_connected_within_seconds() {
+async fn a_scanned_client_is_connected_and_publishes_its_keys() {
     let sim = simulator(|_| ()).await;
     let mut client = TestClient::start(&sim, Arc::default()).await;
     let qr = client.qr().await;
-    let begun = Instant::now();
     let device = sim.scan(&qr, "15551230001").await.expect("the scan links");
     client.connected().await;
-    assert!(begun.elapsed() < Duration::from_secs(5), "took {:?}", begun.elapsed());
     assert_eq!((device.device, device.jid.as_str()), (1, "15551230001:1@s.whatsapp.net"));
     let view = sim
         .wait_until("the upload of keys and the acknowledgement of all stanzas", PATIENCE, |sim| {

@@ -2,6 +2,8 @@
 
 mod audit;
 mod bad_clients;
+#[path = "../judge/blocks.rs"]
+mod blocks;
 mod client;
 mod contacts;
 mod control;
@@ -13,6 +15,8 @@ mod faults_connection;
 mod faults_login;
 mod faults_receipts;
 mod faults_scenario;
+#[path = "../judge/files.rs"]
+mod files;
 mod groups;
 mod guard;
 mod http;
@@ -26,4 +30,6 @@ mod presence;
 mod restart;
 mod sessions;
 mod state;
+#[path = "../judge/texts.rs"]
+mod texts;
 mod waiting;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use kurir_sim::{Clock, Content, Download, JournalEvent, MediaContent, MediaKind, SimHandle};
+use kurir_sim::{Clock, Content, Download, JournalEvent, MediaKind, SimHandle};
 use whatsapp_rust::anyhow::Result;
 use whatsapp_rust::async_trait;
 use whatsapp_rust::download::{Downloadable, MediaType};
@@ -16,6 +16,7 @@ use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::{ErrorChainExt, Jid, RevokeType};
 
 use crate::client::{PATIENCE, TestClient, simulator};
+use crate::files::{downloaded, file};
 
 /// The client's own HTTP client with the simulator's certificate as the only root.
 pub fn trusting(sim: &SimHandle) -> UreqHttpClient {
@@ -35,35 +36,12 @@ pub async fn media_client(sim: &SimHandle, number: &str) -> TestClient {
     linked_with(sim, number, trusting(sim)).await
 }
 
-/// Bytes that are no repetition of anything.
-fn file(length: usize) -> Vec<u8> {
-    let mut state = 1_u32;
-    let next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state.to_be_bytes()[0]
-    };
-    std::iter::repeat_with(next).take(length).collect()
-}
-
 async fn upload(client: &TestClient, bytes: &[u8], kind: MediaType) -> UploadResponse {
     client.client.upload(bytes.to_vec(), kind, UploadOptions::new()).await.expect("uploads")
 }
 
 async fn send(client: &TestClient, message: wa::Message) -> String {
     client.client.send_message(Jid::pn("15551230002"), message).await.expect("sends").message_id
-}
-
-/// Waits until the phone has downloaded, or tried to, the file of message `id`.
-pub async fn downloaded(sim: &SimHandle, phone: &str, id: &str) -> MediaContent {
-    sim.wait_until("the download", PATIENCE, |sim| {
-        let inbox = sim.inbox(phone).ok()?;
-        match inbox.into_iter().find(|message| message.id == id)?.content? {
-            Content::Media(media) if media.download != Download::Pending => Some(media),
-            _ => None,
-        }
-    })
-    .await
-    .expect("the phone downloads")
 }
 
 async fn inbound(client: &mut TestClient, id: &str) -> wa::Message {

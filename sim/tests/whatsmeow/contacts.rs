@@ -1,18 +1,14 @@
 //! Blocking, privacy tokens, privacy settings, what contacts show of themselves.
 
-use kurir_sim::{JournalEvent, SimHandle};
+use kurir_sim::JournalEvent;
 use serde_json::json;
 
+use crate::blocks::withheld;
 use crate::client::{PATIENCE, TestClient, jid, simulator};
 use crate::program::Program;
 
 const ANNA: &str = "15551230001";
 const BEN: &str = "15551230002";
-
-fn withheld(sim: &SimHandle) -> usize {
-    let journal = sim.journal(0, 1000);
-    journal.iter().filter(|entry| matches!(entry.event, JournalEvent::Withheld { .. })).count()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_blocks_a_contact_and_hears_nothing_of_it() {

@@ -3,6 +3,8 @@
 //! Its root key is a package variable and its HTTP clients can be set, so a small program in
 //! `client/` dials the simulator without a patch. Without Go these tests say so and pass.
 
+#[path = "../judge/blocks.rs"]
+mod blocks;
 mod client;
 mod contacts;
 mod devices;
@@ -14,3 +16,5 @@ mod messages;
 mod presence;
 mod program;
 mod sessions;
+#[path = "../judge/texts.rs"]
+mod texts;

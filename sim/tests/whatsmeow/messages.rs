@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::client::{PATIENCE, TestClient, jid, simulator};
 use crate::program::Program;
+use crate::texts;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_check_tells_who_has_whatsapp() {
@@ -25,26 +26,12 @@ async fn texts_to_a_new_and_a_known_recipient_are_decrypted_and_confirmed() {
     let sim = simulator(|_| ()).await;
     let Some(program) = Program::start(&sim) else { return };
     let (mut client, device) = TestClient::linked(&program, &sim, "anna", "15551230001").await;
-    for (count, text) in ["first", "second", "third"].into_iter().enumerate() {
-        let id = client.send("15551230002", text).await;
+    for (place, text) in texts::TEXTS.into_iter().enumerate() {
+        let id = client.send(texts::RECIPIENT, text).await;
         client.receipts(&id, &["", "read"]).await;
-        let inbox = sim.wait_for_messages("15551230002", count + 1, PATIENCE).await.expect("it arrives");
-        let message = &inbox[count];
-        assert_eq!((message.id.as_str(), message.text.as_deref()), (id.as_str(), Some(text)));
-        assert_eq!((message.from, message.from_device), (device.account, device.device));
-        assert_eq!((message.arrivals, message.shown), (1, 1));
+        texts::arrived(&sim, &device, place, &id).await;
     }
-    let own = sim
-        .wait_until("the own phone's copies", PATIENCE, |sim| {
-            let copies = sim.phone("15551230001").ok()?.copies;
-            (copies.len() == 3).then_some(copies)
-        })
-        .await
-        .expect("the own phone gets a copy of each");
-    assert_eq!(own[0].text.as_deref(), Some("first"));
-    let counters = sim.counters();
-    assert_eq!((counters.accepted, counters.shown, counters.unreadable), (3, 3, 0));
-    assert_eq!((counters.counter_replays, counters.duplicates), (0, 0));
+    texts::copied_and_counted(&sim, &device).await;
     client.stop().await;
     sim.stop(PATIENCE).await;
 }

@@ -132,7 +132,8 @@ async fn send(sender: &Arc<dyn Sender>, order: &Loop) -> anyhow::Result<(Duratio
     Ok((started.elapsed(), Latency::of(spans)))
 }
 
-async fn one(sender: &dyn Sender, at: u32, check: bool) -> anyhow::Result<()> {
+/// Sends one message and looks the number up before it, if told to. An error if WhatsApp does not accept it.
+pub(super) async fn one(sender: &dyn Sender, at: u32, check: bool) -> anyhow::Result<()> {
     let to = PhoneNumber::from_digits(recipient(at))?;
     if check && sender.check(std::slice::from_ref(&to)).await? != [NumberStatus::Registered] {
         bail!("the simulator does not know a recipient");

@@ -4,17 +4,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use kurir_core::domain::{JobId, JobKey, MessageId, PhoneNumber, Secret, SendAnswer, TenantId};
+use anyhow::Context as _;
 use kurir_core::port::{MessengerEvent, ReceiptKind, Sender};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
+use super::bare::one;
 use super::fleet::{SETTLE, unless_stopped};
 use super::link::{Scanner, Simulator};
 use super::process::{Launch, Process, own_cpu};
-use super::{CrowdArgs, Given, launch, recipient, sender};
+use super::{CrowdArgs, Given, launch, sender};
 use crate::cli::signal;
 use crate::compose::bare_client;
 use crate::config::Config;
@@ -32,16 +31,16 @@ const REST: Duration = Duration::from_mins(1);
 pub async fn run(args: CrowdArgs, config: Config, given: Given) -> anyhow::Result<()> {
     let stop = signal::stop()?;
     let launch = launch::of(given, launch::fresh_keys());
-    unless_stopped(&stop, measure(&args, &config, &launch, &stop)).await
+    unless_stopped(&stop, measure(&args, &config, &launch)).await
 }
 
-async fn measure(args: &CrowdArgs, config: &Config, launch: &Launch, stop: &CancellationToken) -> anyhow::Result<()> {
+async fn measure(args: &CrowdArgs, config: &Config, launch: &Launch) -> anyhow::Result<()> {
     let simulator = Simulator::start(launch).await?;
     let mut config = config.clone();
     config.whatsapp.endpoint = Some(simulator.endpoint.clone());
     let empty = simulator.process.memory()?;
     let begun = Instant::now();
-    let crowd = Crowd::gather(args.devices, &config, &simulator, stop).await?;
+    let crowd = Crowd::gather(args.devices, &config, &simulator).await?;
     println!("{} devices linked and connected after {:.0} s", args.devices, begun.elapsed().as_secs_f64());
     tokio::time::sleep(SETTLE).await;
     let full = simulator.process.memory()?;
@@ -126,17 +125,12 @@ impl Begun {
 /// Connected clients.
 struct Crowd {
     senders: Vec<Arc<dyn Sender>>,
-    followers: JoinSet<anyhow::Result<()>>,
+    followers: JoinSet<()>,
     read: watch::Receiver<u32>,
 }
 
 impl Crowd {
-    async fn gather(
-        count: u32,
-        config: &Config,
-        simulator: &Simulator,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<Self> {
+    async fn gather(count: u32, config: &Config, simulator: &Simulator) -> anyhow::Result<Self> {
         let (counted, read) = watch::channel(0);
         let counted = Arc::new(counted);
         let turns = Arc::new(Semaphore::new(LINKING));
@@ -151,16 +145,13 @@ impl Crowd {
             links.spawn(async move {
                 let connected = tokio::time::timeout(PATIENCE, connected).await;
                 drop(turn);
-                connected.with_context(|| format!("client {at} is not connected"))?.context("a client has ended")
+                connected.with_context(|| format!("client {at} is not connected"))?.context("a client has ended")?
             });
             while let Some(link) = links.try_join_next() {
                 link??;
             }
             if at > 0 && at % 500 == 0 {
                 println!("{at} clients started");
-            }
-            if stop.is_cancelled() {
-                bail!("interrupted");
             }
         }
         while let Some(link) = links.join_next().await {
@@ -178,7 +169,7 @@ impl Crowd {
             let sender = Arc::clone(sender);
             tasks.spawn(async move {
                 let _turn = turn;
-                one(&*sender, at).await
+                one(&*sender, at, false).await
             });
             while let Some(task) = tasks.try_join_next() {
                 task??;
@@ -207,33 +198,32 @@ async fn follow(
     mut events: mpsc::Receiver<MessengerEvent>,
     scanner: Scanner,
     at: u32,
-    linked: oneshot::Sender<()>,
+    linked: oneshot::Sender<anyhow::Result<()>>,
     read: Arc<watch::Sender<u32>>,
-) -> anyhow::Result<()> {
+) {
     let (mut linked, mut scanned) = (Some(linked), false);
     while let Some(event) = events.recv().await {
         match event {
             MessengerEvent::Qr { text, .. } if !scanned => {
                 scanned = true;
-                scanner.scan(text.expose(), sender(usize::try_from(at)?)).await?;
+                let number = sender(usize::try_from(at).unwrap_or(usize::MAX));
+                if let Err(error) = scanner.scan(text.expose(), number).await {
+                    tell(&mut linked, Err(error));
+                }
             }
-            MessengerEvent::Connected => drop(linked.take().map(|linked| linked.send(()))),
+            MessengerEvent::Connected => tell(&mut linked, Ok(())),
             MessengerEvent::Receipt(receipt) if receipt.kind == ReceiptKind::Read => {
-                let count = u32::try_from(receipt.ids.len())?;
+                let count = u32::try_from(receipt.ids.len()).unwrap_or(u32::MAX);
                 read.send_modify(|read| *read += count);
             }
             _ => {}
         }
     }
-    Ok(())
 }
 
-async fn one(sender: &dyn Sender, at: u32) -> anyhow::Result<()> {
-    let to = PhoneNumber::from_digits(recipient(at))?;
-    let key = JobKey::new(TenantId::new("crowd")?, JobId::new(uuid::Uuid::now_v7()));
-    let text = Secret::new(super::TEXT.to_owned());
-    match sender.send_text(&to, &MessageId::derive(&key), &text, PATIENCE).await? {
-        SendAnswer::Accepted => Ok(()),
-        other => bail!("a message was not accepted: {other:?}"),
+/// Tells once how the linking ended. Nobody listens any more if it took too long.
+fn tell(linked: &mut Option<oneshot::Sender<anyhow::Result<()>>>, outcome: anyhow::Result<()>) {
+    if let Some(linked) = linked.take() {
+        let _ = linked.send(outcome);
     }
 }
