@@ -211,6 +211,17 @@ code = 503
     }
 
     #[test]
+    fn the_example_of_the_manual_is_a_scenario() {
+        let manual = include_str!("../../../docs/SIMULATOR.md");
+        let (_, after) = manual.split_once("A scenario is a file").expect("the manual has an example");
+        let lines = after.lines().skip(1).skip_while(|line| line.is_empty());
+        let example = lines.map_while(|line| if line.is_empty() { Some("") } else { line.strip_prefix("    ") });
+        let scenario = Scenario::parse(&example.collect::<Vec<_>>().join("\n")).expect("a good scenario");
+        let [first, second] = &scenario.steps[..] else { panic!("{} faults", scenario.steps.len()) };
+        assert_eq!((first.at_ms, second.after_messages), (Some(5000), Some(100)));
+    }
+
+    #[test]
     fn an_error_names_the_line_and_the_field() {
         let unknown = error(&GOOD.replace("probability", "probabilty"));
         assert!(unknown.contains("line 6") && unknown.contains("probabilty"), "{unknown}");

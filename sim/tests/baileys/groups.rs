@@ -1,21 +1,13 @@
 //! Groups: texts with sender keys in both directions.
 
-use kurir_sim::{Addressing, InboxMessage, SimHandle};
+use kurir_sim::Addressing;
 use serde_json::json;
 
 use crate::client::{Baileys, PATIENCE, simulator};
+use crate::inbox::shown;
 
 const OWN: &str = "15551230001";
 const PHONES: [&str; 3] = ["15551230002", "15551230003", "15551230004"];
-
-/// The message `id` as the phone shows it, once it does.
-async fn shown(sim: &SimHandle, phone: &str, id: &str) -> InboxMessage {
-    sim.wait_until("the group message", PATIENCE, |sim| {
-        sim.inbox(phone).ok()?.into_iter().find(|message| message.id == id)
-    })
-    .await
-    .expect("it arrives")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_makes_a_group_and_all_read_its_texts() {

@@ -7,6 +7,8 @@ mod client;
 #[path = "../judge/files.rs"]
 mod files;
 mod groups;
+#[path = "../judge/inbox.rs"]
+mod inbox;
 mod linking;
 mod media;
 mod messages;

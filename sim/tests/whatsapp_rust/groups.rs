@@ -1,8 +1,7 @@
 //! Groups: made and changed from both sides, written in from both sides.
 
 use kurir_sim::{
-    Addressing, Download, Fault, GroupChange, GroupId, InboxMessage, JournalEvent, PhoneBehaviour, PhoneNumber, Role,
-    SimHandle,
+    Addressing, Download, Fault, GroupChange, GroupId, JournalEvent, PhoneBehaviour, PhoneNumber, Role, SimHandle,
 };
 use whatsapp_rust::download::MediaType;
 use whatsapp_rust::media::{ImageOptions, image_message};
@@ -15,6 +14,7 @@ use whatsapp_rust::{GroupCreateOptions, GroupParticipantOptions, GroupSubject, J
 
 use crate::client::{PATIENCE, TestClient, simulator};
 use crate::files::downloaded;
+use crate::inbox::shown;
 use crate::media::media_client;
 
 const OWN: &str = "15551230001";
@@ -41,15 +41,6 @@ async fn send(client: &TestClient, group: GroupId, text: &str) -> String {
 
 fn jid(group: GroupId) -> Jid {
     group.to_string().parse().expect("an address")
-}
-
-/// The message `id` as the phone shows it, once it does.
-async fn shown(sim: &SimHandle, phone: &str, id: &str) -> InboxMessage {
-    sim.wait_until("the group message", PATIENCE, |sim| {
-        sim.inbox(phone).ok()?.into_iter().find(|message| message.id == id)
-    })
-    .await
-    .expect("it arrives")
 }
 
 /// Whose receipts of `kind` come for message `id`, until `count` did.

@@ -20,6 +20,8 @@ mod files;
 mod groups;
 mod guard;
 mod http;
+#[path = "../judge/inbox.rs"]
+mod inbox;
 mod linking;
 mod media;
 mod messages;

@@ -17,6 +17,9 @@ use whatsapp_rust::{ErrorChainExt, Jid, RevokeType};
 
 use crate::client::{PATIENCE, TestClient, simulator};
 use crate::files::{downloaded, file};
+use crate::inbox::shown;
+
+const PHONE: &str = "15551230002";
 
 /// The client's own HTTP client with the simulator's certificate as the only root.
 pub fn trusting(sim: &SimHandle) -> UreqHttpClient {
@@ -234,15 +237,6 @@ async fn a_file_is_gone_and_a_permission_is_renewed_after_its_time() {
     sim.stop(PATIENCE).await;
 }
 
-/// What the phone shows under `id`.
-async fn shown(sim: &SimHandle, id: &str) -> kurir_sim::InboxMessage {
-    sim.wait_until("arrival", PATIENCE, |sim| {
-        sim.inbox("15551230002").ok()?.into_iter().find(|message| message.id == id)
-    })
-    .await
-    .expect("it arrives")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn places_contacts_replies_reactions_edits_and_revocations_are_shown_as_such() {
     let sim = simulator(|_| ()).await;
@@ -255,34 +249,37 @@ async fn places_contacts_replies_reactions_edits_and_revocations_are_shown_as_su
         ..Default::default()
     };
     let id = send(&client, wa::Message { location_message: location.into(), ..Default::default() }).await;
-    let Some(Content::Location { latitude, name, live: false, .. }) = shown(&sim, &id).await.content else {
+    let Some(Content::Location { latitude, name, live: false, .. }) = shown(&sim, PHONE, &id).await.content else {
         panic!("no place")
     };
     assert_eq!((latitude.get(), name.as_deref()), (52.52, Some("Berlin")));
 
     let contact = wa::message::ContactMessage { display_name: Some("Ada".into()), ..Default::default() };
     let id = send(&client, wa::Message { contact_message: contact.into(), ..Default::default() }).await;
-    let Some(Content::Contacts { contacts }) = shown(&sim, &id).await.content else { panic!("no contact") };
+    let Some(Content::Contacts { contacts }) = shown(&sim, PHONE, &id).await.content else { panic!("no contact") };
     assert_eq!(contacts[0].name.as_deref(), Some("Ada"));
 
     let first = client.send("15551230002", "first").await;
-    assert_eq!(shown(&sim, &first).await.content, None);
+    assert_eq!(shown(&sim, PHONE, &first).await.content, None);
     let context = wa::ContextInfo { stanza_id: Some(first.clone()), ..Default::default() };
     let text = wa::message::ExtendedTextMessage {
         text: Some("about that".into()),
         context_info: context.into(),
         ..Default::default()
     };
-    let reply =
-        shown(&sim, &send(&client, wa::Message { extended_text_message: text.into(), ..Default::default() }).await)
-            .await;
+    let reply = shown(
+        &sim,
+        PHONE,
+        &send(&client, wa::Message { extended_text_message: text.into(), ..Default::default() }).await,
+    )
+    .await;
     assert_eq!(reply.text.as_deref(), Some("about that"));
     assert_eq!(reply.content, Some(Content::Reply { to: first.clone(), participant: None }));
 
     let key = wa::MessageKey { id: Some(first.clone()), from_me: Some(true), ..Default::default() };
     let reaction = wa::message::ReactionMessage { key: key.into(), text: Some("+".into()), ..Default::default() };
     let id = send(&client, wa::Message { reaction_message: reaction.into(), ..Default::default() }).await;
-    assert_eq!(shown(&sim, &id).await.content, Some(Content::Reaction { to: first.clone(), emoji: "+".into() }));
+    assert_eq!(shown(&sim, PHONE, &id).await.content, Some(Content::Reaction { to: first.clone(), emoji: "+".into() }));
 
     let better = wa::Message { conversation: Some("better".into()), ..Default::default() };
     client.client.edit_message(phone.clone(), first.clone(), better).await.expect("edits");

@@ -8,10 +8,16 @@ mod blocks;
 mod client;
 mod contacts;
 mod devices;
+#[path = "../judge/files.rs"]
+mod files;
+mod groups;
 mod identity;
+#[path = "../judge/inbox.rs"]
+mod inbox;
 mod keep_alive;
 mod keys;
 mod linking;
+mod media;
 mod messages;
 mod presence;
 mod program;

@@ -157,10 +157,14 @@ impl Program {
         let program = built()?;
         let url = sim.ws_url();
         let server = url.trim_start_matches("ws://").trim_end_matches("/ws/chat");
+        let media_root = folder.0.join("media-root.pem");
+        fs::write(&media_root, sim.media_ca_pem()).expect("the folder can be written");
         let root = root.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let mut child = tokio::process::Command::new(program)
             .args(["-server", server, "-root", &root, "-folder"])
             .arg(&folder.0)
+            .arg("-media-root")
+            .arg(&media_root)
             .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -24,6 +24,9 @@ type arguments struct {
 	Of    []string `json:"of"`
 	State string   `json:"state"`
 	Media string   `json:"media"`
+	// In base64.
+	Bytes    []byte `json:"bytes"`
+	Mimetype string `json:"mimetype"`
 }
 
 // obey carries a command out and returns what the test is answered.
@@ -47,6 +50,16 @@ func (client *session) obey(ctx context.Context, asked command) (any, error) {
 	switch asked.Do {
 	case "send":
 		return client.send(ctx, asked)
+	case "send_file":
+		return client.sendFile(ctx, asked)
+	case "download":
+		return client.download(ctx, asked.ID)
+	case "create_group":
+		return client.createGroup(ctx, asked)
+	case "group":
+		return client.group(ctx, asked)
+	case "member":
+		return client.member(ctx, asked)
 	case "read":
 		return client.read(ctx, asked)
 	case "check":

@@ -60,6 +60,7 @@ func describeChat(event any) map[string]any {
 		return map[string]any{
 			"event": "message", "id": event.Info.ID, "text": text, "from_me": event.Info.IsFromMe,
 			"chat": event.Info.Chat.String(), "sender": event.Info.Sender.String(), "retries": event.RetryCount,
+			"caption":   event.Message.GetImageMessage().GetCaption(),
 			"push_name": event.Info.PushName, "category": event.Info.Category, "group": event.Info.IsGroup,
 		}
 	case *events.UndecryptableMessage:

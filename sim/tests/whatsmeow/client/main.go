@@ -47,11 +47,17 @@ func (out *output) write(line map[string]any) {
 func main() {
 	server := flag.String("server", "", "where the simulator accepts clients, as HOST:PORT")
 	root := flag.String("root", "", "the public key that signs the server's certificates, in hex")
+	mediaRoot := flag.String("media-root", "", "a file with the certificate, in PEM, that signs the media server's")
 	folder := flag.String("folder", "", "where credentials are kept")
 	keepAlive := flag.Duration("keep-alive", 0, "ask for a sign of life this often; 0 as whatsmeow does")
 	flag.Parse()
 	if err := trust(*root); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	media, err := trusting(*mediaRoot)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "-media-root:", err)
 		os.Exit(2)
 	}
 	if *keepAlive > 0 {
@@ -60,7 +66,7 @@ func main() {
 	out := &output{encoder: json.NewEncoder(os.Stdout)}
 	// whatsmeow's Signal library prints what it thinks of bad messages.
 	os.Stdout = os.Stderr
-	clients := &clients{server: *server, folder: *folder, out: out, running: map[string]*session{}}
+	clients := &clients{server: *server, media: media, folder: *folder, out: out, running: map[string]*session{}}
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, longestLine)
 	for lines.Scan() {

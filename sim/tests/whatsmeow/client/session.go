@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types/events"
 	waLog "go.mau.fi/whatsmeow/util/log"
 )
@@ -17,6 +18,7 @@ import (
 // clients are the clients of one test, by name.
 type clients struct {
 	server string
+	media  *http.Client
 	folder string
 	out    *output
 
@@ -27,7 +29,8 @@ type clients struct {
 // session is one whatsmeow client with its store.
 type session struct {
 	*whatsmeow.Client
-	store *memoryStore
+	store    *memoryStore
+	received received
 }
 
 var errNotRunning = errors.New("no client of this name runs")
@@ -57,12 +60,16 @@ func (all *clients) start(name string) error {
 	dialed := dialOnly(all.server)
 	client.SetPreLoginHTTPClient(dialed)
 	client.SetWebsocketHTTPClient(dialed)
-	client.SetMediaHTTPClient(dialed)
-	client.AddEventHandler(func(event any) { all.tell(name, event) })
+	client.SetMediaHTTPClient(all.media)
+	one := &session{Client: client, store: kept, received: received{messages: map[string]*waE2E.Message{}}}
+	client.AddEventHandler(func(event any) {
+		one.received.keep(event)
+		all.tell(name, event)
+	})
 	if err := client.Connect(); err != nil {
 		return err
 	}
-	all.running[name] = &session{Client: client, store: kept}
+	all.running[name] = one
 	return nil
 }
 
