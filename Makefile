@@ -33,12 +33,14 @@ test: ## Every test, on private Redis, RabbitMQ and PostgreSQL, with Node and Ch
 	KURIR_TEST_SIMULATOR="$$(realpath $(TARGET)/debug/kurir)" \
 		$(CARGO) test --locked --package kurir --target-dir $(TARGET)/production --test certificate
 
-# Seconds for each target.
+# Seconds for each target, and the build: `--dev` compiles in a few minutes, `--release` takes twenty and runs many times
+# faster.
 FUZZ_SECONDS ?= 30
+FUZZ_BUILD ?= --dev
 fuzz: ## Fuzz the simulator's decoders and its handling of stanzas (builds cargo-fuzz if missing: several minutes)
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
 	for target in frame node handshake session; do \
-		$(CARGO) fuzz run --fuzz-dir sim/fuzz --sanitizer none --target-dir $(TARGET)/fuzz $$target -- \
+		$(CARGO) fuzz run $(FUZZ_BUILD) --fuzz-dir sim/fuzz --sanitizer none --target-dir $(TARGET)/fuzz $$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024 || exit 1; \
 	done
 
