@@ -4,6 +4,7 @@
 mod bench;
 #[cfg(feature = "simulator")]
 mod demo;
+mod limits;
 #[cfg(not(feature = "simulator"))]
 mod missing;
 mod signal;
@@ -47,6 +48,8 @@ enum Role {
     Worker,
     /// Publishes the events that workers left behind.
     Relay,
+    /// Shows all limits of this configuration, and what is left of a session's day.
+    Limits(limits::LimitsArgs),
     /// Simulates WhatsApp on this machine.
     #[cfg(feature = "simulator")]
     Sim(SimArgs),
@@ -139,6 +142,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Gateway => compose::gateway(config, signal::stop()?).await?,
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
+        Role::Limits(args) => limits::run(args, &config).await?,
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {
             compose::simulator(config, signal::stop()?, |clients, page| {

@@ -83,7 +83,7 @@ fn url(given: Option<&Secret<String>>, key: &str) -> anyhow::Result<String> {
     given.map(|url| url.expose().clone()).with_context(|| format!("{key} is not set"))
 }
 
-fn postgres(config: &Config) -> PostgresOptions {
+pub(super) fn postgres(config: &Config) -> PostgresOptions {
     let settings = &config.postgres;
     PostgresOptions {
         // Checked by `Config::require_for`.

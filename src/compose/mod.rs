@@ -6,6 +6,7 @@ mod backends;
 mod bench;
 mod fleet;
 mod keys;
+mod limits;
 mod parts;
 mod roles;
 mod settings;
@@ -18,6 +19,7 @@ pub use backends::Backends;
 #[cfg(feature = "simulator")]
 pub use bench::bare_client;
 pub use fleet::Needs;
+pub use limits::{SessionLimits, session_limits};
 pub use roles::{gateway, relay, worker};
 #[cfg(feature = "simulator")]
 pub use simulator::serve as simulator;

@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kurir_core::domain::WorkerName;
-use kurir_core::policy::{AttemptRule, Backoff, PaceRule};
+use kurir_core::policy::{AttemptRule, Backoff, DayRule, PaceRule};
 use kurir_core::port::RecipientRule;
-use kurir_workers::{RelayOptions, WorkerOptions};
+use kurir_workers::{RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// How many of something that is allowed `per_second` fit into a span; at least one.
 fn within(per_second: u32, span: Duration) -> usize {
@@ -39,9 +39,14 @@ pub fn worker(config: &Config, name: WorkerName) -> WorkerOptions {
         max_wait: worker.max_wait,
         stop_deadline: worker.stop_deadline,
         pace: PaceRule { every: config.limits.sender.every, burst: config.limits.sender.burst },
+        senders: senders(config),
         recipient: RecipientRule {
             every: config.limits.recipient.otp_every,
             per_day: config.limits.recipient.otp_per_day,
+        },
+        recipients_down: match config.limits.recipient.when_down {
+            config::WhenDown::Wait => WhenDown::Wait,
+            config::WhenDown::Allow => WhenDown::Allow,
         },
         check_pace: PaceRule { every: config.limits.numbers.every, burst: config.limits.numbers.burst },
         registered_ttl: config.limits.numbers.cache_ttl,
@@ -51,6 +56,19 @@ pub fn worker(config: &Config, name: WorkerName) -> WorkerOptions {
         default_country: config.fleet.default_country.clone(),
         prove_tenant: worker.prove_tenant,
     }
+}
+
+/// The limits of senders that go by the day.
+pub fn senders(config: &Config) -> SenderOptions {
+    let sender = &config.limits.sender;
+    let day = DayRule {
+        per_day: sender.per_day,
+        warm_up: sender.warm_up.clone(),
+        cold_per_day: sender.cold_per_day,
+        // Checked to be a percentage when the configuration was read.
+        otp_reserve: u8::try_from(sender.otp_reserve).unwrap_or(100),
+    };
+    SenderOptions { day, zones: sender.time_zones.0.clone(), warm: sender.warmed_up.0.clone() }
 }
 
 /// The settings of a relay.

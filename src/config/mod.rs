@@ -7,8 +7,10 @@
 //! their errors, passwords included, and stop at the first one.
 
 mod brokers;
+mod by_session;
 mod fleet;
 mod gateway;
+mod limit_table;
 mod limits;
 mod log;
 pub mod logging;
@@ -22,9 +24,11 @@ mod whatsapp;
 mod worker;
 
 pub use brokers::{QueueKind, RabbitmqConfig, RedisConfig};
+pub use by_session::{BySessionError, SessionNames, TimeZones};
 pub use fleet::FleetConfig;
 pub use gateway::GatewayConfig;
-pub use limits::{LimitsConfig, NumberLimits, RecipientLimits, SenderLimits};
+pub use limit_table::{LimitRow, limit_table, limits_in_markdown};
+pub use limits::{LimitsConfig, NumberLimits, RecipientLimits, SenderLimits, WhenDown};
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Origin, Problem};
 pub use require::Role;

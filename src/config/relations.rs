@@ -159,6 +159,15 @@ impl Config {
             found.between(&format!("{key}.every"), every, Duration::ZERO, Duration::from_hours(1));
             found.count(&format!("{key}.burst"), burst.get(), 1, 10_000);
         }
+        let sender = &limits.sender;
+        found.count("limits.sender.otp_reserve", sender.otp_reserve, 0, 100);
+        let (cap, cold) = (sender.per_day, sender.cold_per_day);
+        let advice = format!("can't be reached: limits.sender.per_day is {cap}; lower it, or 0 for no such limit");
+        found.want(cap == 0 || cold <= cap, "limits.sender.cold_per_day", cold.to_string(), advice);
+        let highest = sender.warm_up.highest();
+        let advice = format!("its last step, {highest} a day, must be below limits.sender.per_day ({cap})");
+        let shown = format!("{:?}", sender.warm_up.to_string());
+        found.want(cap == 0 || highest < cap, "limits.sender.warm_up", shown, advice);
         let otp_every = limits.recipient.otp_every;
         let advice = format!("must not be longer than the longest delay, {}", show_span(longest));
         found.span(otp_every <= longest, "limits.recipient.otp_every", otp_every, advice);

@@ -119,7 +119,7 @@ async fn hand_over(it: &Fixture, state: MessageState) {
     let write = LedgerWrite {
         fence: Some(Fence { session: session("s1"), epoch: record.epoch }),
         entry: entry.advance(state, now).unwrap(),
-        pace: None,
+        spent: None,
         events: Vec::new(),
     };
     assert_eq!(it.stores.write(vec![write]).await.unwrap(), [Written::Done]);
@@ -189,7 +189,7 @@ fn a_job_that_a_worker_has_got_is_queued_even_if_the_queue_never_said_so() {
             let write = LedgerWrite {
                 fence: Some(Fence { session: session("s1"), epoch: record.epoch }),
                 entry: entry.advance(MessageState::Sending, now).unwrap(),
-                pace: None,
+                spent: None,
                 events: Vec::new(),
             };
             assert_eq!(stores.write(vec![write]).await.unwrap(), [Written::Done]);

@@ -1,7 +1,7 @@
 //! The promise behind every epoch: a write is either durable before the claim, or refused.
 
 use bytes::Bytes;
-use kurir_core::domain::{Epoch, Fence, PaceState, SessionId};
+use kurir_core::domain::{Epoch, Fence, SenderPace, SessionId};
 use kurir_core::port::{
     Ledger, LedgerWrite, PortError, SessionStore, StateBatch, StateKey, StatePut, StateStore, Written,
 };
@@ -84,10 +84,10 @@ async fn a_claim_waits_for_an_intent_and_sees_its_pace() {
         let id = session_id("s");
         let fence = owned(&old, &id).await;
         let first = entry(&id);
-        let write = |entry, pace| LedgerWrite {
+        let write = |entry, turn| LedgerWrite {
             fence: Some(fence.clone()),
             entry,
-            pace: Some(PaceState(pace)),
+            spent: Some(SenderPace { turn, ..SenderPace::default() }.into()),
             events: vec![],
         };
         assert_eq!(old.write(vec![write(first.clone(), 1)]).await.unwrap(), [Written::Done]);
@@ -96,7 +96,7 @@ async fn a_claim_waits_for_an_intent_and_sees_its_pace() {
         let holder_pid = pid(&mut holder).await;
         let mut hold = holder.begin().await.unwrap();
         hold.execute("SELECT * FROM job FOR UPDATE").await.unwrap();
-        let intent = write(kurir_core::domain::LedgerEntry { version: 1, ..first.clone() }, u64::MAX);
+        let intent = write(kurir_core::domain::LedgerEntry { version: 1, ..first.clone() }, 7);
         let written = tokio::spawn({
             let old = old.clone();
             async move { old.write(vec![intent]).await.unwrap() }
@@ -110,7 +110,7 @@ async fn a_claim_waits_for_an_intent_and_sees_its_pace() {
         hold.rollback().await.unwrap();
 
         assert_eq!(written.await.unwrap(), [Written::Done]);
-        assert_eq!(claimed.await.unwrap().pace, PaceState(u64::MAX), "the last owner's last intent counts");
+        assert_eq!(claimed.await.unwrap().pace.turn, 7, "the last owner's last intent counts");
         let late = write(kurir_core::domain::LedgerEntry { version: 2, ..first }, 3);
         assert_eq!(old.write(vec![late]).await.unwrap(), [Written::Fenced]);
     })
@@ -145,7 +145,12 @@ async fn a_write_that_waits_for_a_claim_is_refused() {
         let ledger = tokio::spawn({
             let (store, fence, job) = (store.clone(), fence.clone(), job.clone());
             async move {
-                let write = LedgerWrite { fence: Some(fence), entry: job, pace: Some(PaceState(5)), events: vec![] };
+                let write = LedgerWrite {
+                    fence: Some(fence),
+                    entry: job,
+                    spent: Some(SenderPace { turn: 5, ..SenderPace::default() }.into()),
+                    events: vec![],
+                };
                 store.write(vec![write]).await.unwrap()
             }
         });
@@ -153,7 +158,7 @@ async fn a_write_that_waits_for_a_claim_is_refused() {
         hold.commit().await.unwrap();
         assert_eq!(ledger.await.unwrap(), [Written::Fenced]);
         assert_eq!(Ledger::get(&store, &[job.key]).await.unwrap(), [None]);
-        assert_eq!(SessionStore::get(&store, &id).await.unwrap().unwrap().pace, PaceState(0));
+        assert_eq!(SessionStore::get(&store, &id).await.unwrap().unwrap().pace, SenderPace::default());
     })
     .await;
 }

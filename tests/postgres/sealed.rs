@@ -46,7 +46,7 @@ async fn fill(store: &PostgresStore) -> kurir_core::domain::LedgerEntry {
     assert_eq!(store.apply(vec![(fence.clone(), batch)]).await.unwrap(), [Written::Done]);
     let mut job = entry(&id);
     job.metadata.insert("order".into(), metadata.to_owned());
-    let write = LedgerWrite { fence: Some(fence), entry: job.clone(), pace: None, events: vec![] };
+    let write = LedgerWrite { fence: Some(fence), entry: job.clone(), spent: None, events: vec![] };
     assert_eq!(store.write(vec![write]).await.unwrap(), [Written::Done]);
     job
 }

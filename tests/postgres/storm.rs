@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kurir::adapters::postgres::PostgresStore;
 use kurir_core::domain::{
-    Epoch, EventId, EventKind, Fence, LedgerEntry, OutboxEvent, PaceState, SessionId, SessionStatus, Timestamp,
+    Epoch, EventId, EventKind, Fence, LedgerEntry, OutboxEvent, SenderPace, SessionId, SessionStatus, Timestamp,
 };
 use kurir_core::port::{
     Ledger, LedgerWrite, Outbox, SessionStore, StateBatch, StateKey, StatePut, StateStore, Written,
@@ -99,15 +99,15 @@ async fn write_ledger(store: PostgresStore, fleet: Arc<Fleet>, number: usize) {
                 at: Timestamp::from_millis(1),
                 body: vec![],
             };
-            let pace = Some(PaceState(turn as u64));
-            writes.push(LedgerWrite { fence: Some(fence), entry: job, pace, events: vec![told] });
+            let spent = Some(SenderPace { turn: turn as u64, ..SenderPace::default() }.into());
+            writes.push(LedgerWrite { fence: Some(fence), entry: job, spent, events: vec![told] });
         }
         if number.is_multiple_of(2) {
             writes.reverse();
             let own = entry(&fences[0].session);
             let again = LedgerEntry { version: 1, ..own.clone() };
             for entry in [own, again] {
-                writes.push(LedgerWrite { fence: None, entry, pace: None, events: vec![] });
+                writes.push(LedgerWrite { fence: None, entry, spent: None, events: vec![] });
             }
         }
         let answers = store.write(writes).await.unwrap();
@@ -152,7 +152,7 @@ async fn writers_and_claims_get_through_together() {
         }
         let jobs: Vec<_> = (0..20).map(|n| entry(&ids[n % SESSIONS])).collect();
         let first =
-            jobs.iter().map(|entry| LedgerWrite { fence: None, entry: entry.clone(), pace: None, events: vec![] });
+            jobs.iter().map(|entry| LedgerWrite { fence: None, entry: entry.clone(), spent: None, events: vec![] });
         assert!(one.write(first.collect()).await.unwrap().iter().all(|answer| *answer == Written::Done));
         let fleet = Arc::new(Fleet { ids, fences: Mutex::new(fences), marked: Mutex::default(), jobs });
 

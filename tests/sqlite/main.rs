@@ -5,6 +5,7 @@ mod contract;
 mod file;
 mod limits;
 mod restart;
+mod upgrade;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ mod worker;
 
 pub use group::GroupedState;
 pub use lease::{Lease, Loss};
-pub use options::{RelayOptions, WorkerOptions};
+pub use options::{RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 pub use ports::{RelayPorts, WorkerPorts};
 pub use relay::{Relay, RelayReport};
 pub use worker::{StopReport, Worker};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Stores;
-use super::fixture::{entry, event, job, now, tenant, worker};
+use super::fixture::{entry, event, job, now, tenant};
 use crate::domain::{
-    FailReason, JobId, JobKey, Lane, LedgerEntry, MessageId, MessageState, PaceState, SessionId, Timestamp,
+    FailReason, JobId, JobKey, Lane, LedgerEntry, MessageId, MessageState, SenderPace, SessionId, Timestamp,
 };
 use crate::port::{LedgerWrite, Written};
 
@@ -115,26 +115,6 @@ pub(super) async fn by_message_follows_the_entry(stores: Stores) {
     assert_eq!(by_message(&stores, &owned.id, &[&pool.message_id]).await, [Some(written(&pinned))]);
 }
 
-pub(super) async fn pace_is_saved_with_the_session(stores: Stores) {
-    let owned = stores.owned().await;
-    let intent = entry(&job(&owned.tenant), Some(&owned.id));
-    let pace = PaceState(1_790_000_000_123_456_789);
-    let write = |entry: LedgerEntry, pace| LedgerWrite {
-        fence: Some(owned.fence.clone()),
-        entry,
-        pace,
-        events: vec![event(&owned.tenant, Some(&owned.id))],
-    };
-    assert_eq!(stores.ledger.write(vec![write(intent.clone(), Some(pace))]).await.unwrap(), [Written::Done]);
-    assert_eq!(stores.sessions.get(&owned.id).await.unwrap().unwrap().pace, pace);
-    assert_eq!(stores.ledger.write(vec![write(written(&intent), None)]).await.unwrap(), [Written::Done]);
-    assert_eq!(stores.sessions.get(&owned.id).await.unwrap().unwrap().pace, pace, "no pace leaves it as it was");
-    let stale = stores.ledger.write(vec![write(intent, Some(PaceState(1)))]).await.unwrap();
-    assert_eq!(stale, [Written::Conflict]);
-    let next = stores.sessions.claim(&owned.id, &worker()).await.unwrap().unwrap();
-    assert_eq!(next.pace, pace, "the next owner goes on where the last one stopped");
-}
-
 pub(super) async fn five_hundred_writes_in_one_call(stores: Stores) {
     let owned = stores.owned().await;
     let entries: Vec<_> =
@@ -143,13 +123,13 @@ pub(super) async fn five_hundred_writes_in_one_call(stores: Stores) {
     let writes = entries.iter().zip(&told).map(|(entry, event)| LedgerWrite {
         fence: Some(owned.fence.clone()),
         entry: entry.clone(),
-        pace: Some(PaceState(u64::from(entry.attempts))),
+        spent: Some(SenderPace { turn: u64::from(entry.attempts), ..SenderPace::default() }.into()),
         events: vec![event.clone()],
     });
     assert_eq!(stores.ledger.write(writes.collect()).await.unwrap(), vec![Written::Done; 500]);
     assert_eq!(stores.waiting().await, told, "the events stand in the order of their writes");
     let pace = stores.sessions.get(&owned.id).await.unwrap().unwrap().pace;
-    assert_eq!(pace, PaceState(499), "the last write says the pace");
+    assert_eq!(pace.turn, 499, "the last write says what is spent");
     let keys: Vec<_> = entries.iter().map(|entry| entry.key.clone()).collect();
     let expected: Vec<_> = entries.iter().map(|entry| Some(written(entry))).collect();
     assert_eq!(stores.ledger.get(&keys).await.unwrap(), expected);

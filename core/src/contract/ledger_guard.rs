@@ -4,11 +4,11 @@ use tokio::task::JoinSet;
 
 use super::Stores;
 use super::fixture::{entry, event, job, session};
-use crate::domain::{Epoch, Fence, LedgerEntry, MessageState, PaceState};
+use crate::domain::{Epoch, Fence, LedgerEntry, MessageState, SenderPace};
 use crate::port::{LedgerWrite, Written};
 
 fn write(fence: Option<&Fence>, entry: &LedgerEntry) -> LedgerWrite {
-    LedgerWrite { fence: fence.cloned(), entry: entry.clone(), pace: None, events: vec![] }
+    LedgerWrite { fence: fence.cloned(), entry: entry.clone(), spent: None, events: vec![] }
 }
 
 fn at_version(entry: &LedgerEntry, version: u64) -> LedgerEntry {
@@ -59,13 +59,13 @@ pub(super) async fn an_old_owner_writes_nothing(stores: Stores) {
     let refused = LedgerWrite {
         fence: Some(old.clone()),
         entry: first.clone(),
-        pace: Some(PaceState(7)),
+        spent: Some(SenderPace { turn: 7, ..SenderPace::default() }.into()),
         events: vec![event(&owned.tenant, Some(&owned.id))],
     };
     assert_eq!(stores.ledger.write(vec![refused]).await.unwrap(), [Written::Fenced]);
     assert_eq!(stores.entry(&first).await, None);
     assert_eq!(stores.waiting().await, []);
-    assert_eq!(stores.sessions.get(&owned.id).await.unwrap().unwrap().pace, PaceState::default());
+    assert_eq!(stores.sessions.get(&owned.id).await.unwrap().unwrap().pace, SenderPace::default());
 
     assert_eq!(stores.write(Some(&owned.fence), &first).await, Written::Done);
     let late = LedgerEntry { state: MessageState::Failed, ..at_version(&first, 1) };

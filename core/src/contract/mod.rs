@@ -21,6 +21,7 @@ mod recipients;
 mod recipients_day;
 mod sessions;
 mod sessions_guard;
+mod spending;
 mod state;
 mod state_guard;
 mod state_scan;

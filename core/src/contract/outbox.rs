@@ -85,7 +85,7 @@ pub(super) async fn an_event_told_twice_does_not_stop_its_fact(stores: Stores) {
     let write = LedgerWrite {
         fence: Some(owned.fence.clone()),
         entry: entry(&job(&owned.tenant), Some(&owned.id)),
-        pace: None,
+        spent: None,
         events: vec![again.clone(), again.clone()],
     };
     assert_eq!(stores.ledger.write(vec![write]).await.unwrap(), [Written::Done]);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Stores;
 use super::fixture::{event, now, session, status, tenant, worker};
 use crate::domain::{
-    Account, Epoch, FailReason, Fence, PaceState, PhoneNumber, QrCode, Secret, SessionId, SessionState, SessionStatus,
-    Timestamp, Wanted,
+    Account, Epoch, FailReason, Fence, FirstLink, PhoneNumber, QrCode, Secret, SenderPace, SessionId, SessionState,
+    SessionStatus, Timestamp, Wanted,
 };
 use crate::port::{Created, NewSession, Written};
 
@@ -19,7 +19,7 @@ pub(super) async fn a_new_session_is_as_created(stores: Stores) {
     assert_eq!(record.wanted, Wanted::Running);
     assert_eq!(record.epoch, Epoch(0));
     assert_eq!(record.owner, None);
-    assert_eq!(record.pace, PaceState::default());
+    assert_eq!(record.pace, SenderPace::default());
     assert_eq!(record.status, SessionStatus::created(at));
     assert_eq!(record.created_at, at);
     assert_eq!(stores.sessions.get(&id).await.unwrap(), Some(record));
@@ -125,6 +125,10 @@ pub(super) async fn an_update_is_read_back_whole(stores: Stores) {
         account: Some(Account { number: PhoneNumber::from_digits("6281234567890".into()).unwrap(), device: 65535 }),
         reason: Some(FailReason::SenderBanned),
         until: Some(Timestamp::from_millis(1_800_000_000_001)),
+        first_link: Some(FirstLink {
+            number: PhoneNumber::from_digits("6281234567891".into()).unwrap(),
+            at: Timestamp::from_millis(1_600_000_000_009),
+        }),
     };
     for wanted in [full, SessionStatus { state: SessionState::ScanTimedOut, ..status(7) }] {
         assert_eq!(stores.sessions.update(&owned.fence, &wanted, &[]).await.unwrap(), Written::Done);

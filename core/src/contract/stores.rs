@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::suite::checks;
-use super::{fixture, ledger, ledger_guard, outbox, sessions, sessions_guard, state, state_guard, state_scan};
+use super::{
+    fixture, ledger, ledger_guard, outbox, sessions, sessions_guard, spending, state, state_guard, state_scan,
+};
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{Created, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Written};
 
@@ -69,9 +71,9 @@ impl Stores {
         self.waiting().await.iter().map(|event| event.id).collect()
     }
 
-    /// Writes one entry without pace and events.
+    /// Writes one entry that spends nothing and has no events.
     pub(super) async fn write(&self, fence: Option<&Fence>, entry: &LedgerEntry) -> Written {
-        let write = LedgerWrite { fence: fence.cloned(), entry: entry.clone(), pace: None, events: Vec::new() };
+        let write = LedgerWrite { fence: fence.cloned(), entry: entry.clone(), spent: None, events: Vec::new() };
         let answers = self.ledger.write(vec![write]).await.unwrap();
         assert_eq!(answers.len(), 1, "one answer for each write");
         answers[0]
@@ -138,7 +140,6 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             ledger::tenants_with_the_same_job_id_are_apart,
             ledger::by_message_finds_within_the_session,
             ledger::by_message_follows_the_entry,
-            ledger::pace_is_saved_with_the_session,
             ledger::five_hundred_writes_in_one_call,
             ledger::forget_spares_open_and_recent_entries,
             ledger::forget_keeps_its_limit,
@@ -151,6 +152,11 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             ledger_guard::events_enter_only_with_their_entry,
             ledger_guard::one_of_eight_writers_wins,
             ledger_guard::writers_of_many_entries_never_lock_each_other_out,
+            spending::what_is_spent_is_saved_with_the_session,
+            spending::a_later_state_stays_whatever_the_order_of_the_writes,
+            spending::an_old_owner_spends_nothing,
+            spending::recipients_are_known_once_they_were_met,
+            spending::who_was_met_outlives_the_job_and_goes_with_the_session,
             outbox::events_wait_in_the_order_of_writing,
             outbox::events_are_read_back_whole,
             outbox::young_events_are_left_alone,

@@ -10,6 +10,7 @@ mod phone;
 mod qr;
 mod seal;
 mod secret;
+mod sender;
 mod session;
 mod time;
 
@@ -23,5 +24,6 @@ pub use phone::{PhoneError, PhoneNumber};
 pub use qr::{QrCode, QrError};
 pub use seal::{Keyring, KeyringError, SealError};
 pub use secret::Secret;
+pub use sender::{DayCount, FirstLink, Rest, SenderPace, Spent};
 pub use session::{Account, InvalidTransition, PaceState, SessionRecord, SessionState, SessionStatus, Wanted};
 pub use time::Timestamp;

@@ -84,8 +84,14 @@ reasons! {
     NotOnWhatsapp = "not_on_whatsapp",
     /// The recipient got a one-time password too recently.
     RecipientLimited = "recipient_limited",
-    /// The sender's own pace or cap.
+    /// The sender's own pace.
     SenderLimited = "sender_limited",
+    /// The sender has sent as many messages today as it may.
+    SenderDailyCap = "sender_daily_cap",
+    /// The sender's number is new and has sent as many messages today as its warm-up allows.
+    SenderWarmingUp = "sender_warming_up",
+    /// The sender has written to as many new recipients today as it may.
+    SenderColdContacts = "sender_cold_contacts",
     /// WhatsApp refuses to open new chats for this account (error 463 and the like).
     SenderRestricted = "sender_restricted",
     /// WhatsApp told the sender to slow down (429).

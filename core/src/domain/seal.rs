@@ -6,6 +6,7 @@ use std::fmt;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
 
 /// Bytes before the ciphertext: the key's version (4, big-endian) and the nonce (12).
 const HEADER: usize = 16;
@@ -16,6 +17,8 @@ const HEADER: usize = 16;
 pub struct Keyring {
     ciphers: BTreeMap<u32, Aes256Gcm>,
     newest: u32,
+    /// What fingerprints are made with; of the oldest key, which stays when a new one comes.
+    fingerprints: [u8; 32],
 }
 
 /// Why a text gives no keyring. It never repeats a key.
@@ -50,6 +53,7 @@ impl Keyring {
     /// Reads `1:<base64>,2:<base64>`.
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
         let mut ciphers = BTreeMap::new();
+        let mut oldest: Option<(u32, [u8; 32])> = None;
         for (at, part) in text.split(',').map(str::trim).filter(|part| !part.is_empty()).enumerate() {
             let (version, key) = part.split_once(':').ok_or(KeyringError::Form(at + 1))?;
             let version = version.trim().parse().ok().filter(|v| *v > 0).ok_or(KeyringError::Form(at + 1))?;
@@ -59,9 +63,14 @@ impl Keyring {
             if ciphers.insert(version, cipher).is_some() {
                 return Err(KeyringError::Twice(version));
             }
+            if oldest.is_none_or(|(oldest, _)| version < oldest) {
+                let secret = Sha256::new().chain_update(b"kurir fingerprints").chain_update(&key).finalize();
+                oldest = Some((version, secret.into()));
+            }
         }
         let newest = *ciphers.keys().next_back().ok_or(KeyringError::Empty)?;
-        Ok(Self { ciphers, newest })
+        let (_, fingerprints) = oldest.ok_or(KeyringError::Empty)?;
+        Ok(Self { ciphers, newest, fingerprints })
     }
 
     /// Seals `plain`; `place` (a table and a key, say) is bound to it, so that a sealed value can't be moved to
@@ -76,6 +85,16 @@ impl Keyring {
         out.extend_from_slice(&nonce);
         out.extend_from_slice(&sealed);
         out
+    }
+
+    /// A mark of a text (a number, say) at a place: the same each time, different at each place, and without the oldest
+    /// key nobody can find the text by trying.
+    pub fn fingerprint(&self, place: &[u8], text: &[u8]) -> [u8; 16] {
+        let place = Sha256::digest(place);
+        let mark = Sha256::new().chain_update(self.fingerprints).chain_update(place).chain_update(text).finalize();
+        let mut short = [0; 16];
+        short.copy_from_slice(&mark[..16]);
+        short
     }
 
     /// Opens what [`Keyring::seal`] made for the same place.
@@ -104,6 +123,17 @@ mod tests {
 
     fn key(byte: u8) -> String {
         base64::engine::general_purpose::STANDARD.encode([byte; 32])
+    }
+
+    #[test]
+    fn fingerprints_stay_when_a_key_is_added_and_differ_by_place_and_key() {
+        let before = ring(&format!("2:{}", key(2)));
+        let after = ring(&format!("7:{},2:{}", key(7), key(2)));
+        let mark = before.fingerprint(b"a", b"6281234567890");
+        assert_eq!(after.fingerprint(b"a", b"6281234567890"), mark);
+        assert_ne!(before.fingerprint(b"b", b"6281234567890"), mark);
+        assert_ne!(before.fingerprint(b"a", b"6281234567891"), mark);
+        assert_ne!(ring(&format!("2:{}", key(7))).fingerprint(b"a", b"6281234567890"), mark);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Epoch, FailReason, PhoneNumber, QrCode, SessionId, TenantId, Timestamp, WorkerName};
+use super::{
+    Epoch, FailReason, FirstLink, PhoneNumber, QrCode, Rest, SenderPace, SessionId, TenantId, Timestamp, WorkerName,
+};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -165,12 +167,31 @@ pub struct SessionStatus {
     pub reason: Option<FailReason>,
     /// When a ban or a limit ends.
     pub until: Option<Timestamp>,
+    /// Which number it had last, and since when; it outlives a logout.
+    #[serde(default)]
+    pub first_link: Option<FirstLink>,
 }
 
 impl SessionStatus {
     /// The status of a session that was just created.
     pub const fn created(at: Timestamp) -> Self {
-        Self { state: SessionState::Created, since: at, qr: None, account: None, reason: None, until: None }
+        Self {
+            state: SessionState::Created,
+            since: at,
+            qr: None,
+            account: None,
+            reason: None,
+            until: None,
+            first_link: None,
+        }
+    }
+
+    /// Enters the account that the phone has linked at this moment.
+    pub fn link(&mut self, account: Account, at: Timestamp) {
+        if self.first_link.as_ref().is_none_or(|first| first.number != account.number) {
+            self.first_link = Some(FirstLink { number: account.number.clone(), at });
+        }
+        self.account = Some(account);
     }
 
     /// The status after a move to `next`. The QR code goes unless `next` is `AwaitingScan`, the account when logged
@@ -186,7 +207,17 @@ impl SessionStatus {
             account: if next == SessionState::LoggedOut { None } else { self.account.clone() },
             reason: None,
             until: None,
+            first_link: self.first_link.clone(),
         })
+    }
+}
+
+impl SessionStatus {
+    /// The rest that WhatsApp demands of the account, as far as the status tells.
+    pub fn rest(&self) -> Option<Rest> {
+        let of_the_account =
+            |reason: &FailReason| matches!(reason, FailReason::SenderRestricted | FailReason::RateLimited);
+        Some(Rest { until: self.until?, reason: self.reason.filter(of_the_account)? })
     }
 }
 
@@ -203,12 +234,20 @@ pub struct SessionRecord {
     pub epoch: Epoch,
     /// Who claimed it last; whether that worker still holds it, the lease tells.
     pub owner: Option<WorkerName>,
-    /// The pacer's state at the last intent.
-    pub pace: PaceState,
+    /// What its limits have to remember, as of the last intent.
+    pub pace: SenderPace,
     /// What its owner wrote last.
     pub status: SessionStatus,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+impl SessionRecord {
+    /// The rest that goes on longest: the saved state tells of one that came with an answer, the status of one that
+    /// came without a job. It may be over.
+    pub fn resting(&self) -> Option<Rest> {
+        [self.pace.rest, self.status.rest()].into_iter().flatten().max_by_key(|rest| rest.until)
+    }
 }
 
 #[cfg(test)]
@@ -235,5 +274,26 @@ mod tests {
         let after = status.advance(&id, SessionState::LoggedOut, Timestamp::from_millis(9)).unwrap();
         assert_eq!((after.account, after.since), (None, Timestamp::from_millis(9)));
         assert!(status.advance(&id, SessionState::AwaitingScan, Timestamp::from_millis(9)).is_err());
+    }
+
+    #[test]
+    fn the_same_number_linked_again_is_not_new() {
+        let id = SessionId::new("s").unwrap();
+        let account = |last: u8| Account {
+            number: PhoneNumber::parse(&format!("62812345678{last:02}"), None).unwrap(),
+            device: 1,
+        };
+        let at = Timestamp::from_millis;
+        let mut status = SessionStatus::created(at(0));
+        status.link(account(1), at(5));
+        status.state = SessionState::Connected;
+        let mut again = status.advance(&id, SessionState::LoggedOut, at(9)).unwrap();
+        assert_eq!(again.first_link, status.first_link, "a logout does not make a number new");
+        again.link(account(1), at(20));
+        assert_eq!(again.first_link.as_ref().map(|first| first.at), Some(at(5)));
+        again.link(account(2), at(30));
+        assert_eq!(again.first_link.map(|first| first.at), Some(at(30)), "another number is");
+        let old = r#"{"state":"connected","since":0,"qr":null,"account":null,"reason":null,"until":null}"#;
+        assert_eq!(serde_json::from_str::<SessionStatus>(old).unwrap().first_link, None);
     }
 }

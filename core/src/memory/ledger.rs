@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::MemoryStores;
 use super::stores::Tables;
-use crate::domain::{JobKey, LedgerEntry, MessageId, SessionId, Timestamp};
+use crate::domain::{JobKey, LedgerEntry, MessageId, PhoneNumber, SessionId, Timestamp};
 use crate::port::{Ledger, LedgerWrite, PortError, Written};
 
 struct Row {
@@ -54,10 +54,15 @@ fn write(tables: &mut Tables, write: LedgerWrite, now: Timestamp) -> Written {
     if stored != write.entry.version {
         return Written::Conflict;
     }
-    if let (Some(fence), Some(pace)) = (&write.fence, write.pace)
+    if let (Some(fence), Some(spent)) = (&write.fence, write.spent)
         && let Some(record) = tables.owned(fence)
     {
-        record.pace = pace;
+        if spent.pace.turn >= record.pace.turn {
+            record.pace = spent.pace;
+        }
+        if let Some(recipient) = spent.met {
+            tables.met.entry(fence.session.clone()).or_default().insert(recipient);
+        }
     }
     tables.ledger.put(LedgerEntry { version: stored + 1, ..write.entry }, now);
     tables.outbox.add(&write.events, now);
@@ -82,6 +87,12 @@ impl Ledger for MemoryStores {
         let ledger = &tables.ledger;
         let find = |id: &MessageId| ledger.get(ledger.by_message.get(&(session.clone(), id.clone()))?);
         Ok(ids.iter().map(find).collect())
+    }
+
+    async fn met(&self, session: &SessionId, recipients: &[PhoneNumber]) -> Result<Vec<bool>, PortError> {
+        let tables = self.tables();
+        let met = tables.met.get(session);
+        Ok(recipients.iter().map(|recipient| met.is_some_and(|met| met.contains(recipient))).collect())
     }
 
     async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {

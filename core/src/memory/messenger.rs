@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::lock;
-use crate::domain::{Fence, MessageId, PhoneNumber, Secret, SessionId};
+use crate::domain::{Fence, MessageId, PhoneNumber, Secret, SessionId, Timestamp};
 use crate::port::{Connection, Messenger, MessengerError, MessengerEvent, NumberStatus, SendAnswer, Sender};
 
 /// How many events a connection holds for its reader.
@@ -55,6 +55,7 @@ struct State {
     script: Script,
     connect_on_open: bool,
     unregistered: HashSet<PhoneNumber>,
+    restricted: Option<Timestamp>,
     clients: HashMap<SessionId, Client>,
     opened: Vec<Fence>,
     replaced: u64,
@@ -90,6 +91,7 @@ impl MemoryMessenger {
             script: Box::new(|_| Reply::Answer(SendAnswer::Accepted)),
             connect_on_open: true,
             unregistered: HashSet::new(),
+            restricted: None,
             clients: HashMap::new(),
             opened: Vec::new(),
             replaced: 0,
@@ -114,6 +116,11 @@ impl MemoryMessenger {
     /// From now on these numbers, and no others, have no account.
     pub fn unregistered(&self, numbers: impl IntoIterator<Item = PhoneNumber>) {
         lock(&self.shared.state).unregistered = numbers.into_iter().collect();
+    }
+
+    /// What is said from now on when somebody asks until when new chats are restricted.
+    pub fn restricted(&self, until: Option<Timestamp>) {
+        lock(&self.shared.state).restricted = until;
     }
 
     /// Lets something happen on a session's connection; waits for room if its reader is slow. Gives the event back if
@@ -202,7 +209,10 @@ const fn effect(event: &MessengerEvent) -> (bool, Option<bool>) {
         | MessengerEvent::Fenced => (true, Some(false)),
         MessengerEvent::Connected => (false, Some(true)),
         MessengerEvent::Disconnected | MessengerEvent::Paired(_) | MessengerEvent::Qr { .. } => (false, Some(false)),
-        MessengerEvent::Receipt(_) | MessengerEvent::Incoming { .. } => (false, None),
+        MessengerEvent::Receipt(_)
+        | MessengerEvent::Incoming { .. }
+        | MessengerEvent::Restricted { .. }
+        | MessengerEvent::Unrestricted => (false, None),
     }
 }
 
@@ -307,6 +317,14 @@ impl Sender for MemorySender {
             Reply::NotConnected => Err(MessengerError::NotConnected),
             Reply::Fenced => Err(MessengerError::Fenced),
         }
+    }
+
+    async fn restriction(&self) -> Result<Option<Timestamp>, MessengerError> {
+        let state = lock(&self.shared.state);
+        if !self.connected(&state) {
+            return Err(MessengerError::NotConnected);
+        }
+        Ok(state.restricted)
     }
 
     async fn logout(&self) -> Result<(), MessengerError> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::MemoryStores;
 use crate::domain::{
-    Epoch, Fence, OutboxEvent, PaceState, SessionId, SessionRecord, SessionStatus, TenantId, Wanted, WorkerName,
+    Epoch, Fence, OutboxEvent, SenderPace, SessionId, SessionRecord, SessionStatus, TenantId, Wanted, WorkerName,
 };
 use crate::port::{Created, NewSession, PortError, SessionStore, Written};
 
@@ -24,7 +24,7 @@ impl SessionStore for MemoryStores {
             wanted: Wanted::Running,
             epoch: Epoch::default(),
             owner: None,
-            pace: PaceState::default(),
+            pace: SenderPace::default(),
             status: SessionStatus::created(session.at),
             created_at: session.at,
         };
@@ -104,6 +104,7 @@ impl SessionStore for MemoryStores {
         tables.sessions.remove(&fence.session);
         tables.retired.insert(fence.session.clone(), fence.epoch);
         tables.state.remove(&fence.session);
+        tables.met.remove(&fence.session);
         Ok(Written::Done)
     }
 

@@ -1,13 +1,13 @@
 //! A store within one process: sessions, Signal state, ledger and outbox under one lock, which is their transaction.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::ledger::Entries;
 use super::lock;
 use super::outbox::Waiting;
 use super::state::Values;
-use crate::domain::{Epoch, Fence, SessionId, SessionRecord};
+use crate::domain::{Epoch, Fence, PhoneNumber, SessionId, SessionRecord};
 use crate::port::Clock;
 
 /// A store that keeps everything until it is dropped. It guards its writes as a real one does.
@@ -23,6 +23,8 @@ pub(super) struct Tables {
     /// The last epochs of deleted sessions.
     pub(super) retired: HashMap<SessionId, Epoch>,
     pub(super) state: HashMap<SessionId, Values>,
+    /// Whom each session has written to.
+    pub(super) met: HashMap<SessionId, HashSet<PhoneNumber>>,
     pub(super) ledger: Entries,
     pub(super) outbox: Waiting,
 }

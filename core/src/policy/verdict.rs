@@ -15,22 +15,22 @@ pub struct AttemptRule {
 }
 
 /// How long a sender rests when WhatsApp says that it may not open new chats, unless WhatsApp names a span.
-const RESTRICTED_REST: Duration = Duration::from_mins(15);
+pub const RESTRICTED_REST: Duration = Duration::from_mins(15);
 
 /// How long the sender as a whole rests after `answer`, whatever becomes of the job: the account is meant, and its other
 /// jobs would meet the same.
 pub fn rest(answer: SendAnswer, rule: AttemptRule, fraction: f64) -> Option<Duration> {
     match answer {
-        SendAnswer::Refused(463) => Some(RESTRICTED_REST),
+        SendAnswer::Refused(463 | 475) => Some(RESTRICTED_REST),
         SendAnswer::Refused(429) => Some(rule.backoff.delay(2, fraction)),
         _ => None,
     }
 }
 
 /// What becomes of a job after `answer` to its attempt number `attempt` (the first is 1). `fraction` is drawn from
-/// `0.0..1.0`.
+/// `0.0..1.0`. `rest`: how long WhatsApp restricts the account, if it said so.
 ///
-/// Codes as whatsapp-rust 0.7 and Baileys 7 meet them: 463 refuses new chats to this account, 429 asks to slow down,
+/// Codes as whatsapp-rust 0.7 and Baileys 7 meet them: 463 and 475 refuse new chats to this account, 429 asks to slow down,
 /// 479 and other codes refuse this very message for good.
 pub fn verdict(
     answer: SendAnswer,
@@ -39,6 +39,7 @@ pub fn verdict(
     deadline: Option<Timestamp>,
     now: Timestamp,
     fraction: f64,
+    rest: Option<Duration>,
 ) -> Outcome {
     let again = |pause: Duration, reason: FailReason| {
         if attempt >= rule.attempts {
@@ -52,7 +53,7 @@ pub fn verdict(
     };
     match answer {
         SendAnswer::Accepted => Outcome::Done(now),
-        SendAnswer::Refused(463) => again(RESTRICTED_REST, FailReason::SenderRestricted),
+        SendAnswer::Refused(463 | 475) => again(rest.unwrap_or(RESTRICTED_REST), FailReason::SenderRestricted),
         SendAnswer::Refused(429) => again(rule.backoff.delay(attempt + 1, fraction), FailReason::RateLimited),
         SendAnswer::Refused(500..=599) => again(rule.backoff.delay(attempt, fraction), FailReason::RefusedByWhatsapp),
         SendAnswer::Refused(_) => Outcome::Fail(FailReason::RefusedByWhatsapp),
@@ -76,9 +77,13 @@ mod tests {
     const RULE: AttemptRule =
         AttemptRule { attempts: 3, backoff: Backoff { base: Duration::from_secs(1), max: Duration::from_mins(1) } };
 
+    fn now() -> Timestamp {
+        Timestamp::from_millis(1_000_000)
+    }
+
     fn decide(answer: SendAnswer, attempt: u32, deadline: Option<i64>) -> Outcome {
-        let now = Timestamp::from_millis(1_000_000);
-        verdict(answer, attempt, RULE, deadline.map(|ms| Timestamp::from_millis(1_000_000 + ms)), now, 1.0)
+        let now = now();
+        verdict(answer, attempt, RULE, deadline.map(|ms| Timestamp::from_millis(1_000_000 + ms)), now, 1.0, None)
     }
 
     #[test]
@@ -109,5 +114,7 @@ mod tests {
         // An OTP doesn't live as long as the rest: it ends now, not in a quarter of an hour.
         assert_eq!(decide(SendAnswer::Refused(463), 1, Some(60_000)), Outcome::Expire);
         assert_eq!(decide(SendAnswer::Refused(429), 3, None), Outcome::Fail(FailReason::RateLimited));
+        let capped = verdict(SendAnswer::Refused(475), 1, RULE, None, now(), 1.0, Some(Duration::from_secs(9)));
+        assert_eq!(capped, Outcome::RetryAfter(Duration::from_secs(9), FailReason::SenderRestricted));
     }
 }

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::{EventId, Fence, JobKey, LedgerEntry, MessageId, OutboxEvent, PaceState, SessionId, Timestamp};
+use crate::domain::{
+    EventId, Fence, JobKey, LedgerEntry, MessageId, OutboxEvent, PhoneNumber, SessionId, Spent, Timestamp,
+};
 
 /// One write. All of it happens or nothing.
 #[derive(Clone, Debug)]
@@ -13,8 +15,9 @@ pub struct LedgerWrite {
     /// The new entry. Its `version` is the one it was made from (0: there must be no entry yet); the store writes
     /// `version + 1`.
     pub entry: LedgerEntry,
-    /// The pacer's state to save with it.
-    pub pace: Option<PaceState>,
+    /// What it spends of the sender's limits, to be saved with it. Counts only under a fence; a state that is older
+    /// than the saved one (by its `turn`) leaves that as it is.
+    pub spent: Option<Spent>,
     /// The events that tell of it; they enter the outbox only if the entry is written.
     pub events: Vec<OutboxEvent>,
 }
@@ -42,6 +45,10 @@ pub trait Ledger: Send + Sync {
 
     /// The entries that these messages of a session belong to, in order.
     async fn by_message(&self, session: &SessionId, ids: &[MessageId]) -> Result<Vec<Option<LedgerEntry>>, PortError>;
+
+    /// Whether the session has met these recipients, in order: whether a write that was done named them as
+    /// [`Spent::met`]. What is known goes with the session, never with its jobs' entries.
+    async fn met(&self, session: &SessionId, recipients: &[PhoneNumber]) -> Result<Vec<bool>, PortError>;
 
     /// Removes entries that were last written before this moment and are not open; at most `limit`. Tells how many.
     async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError>;

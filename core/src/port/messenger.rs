@@ -39,6 +39,10 @@ pub trait Sender: Send + Sync {
         patience: Duration,
     ) -> Result<SendAnswer, MessengerError>;
 
+    /// Asks WhatsApp until when it lets the account begin no new chats; `None` when it does not restrict it, or does not
+    /// say until when.
+    async fn restriction(&self) -> Result<Option<Timestamp>, MessengerError>;
+
     /// Logs the device out at WhatsApp; its credentials are void afterwards.
     async fn logout(&self) -> Result<(), MessengerError>;
 
@@ -140,6 +144,13 @@ pub enum MessengerEvent {
         /// WhatsApp's code.
         code: u16,
     },
+    /// WhatsApp lets the account begin no new chats before this moment.
+    Restricted {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// WhatsApp lets the account begin new chats again.
+    Unrestricted,
     /// WhatsApp refuses this client version; the client has stopped.
     Outdated,
     /// The store refused a write: the session has another owner. The client has stopped.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use kurir_core::domain::{JobKey, LedgerEntry, MessageId, SessionId, TenantId, Timestamp};
+use kurir_core::domain::{JobKey, LedgerEntry, MessageId, PhoneNumber, SessionId, TenantId, Timestamp};
 use kurir_core::port::{Ledger, LedgerWrite, PortError, Written};
 use sqlx::Row as _;
 use sqlx::postgres::{PgExecutor, PgRow};
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::error::{corrupt, port_error};
 use super::rows::{self, EventColumns};
 use super::sealing::Place;
+use super::spending::{self, Together};
 use super::{PostgresStore, outbox};
 
 // `present` locks the entries that are to be changed in the order of their keys, because an UPDATE takes them in any
@@ -20,9 +21,10 @@ const WRITE: &str = "\
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest(
         $1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::bigint[],
-        $7::text[], $8::text[], $9::text[], $10::bytea[], $11::bigint[]
+        $7::text[], $8::text[], $9::text[], $10::bytea[],
+        $11::bigint[], $12::bigint[], $13::text[], $14::bytea[]
     ) AS w(ord, fence_session, fence_epoch, tenant, job, version,
-           session, message_id, state, entry, pace)
+           session, message_id, state, entry, pace, turn, spent, met)
 ), held AS MATERIALIZED (
     SELECT id, epoch FROM session WHERE id = ANY($2) ORDER BY id FOR SHARE
 ), allowed AS MATERIALIZED (
@@ -53,16 +55,24 @@ WITH asked AS MATERIALIZED (
     UNION ALL
     SELECT a.ord FROM made JOIN allowed a ON a.tenant = made.tenant AND a.job = made.job
 ), paced AS (
-    INSERT INTO session_pace (session, pace)
-    SELECT DISTINCT ON (a.fence_session COLLATE \"C\") a.fence_session, a.pace
+    INSERT INTO session_pace (session, pace, turn, spent)
+    SELECT DISTINCT ON (a.fence_session COLLATE \"C\") a.fence_session, a.pace, a.turn, a.spent
     FROM done JOIN allowed a ON a.ord = done.ord
-    WHERE a.pace IS NOT NULL AND a.fence_session IS NOT NULL
-    ORDER BY a.fence_session COLLATE \"C\", a.ord DESC
-    ON CONFLICT (session) DO UPDATE SET pace = excluded.pace
+    WHERE a.spent IS NOT NULL
+    ORDER BY a.fence_session COLLATE \"C\", a.turn DESC, a.ord DESC
+    ON CONFLICT (session) DO UPDATE SET pace = excluded.pace, turn = excluded.turn, spent = excluded.spent
+    WHERE session_pace.turn <= excluded.turn
+), introduced AS (
+    INSERT INTO met (session, recipient)
+    SELECT DISTINCT a.fence_session COLLATE \"C\", a.met
+    FROM done JOIN allowed a ON a.ord = done.ord
+    WHERE a.met IS NOT NULL
+    ORDER BY 1, 2
+    ON CONFLICT DO NOTHING
 ), told AS (
     INSERT INTO outbox (id, tenant, session, kind, at, body)
     SELECT e.id, e.tenant, e.session, e.kind, e.at, e.body
-    FROM unnest($12::bigint[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::bigint[], $18::bytea[])
+    FROM unnest($15::bigint[], $16::uuid[], $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bytea[])
          WITH ORDINALITY AS e(of, id, tenant, session, kind, at, body, ord)
     JOIN done ON done.ord = e.of
     ORDER BY e.ord
@@ -70,12 +80,6 @@ WITH asked AS MATERIALIZED (
 )
 SELECT asked.ord, allowed.ord IS NOT NULL AS allowed, done.ord IS NOT NULL AS done
 FROM asked LEFT JOIN allowed ON allowed.ord = asked.ord LEFT JOIN done ON done.ord = asked.ord";
-
-const PACE: &str = "\
-INSERT INTO session_pace (session, pace)
-SELECT p.session, p.pace FROM unnest($1::text[], $2::bigint[]) AS p(session, pace)
-ORDER BY p.session COLLATE \"C\"
-ON CONFLICT (session) DO UPDATE SET pace = excluded.pace";
 
 const GET: &str = "\
 SELECT j.entry
@@ -115,11 +119,23 @@ struct Columns<'a> {
     states: Vec<&'static str>,
     entries: Vec<&'a [u8]>,
     paces: Vec<Option<i64>>,
+    turns: Vec<Option<i64>>,
+    spent: Vec<Option<&'a str>>,
+    met: Vec<Option<&'a [u8]>>,
+}
+
+/// One write, ready for the database.
+struct Prepared<'a> {
+    write: &'a LedgerWrite,
+    sealed: Vec<u8>,
+    spent: Option<spending::Row>,
 }
 
 impl<'a> Columns<'a> {
-    fn push(&mut self, ord: i64, write: &'a LedgerWrite, sealed: &'a [u8], pace: bool) {
+    fn push(&mut self, ord: i64, prepared: &'a Prepared<'a>, spends: bool) {
+        let Prepared { write, sealed, spent } = prepared;
         let entry = &write.entry;
+        let spent = spent.as_ref().filter(|_| spends);
         self.ords.push(ord);
         self.fence_sessions.push(write.fence.as_ref().map(|fence| fence.session.as_str()));
         self.fence_epochs.push(write.fence.as_ref().map(|fence| rows::epoch(fence.epoch)));
@@ -130,35 +146,38 @@ impl<'a> Columns<'a> {
         self.message_ids.push(entry.message_id.as_str());
         self.states.push(entry.state.as_str());
         self.entries.push(sealed);
-        self.paces.push(write.pace.filter(|_| pace).map(|pace| pace.0.cast_signed()));
+        self.paces.push(spent.map(|row| row.pace));
+        self.turns.push(spent.map(|row| row.turn));
+        self.spent.push(spent.map(|row| row.spent.as_str()));
+        self.met.push(spent.and_then(|row| row.met.as_deref()));
     }
 }
 
 /// The writes of one call, sealed, numbered and spread over rounds: a round names no entry twice.
 struct Plan<'a> {
-    rounds: Vec<Vec<(i64, &'a LedgerWrite, &'a [u8])>>,
+    rounds: Vec<Vec<(i64, &'a Prepared<'a>)>>,
 }
 
 impl<'a> Plan<'a> {
-    fn new(writes: &'a [LedgerWrite], sealed: &'a [Vec<u8>]) -> Self {
+    fn new(writes: &'a [Prepared<'a>]) -> Self {
         let mut turns: HashMap<&JobKey, usize> = HashMap::new();
         let mut rounds: Vec<Vec<_>> = Vec::new();
-        for ((ord, write), sealed) in (0..).zip(writes).zip(sealed) {
-            let turn = turns.entry(&write.entry.key).or_default();
+        for (ord, prepared) in (0..).zip(writes) {
+            let turn = turns.entry(&prepared.write.entry.key).or_default();
             if rounds.len() == *turn {
                 rounds.push(Vec::new());
             }
-            rounds[*turn].push((ord, write, sealed.as_slice()));
+            rounds[*turn].push((ord, prepared));
             *turn += 1;
         }
         Self { rounds }
     }
 
     /// The columns of a round.
-    fn columns(&self, round: usize, pace: bool) -> Columns<'a> {
+    fn columns(&self, round: usize, spends: bool) -> Columns<'a> {
         let mut columns = Columns::default();
-        for (ord, write, sealed) in &self.rounds[round] {
-            columns.push(*ord, write, sealed, pace);
+        for (ord, prepared) in &self.rounds[round] {
+            columns.push(*ord, prepared, spends);
         }
         columns
     }
@@ -181,6 +200,9 @@ async fn write_round(
         .bind(&columns.states)
         .bind(&columns.entries)
         .bind(&columns.paces)
+        .bind(&columns.turns)
+        .bind(&columns.spent)
+        .bind(&columns.met)
         .bind(&events.of)
         .bind(&events.ids)
         .bind(&events.tenants)
@@ -212,11 +234,11 @@ impl PostgresStore {
         Ok(write_round(&self.pool, columns, events).await?.into_iter().collect())
     }
 
-    /// Entries named more than once: a statement a round, so that a later write sees the earlier one; then the pacer
-    /// and the events of those that were done, in the order of the call.
+    /// Entries named more than once: a statement a round, so that a later write sees the earlier one; then what is
+    /// spent and the events of those that were done, in the order of the call.
     async fn write_rounds(
         &self,
-        writes: &[LedgerWrite],
+        writes: &[Prepared<'_>],
         plan: &Plan<'_>,
     ) -> Result<HashMap<i64, Written>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
@@ -226,19 +248,16 @@ impl PostgresStore {
             answers.extend(write_round(&mut *transaction, &columns, &EventColumns::default()).await?);
         }
         let mut events = EventColumns::default();
-        let mut paces: HashMap<&str, i64> = HashMap::new();
-        for (ord, write) in (0..).zip(writes) {
+        let mut spent = Together::default();
+        for (ord, Prepared { write, spent: row, .. }) in (0..).zip(writes) {
             if answers.get(&ord) == Some(&Written::Done) {
                 events.extend(&self.vault, ord, &write.events);
-                if let (Some(fence), Some(pace)) = (&write.fence, write.pace) {
-                    paces.insert(fence.session.as_str(), pace.0.cast_signed());
+                if let (Some(fence), Some(row)) = (&write.fence, row) {
+                    spent.add(fence.session.as_str(), row);
                 }
             }
         }
-        if !paces.is_empty() {
-            let (sessions, paces): (Vec<&str>, Vec<i64>) = paces.into_iter().unzip();
-            sqlx::query(PACE).bind(sessions).bind(paces).execute(&mut *transaction).await?;
-        }
+        spent.save(&mut transaction).await?;
         if !events.ids.is_empty() {
             outbox::add(&mut *transaction, &events).await?;
         }
@@ -267,14 +286,15 @@ impl Ledger for PostgresStore {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
-        let sealed = writes
+        let prepared = writes
             .iter()
             .map(|write| {
                 let next = LedgerEntry { version: write.entry.version.saturating_add(1), ..write.entry.clone() };
-                self.vault.seal_json(&Place::Job(&next.key), &next)
+                let sealed = self.vault.seal_json(&Place::Job(&next.key), &next)?;
+                Ok(Prepared { write, sealed, spent: spending::row(&self.vault, write)? })
             })
-            .collect::<Result<Vec<_>, _>>()?;
-        let (writes, plan) = (&writes, &Plan::new(&writes, &sealed));
+            .collect::<Result<Vec<_>, PortError>>()?;
+        let (writes, prepared, plan) = (&writes, &prepared, &Plan::new(&prepared));
         let answers = if plan.rounds.len() == 1 {
             let columns = &plan.columns(0, true);
             let mut events = EventColumns::default();
@@ -284,7 +304,7 @@ impl Ledger for PostgresStore {
             let events = &events;
             self.retrying(ACTION, |_| self.write_once(columns, events)).await?
         } else {
-            self.retrying(ACTION, |_| self.write_rounds(writes, plan)).await?
+            self.retrying(ACTION, |_| self.write_rounds(prepared, plan)).await?
         };
         (0..)
             .zip(writes)
@@ -332,6 +352,13 @@ impl Ledger for PostgresStore {
             .await
             .map_err(|e| port_error("reading the ledger by message", e))?;
         rows.iter().map(|row| self.entry_with_key(row)).collect()
+    }
+
+    async fn met(&self, session: &SessionId, recipients: &[PhoneNumber]) -> Result<Vec<bool>, PortError> {
+        if recipients.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.who_was_met(&self.pool, session, recipients).await
     }
 
     async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {

@@ -18,7 +18,14 @@ fn migrator(schema: Option<&str>) -> Migrator {
         include_str!("migrations/0001_sessions_state_ledger_outbox.sql").into_sql_str(),
         false,
     );
-    let mut migrator = Migrator::with_migrations(vec![first]);
+    let second = Migration::new(
+        2,
+        "what senders have spent".into(),
+        MigrationType::Simple,
+        include_str!("migrations/0002_spending.sql").into_sql_str(),
+        false,
+    );
+    let mut migrator = Migrator::with_migrations(vec![first, second]);
     if let Some(name) = schema {
         // Checked when the store was connected: a plain name needs no quotes.
         migrator.create_schema(name.to_owned());

@@ -17,6 +17,7 @@ mod outbox;
 mod rows;
 mod sealing;
 mod sessions;
+mod spending;
 mod state;
 
 use std::time::Duration;

@@ -82,6 +82,11 @@ impl Vault {
             .map_err(|e| corrupt(place.to_string(), Unreadable(e.classify())))
     }
 
+    /// A mark of a text at a place, the same each time.
+    pub(super) fn fingerprint(&self, place: &str, text: &str) -> [u8; 16] {
+        self.keyring.fingerprint(place.as_bytes(), text.as_bytes())
+    }
+
     /// A number in `0.0..1.0`.
     pub(super) fn fraction(&self) -> f64 {
         self.entropy.fraction()

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{
-    Epoch, Fence, OutboxEvent, PaceState, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted,
+    Epoch, Fence, OutboxEvent, SenderPace, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted,
     WorkerName,
 };
 use kurir_core::port::{Created, NewSession, PortError, SessionStore, Written};
@@ -13,6 +13,7 @@ use super::PostgresStore;
 use super::error::{corrupt, port_error, refused};
 use super::rows::{self, EventColumns, UnknownWord};
 use super::sealing::{Place, Vault};
+use super::spending;
 
 const CREATE: &str = "\
 WITH new AS (
@@ -30,12 +31,12 @@ WITH new AS (
 SELECT count(*) > 0 FROM new";
 
 const GET: &str = "\
-SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, p.pace
+SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, p.pace, p.spent
 FROM session s LEFT JOIN session_pace p ON p.session = s.id
 WHERE s.id = $1";
 
 const LIST: &str = "\
-SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, p.pace
+SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, p.pace, p.spent
 FROM session s LEFT JOIN session_pace p ON p.session = s.id
 WHERE ($1::text IS NULL OR s.tenant = $1) AND s.id > $2
 ORDER BY s.id LIMIT $3";
@@ -44,9 +45,9 @@ const CLAIM: &str = "\
 UPDATE session
 SET epoch = GREATEST(epoch, COALESCE((SELECT r.epoch FROM retired_session r WHERE r.id = $1), 0)) + 1, owner = $2
 WHERE id = $1
-RETURNING id, tenant, wanted, epoch, owner, status, created_at, NULL::bigint AS pace";
+RETURNING id, tenant, wanted, epoch, owner, status, created_at, NULL::bigint AS pace, NULL::text AS spent";
 
-const PACE: &str = "SELECT pace FROM session_pace WHERE session = $1";
+const SPENT: &str = "SELECT pace, spent FROM session_pace WHERE session = $1";
 
 const UPDATE: &str = "\
 WITH changed AS (
@@ -99,6 +100,7 @@ fn record(vault: &Vault, row: &PgRow) -> Result<SessionRecord, PortError> {
     let wanted: String = row.try_get("wanted").map_err(failed)?;
     let owner: Option<&str> = row.try_get("owner").map_err(failed)?;
     let pace: Option<i64> = row.try_get("pace").map_err(failed)?;
+    let spent: Option<&str> = row.try_get("spent").map_err(failed)?;
     let status = vault.open_json(&Place::Status(&id), row.try_get("status").map_err(failed)?)?;
     Ok(SessionRecord {
         tenant: TenantId::new(row.try_get::<&str, _>("tenant").map_err(failed)?)
@@ -107,7 +109,7 @@ fn record(vault: &Vault, row: &PgRow) -> Result<SessionRecord, PortError> {
             .ok_or_else(|| corrupt(format!("session {id}"), UnknownWord { column: "wanted", found: wanted }))?,
         epoch: Epoch(rows::to_count(row.try_get("epoch").map_err(failed)?, || format!("the epoch of session {id}"))?),
         owner: owner.map(WorkerName::new).transpose().map_err(|e| corrupt(format!("the owner of session {id}"), e))?,
-        pace: PaceState(pace.unwrap_or_default().cast_unsigned()),
+        pace: spending::read(&id, pace, spent)?,
         status,
         created_at: Timestamp::from_millis(row.try_get("created_at").map_err(failed)?),
         id,
@@ -148,7 +150,7 @@ impl SessionStore for PostgresStore {
                     wanted: Wanted::Running,
                     epoch: Epoch(0),
                     owner: None,
-                    pace: PaceState::default(),
+                    pace: SenderPace::default(),
                     status,
                     created_at: session.at,
                 }));
@@ -198,12 +200,11 @@ impl SessionStore for PostgresStore {
         let mut record = record(&self.vault, &row)?;
         // Read after the claim is committed, not in the same statement: that would show the pacer as it was before
         // the claim waited for the old owner's last writes. Now nobody else can change it.
-        let pace: Option<i64> = sqlx::query_scalar(PACE)
-            .bind(session)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|e| port_error(ACTION, e))?;
-        record.pace = PaceState(pace.unwrap_or_default().cast_unsigned());
+        let saved: Option<(i64, Option<String>)> =
+            sqlx::query_as(SPENT).bind(session).fetch_optional(&self.pool).await.map_err(|e| port_error(ACTION, e))?;
+        if let Some((pace, spent)) = saved {
+            record.pace = spending::read(id, Some(pace), spent.as_deref())?;
+        }
         Ok(Some(record))
     }
 

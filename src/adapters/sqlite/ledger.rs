@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use kurir_core::domain::{Fence, JobKey, LedgerEntry, MessageId, PaceState, SessionId, Timestamp};
+use kurir_core::domain::{Fence, JobKey, LedgerEntry, MessageId, PhoneNumber, SenderPace, SessionId, Timestamp};
 use kurir_core::port::{Ledger, LedgerWrite, PortError, Written};
 use sqlx::sqlite::SqliteConnection;
 
@@ -11,6 +11,7 @@ use super::database::{Database, SqliteStore};
 use super::error::{Failure, corrupt, sql};
 use super::outbox::{self, SealedEvent};
 use super::sessions::{Guard, guard};
+use super::spending;
 use super::state::hexadecimal;
 
 /// A write with everything made ready for the transaction.
@@ -19,7 +20,9 @@ struct Prepared {
     /// The entry as it will stand there.
     entry: LedgerEntry,
     json: String,
-    pace: Option<PaceState>,
+    /// The sender's state, and as it will stand there.
+    spent: Option<(SenderPace, String)>,
+    met: Option<[u8; 16]>,
     events: Vec<SealedEvent>,
     at: i64,
 }
@@ -30,7 +33,14 @@ impl Prepared {
         entry.version += 1;
         let json = serde_json::to_string(&entry).map_err(|error| corrupt("a ledger entry to write", error))?;
         let events = outbox::sealed(db, &write.events);
-        Ok(Self { fence: write.fence, entry, json, pace: write.pace, events, at: db.clock.now().as_millis() })
+        let (mut spent, mut met) = (None, None);
+        // What is spent is the owner's, so only an owner writes it.
+        if let (Some(fence), Some(of)) = (&write.fence, write.spent) {
+            let json = serde_json::to_string(&of.pace).map_err(|error| corrupt("a sender's state to write", error))?;
+            spent = Some((of.pace, json));
+            met = of.met.map(|recipient| spending::fingerprint(db, &fence.session, &recipient));
+        }
+        Ok(Self { fence: write.fence, entry, json, spent, met, events, at: db.clock.now().as_millis() })
     }
 
     /// Writes the entry; false when another write came first.
@@ -64,7 +74,7 @@ async fn carry_out(connection: &mut SqliteConnection, writes: Vec<Prepared>) -> 
     let mut answers = Vec::with_capacity(writes.len());
     // Nobody else writes in between, so each fence is asked for once.
     let mut fences: HashMap<Fence, Guard> = HashMap::new();
-    let mut paces: HashMap<SessionId, PaceState> = HashMap::new();
+    let mut spent: HashMap<SessionId, (Option<(SenderPace, String)>, Vec<[u8; 16]>)> = HashMap::new();
     for write in writes {
         if let Some(fence) = &write.fence {
             let held = if let Some(held) = fences.get(fence) {
@@ -84,18 +94,17 @@ async fn carry_out(connection: &mut SqliteConnection, writes: Vec<Prepared>) -> 
             continue;
         }
         outbox::insert(connection, write.events).await?;
-        // The pace is the owner's, so only an owner writes it.
-        if let (Some(fence), Some(pace)) = (write.fence, write.pace) {
-            paces.insert(fence.session, pace);
+        if let (Some(fence), Some((state, json))) = (write.fence, write.spent) {
+            let (latest, met) = spent.entry(fence.session).or_default();
+            if latest.as_ref().is_none_or(|(latest, _)| latest.turn <= state.turn) {
+                *latest = Some((state, json));
+            }
+            met.extend(write.met);
         }
         answers.push(Written::Done);
     }
-    for (session, pace) in paces {
-        sqlx::query("UPDATE session SET pace = ?2 WHERE id = ?1")
-            .bind(session.as_str())
-            .bind(pace.0.cast_signed())
-            .execute(&mut *connection)
-            .await?;
+    for (session, (state, met)) in spent {
+        spending::save(connection, &session, state, &met).await?;
     }
     Ok(answers)
 }
@@ -159,6 +168,13 @@ impl Ledger for SqliteStore {
             found.insert(entry.message_id.clone(), entry);
         }
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+
+    async fn met(&self, session: &SessionId, recipients: &[PhoneNumber]) -> Result<Vec<bool>, PortError> {
+        if recipients.is_empty() {
+            return Ok(Vec::new());
+        }
+        spending::met(&self.db, session, recipients).await
     }
 
     async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {

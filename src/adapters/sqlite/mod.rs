@@ -18,6 +18,7 @@ mod schema;
 mod sealer;
 mod sessions;
 mod settle;
+mod spending;
 mod state;
 mod stream;
 mod writer;

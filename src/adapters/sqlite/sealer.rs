@@ -30,6 +30,11 @@ impl Sealer {
         self.keyring.open(place.as_bytes(), sealed).map_err(|error| corrupt(what(), error))
     }
 
+    /// A mark of a text at a place, the same each time.
+    pub(super) fn fingerprint(&self, place: &str, text: &str) -> [u8; 16] {
+        self.keyring.fingerprint(place.as_bytes(), text.as_bytes())
+    }
+
     /// A random id for what has no name of its own.
     pub(super) fn id(&self) -> [u8; 16] {
         self.entropy.nonce().to_be_bytes()

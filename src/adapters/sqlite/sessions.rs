@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{
-    Epoch, Fence, OutboxEvent, PaceState, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted,
-    WorkerName,
+    Epoch, Fence, OutboxEvent, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted, WorkerName,
 };
 use kurir_core::port::{Created, NewSession, PortError, SessionStore, Written};
 use sqlx::sqlite::SqliteConnection;
@@ -12,6 +11,7 @@ use super::database::{Database, SqliteStore};
 use super::error::{corrupt, sql};
 use super::outbox;
 use super::row::row;
+use super::spending;
 
 row! {
     /// A row of `session`.
@@ -22,6 +22,7 @@ row! {
         epoch: i64,
         owner: Option<String>,
         pace: i64,
+        spent: Option<String>,
         status: Vec<u8>,
         created_at: i64,
     }
@@ -50,7 +51,7 @@ impl Database {
             wanted: Wanted::parse(&row.wanted).ok_or_else(|| corrupt(what(), "its wish is none"))?,
             epoch: Epoch(row.epoch.cast_unsigned()),
             owner: row.owner.map(WorkerName::new).transpose().map_err(name)?,
-            pace: PaceState(row.pace.cast_unsigned()),
+            pace: spending::read(&row.id, row.pace, row.spent.as_deref())?,
             status,
             created_at: Timestamp::from_millis(row.created_at),
         })

@@ -14,6 +14,7 @@ use whatsapp_rust::wacore_binary::{Jid, JidExt as _};
 
 use super::event_queue::EventQueue;
 use super::pending::Pending;
+use super::restriction;
 
 /// Why a client stops for good; told once it has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,7 @@ impl EventHandler for Listener {
             EventKind::ConnectFailure,
             EventKind::Receipt,
             EventKind::ServerAck,
+            EventKind::MexNotification,
             EventKind::AppStateSyncFailed,
         ])
     }
@@ -151,6 +153,9 @@ fn translate(event: &Event, own: impl FnOnce() -> [Option<Jid>; 2]) -> Step {
             kind_of(receipt, own).map_or(Step::Nothing, |kind| Step::Tell(receipt_event(receipt, kind)))
         }
         Event::ServerAck(ack) => answer(ack),
+        Event::MexNotification(told) => {
+            restriction::notified(&told.op_name, &told.payload).map_or(Step::Nothing, Step::Tell)
+        }
         Event::AppStateSyncFailed(failed) => {
             tracing::debug!(fatal = failed.fatal.len(), "app state is not in step with the phone");
             Step::Nothing

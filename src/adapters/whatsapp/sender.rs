@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::{MessageId, PhoneNumber, Secret};
+use kurir_core::domain::{MessageId, PhoneNumber, Secret, Timestamp};
 use kurir_core::port::{MessengerError, NumberStatus, SendAnswer, Sender};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ use super::driver::{Driving, Ended};
 use super::events::{Court, Verdict};
 use super::failure;
 use super::pending::Pending;
+use super::restriction;
 use super::state::StateBackend;
 
 /// How long WhatsApp may take to answer a query; the library itself would wait 75 s.
@@ -147,6 +148,12 @@ impl Sender for WhatsAppSender {
     ) -> Result<SendAnswer, MessengerError> {
         self.ready()?;
         self.send_within(to, id, text, patience).instrument(self.span.clone()).await
+    }
+
+    async fn restriction(&self) -> Result<Option<Timestamp>, MessengerError> {
+        self.ready()?;
+        let asked = timeout(QUERY_LIMIT, restriction::ask(&self.client)).instrument(self.span.clone()).await;
+        asked.map_err(|_| MessengerError::NoAnswer("a query for restrictions"))?
     }
 
     async fn logout(&self) -> Result<(), MessengerError> {

@@ -7,10 +7,13 @@ use super::Given;
 use super::process::Launch;
 
 /// Settings below those on the command line: no limit may hold the processes back, and they take free ports.
-const SETTINGS: [(&str, &str); 10] = [
+const SETTINGS: [(&str, &str); 13] = [
     ("store.kind", "postgres"),
     ("limits.sender.every", "0s"),
     ("limits.sender.burst", "10000"),
+    ("limits.sender.per_day", "0"),
+    ("limits.sender.warm_up", ""),
+    ("limits.sender.cold_per_day", "0"),
     ("limits.numbers.every", "0s"),
     ("limits.numbers.burst", "10000"),
     ("worker.capacity", "1000"),

@@ -148,7 +148,7 @@ impl UseCases {
     async fn enter(&self, job: &Job, session: &SessionId, now: Timestamp) -> Result<(LedgerEntry, bool), UseCaseError> {
         let mut entry = LedgerEntry::new(job, now);
         let events = MessageDataV1::events(&entry, MessageState::Queued, Some(session), now);
-        let write = LedgerWrite { fence: None, entry: entry.clone(), pace: None, events };
+        let write = LedgerWrite { fence: None, entry: entry.clone(), spent: None, events };
         if self.ports.ledger.write(vec![write]).await?.first() == Some(&Written::Done) {
             entry.version = 1;
             return Ok((entry, false));

@@ -40,7 +40,7 @@ impl UseCases {
         let Ok(mut moved) = entry.advance(next, now) else { return Ok(None) };
         moved.reason = reason;
         let events = MessageDataV1::events(&moved, entry.state, moved.session.as_ref(), now);
-        let write = LedgerWrite { fence: None, entry: moved.clone(), pace: None, events };
+        let write = LedgerWrite { fence: None, entry: moved.clone(), spent: None, events };
         match self.ports.ledger.write(vec![write]).await?.first() {
             Some(Written::Done) => {
                 moved.version += 1;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::Lane;
+use kurir_core::domain::{Lane, Rest};
 use kurir_core::policy::Backoff;
 use kurir_core::port::{Delivery, JobHeaders, JobStream, PortError, Settled};
 use tokio::sync::{Semaphore, mpsc};
@@ -24,7 +24,7 @@ const HELD: Duration = Duration::from_mins(5);
 
 /// Serves a lane until the session stops or is lost. Tells how many jobs were cut off. `limited` hears of the rests
 /// that WhatsApp demands.
-pub(crate) async fn serve_lane(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sender<Duration>) -> usize {
+pub(crate) async fn serve_lane(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sender<Rest>) -> usize {
     let window = bounded(owned.shared.options.window(lane), owned.shared.options.pace.every);
     let slots = Arc::new(Semaphore::new(usize::from(window)));
     let mut jobs: JoinSet<()> = JoinSet::new();
@@ -68,7 +68,7 @@ async fn take(
     stream: &mut dyn JobStream,
     slots: &Arc<Semaphore>,
     jobs: &mut JoinSet<()>,
-    limited: &mpsc::Sender<Duration>,
+    limited: &mpsc::Sender<Rest>,
 ) -> Result<(), PortError> {
     loop {
         let next = async {
@@ -98,7 +98,7 @@ async fn take(
 }
 
 /// One job, from delivery to settlement.
-async fn serve(owned: &Owned, delivery: Delivery, limited: &mpsc::Sender<Duration>) {
+async fn serve(owned: &Owned, delivery: Delivery, limited: &mpsc::Sender<Rest>) {
     let Delivery { target, lane, body, headers, settle } = delivery;
     let retry = headers.clone();
     let settlement = match path::process(owned, &target, lane, &body, headers, limited).await {

@@ -2,8 +2,10 @@
 
 mod in_work;
 mod lane;
+mod limits;
 mod path;
 mod step;
 
 pub(crate) use in_work::InWork;
 pub(crate) use lane::serve_lane;
+pub(crate) use limits::bounded;

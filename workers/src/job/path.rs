@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
-use kurir_core::domain::{FailReason, Job, Lane, LedgerEntry, MessageState, Outcome, SendAnswer, Target, Timestamp};
-use kurir_core::policy::{Backoff, rest, verdict};
+use kurir_core::domain::{
+    FailReason, Job, Lane, LedgerEntry, MessageState, Outcome, Rest, SendAnswer, SenderPace, Spent, Target, Timestamp,
+};
+use kurir_core::policy::{Backoff, verdict};
 use kurir_core::port::{Charge, DeadLetter, JobHeaders, MessengerError, NumberStatus, PortError};
 use kurir_core::wire::{JobV1, Malformed, MessageDataV1};
 use tokio::sync::mpsc;
 
+use super::limits;
 use super::step::{Step, step};
 use crate::session::{Owned, Turn};
 
@@ -39,7 +42,7 @@ pub(crate) async fn process(
     lane: Lane,
     body: &[u8],
     headers: JobHeaders,
-    limited: &mpsc::Sender<Duration>,
+    limited: &mpsc::Sender<Rest>,
 ) -> Result<Settlement, PortError> {
     let job = match read(owned, target, lane, body, &headers) {
         Ok(job) => job,
@@ -118,7 +121,7 @@ async fn attempt(
     owned: &Owned,
     job: &Job,
     headers: &JobHeaders,
-    limited: &mpsc::Sender<Duration>,
+    limited: &mpsc::Sender<Rest>,
 ) -> Result<Option<Settlement>, PortError> {
     let clock = &owned.shared.ports.clock;
     let entry = owned.shared.entries.write(job.key()).await?;
@@ -134,8 +137,8 @@ async fn attempt(
     // Put on the wire before, and nobody knows whether it arrived.
     let in_doubt = entry.state == MessageState::Sending;
     let outcome = match ready(owned, job, &entry, headers).await? {
-        Ready::Go(pace) => {
-            let sending = match step(owned, &entry, MessageState::Sending, Some(pace), |_| {}).await? {
+        Ready::Go(spent) => {
+            let sending = match step(owned, &entry, MessageState::Sending, Some(spent), |_| {}).await? {
                 Step::Done(sending) => *sending,
                 Step::Conflict | Step::Fenced => return Ok(None),
             };
@@ -154,17 +157,19 @@ struct Attempted {
     code: Option<u16>,
     /// Whether it was put on the wire, or may have been.
     on_wire: bool,
+    /// The sender's state, if the answer changed it.
+    pace: Option<SenderPace>,
 }
 
 impl Attempted {
     const fn not_on_wire(outcome: Outcome) -> Self {
-        Self { outcome, code: None, on_wire: false }
+        Self { outcome, code: None, on_wire: false, pace: None }
     }
 }
 
 enum Ready {
-    /// It may go; this state is saved with it.
-    Go(kurir_core::domain::PaceState),
+    /// It may go; this is saved with it.
+    Go(Spent),
     /// It may not.
     No(Outcome),
 }
@@ -192,6 +197,11 @@ async fn ready(owned: &Owned, job: &Job, entry: &LedgerEntry, headers: &JobHeade
         let wait = Outcome::ParkUntil(now.plus(pause), FailReason::SenderDisconnected);
         return Ok(Ready::No(late(now).unwrap_or(wait)));
     }
+    let ask = limits::ask(owned, job, entry).await?;
+    // Before WhatsApp is asked about a number that nothing goes to today.
+    if let Some((until, reason)) = owned.turnstile.look(ask).await {
+        return Ok(Ready::No(Outcome::ParkUntil(until, reason)));
+    }
     // On the wire before: the number was good then, and the limit was charged.
     if entry.state != MessageState::Sending {
         let checked = tokio::select! {
@@ -210,7 +220,7 @@ async fn ready(owned: &Owned, job: &Job, entry: &LedgerEntry, headers: &JobHeade
         }
     }
     if job.lane == Lane::Otp {
-        match ports.recipients.charge(&job.key(), &job.to, options.recipient, ports.clock.now()).await? {
+        match limits::charge(owned, job).await? {
             Charge::Allowed => {}
             Charge::NotBefore(until) => {
                 return Ok(Ready::No(Outcome::ParkUntil(until, FailReason::RecipientLimited)));
@@ -218,16 +228,16 @@ async fn ready(owned: &Owned, job: &Job, entry: &LedgerEntry, headers: &JobHeade
         }
     }
     let turn = tokio::select! {
-        turn = owned.turnstile.turn(job.lane, job.expires_at) => turn,
+        turn = owned.turnstile.turn(ask) => turn,
         () = owned.lost.cancelled() => Turn::Closed,
         () = owned.stopping.cancelled() => Turn::Closed,
     };
     match turn {
         Turn::Go(pace) => {
             // The last look at the clock before the intent: a deadline that passed while waiting still counts.
-            Ok(late(ports.clock.now()).map_or(Ready::Go(pace), Ready::No))
+            Ok(late(ports.clock.now()).map_or_else(|| Ready::Go(limits::spent(job, ask, pace)), Ready::No))
         }
-        Turn::Park(until) => Ok(Ready::No(Outcome::ParkUntil(until, FailReason::SenderLimited))),
+        Turn::Park(until, reason) => Ok(Ready::No(Outcome::ParkUntil(until, reason))),
         Turn::Closed => Ok(Ready::No(Outcome::Abandon)),
     }
 }
@@ -253,7 +263,7 @@ async fn send(
     job: &Job,
     sending: &LedgerEntry,
     in_doubt: bool,
-    limited: &mpsc::Sender<Duration>,
+    limited: &mpsc::Sender<Rest>,
 ) -> Attempted {
     let ports = &owned.shared.ports;
     let options = &owned.shared.options;
@@ -274,14 +284,17 @@ async fn send(
     let pause = rule.backoff.delay(sending.attempts, fraction);
     match answered {
         Ok(answer) => {
-            if let Some(span) = rest(answer, rule, fraction) {
-                owned.turnstile.rest(now.plus(span)).await;
+            let rest = limits::rest_after(owned, answer, rule, fraction).await;
+            let mut pace = None;
+            if let Some(rest) = rest {
+                pace = owned.turnstile.rest(rest).await;
                 // Told already when the channel is full.
-                let _ = limited.try_send(span);
+                let _ = limited.try_send(rest);
             }
-            let outcome = verdict(answer, sending.attempts, rule, job.expires_at, now, fraction);
+            let rest = rest.map(|rest| rest.until.since(now));
+            let outcome = verdict(answer, sending.attempts, rule, job.expires_at, now, fraction, rest);
             let code = if let SendAnswer::Refused(code) = answer { Some(code) } else { None };
-            Attempted { outcome, code, on_wire: true }
+            Attempted { outcome, code, on_wire: true, pace }
         }
         Err(MessengerError::NotConnected) => {
             let until = now.plus(Duration::from_secs(1));
@@ -299,7 +312,7 @@ async fn send(
                 Outcome::Fail(FailReason::SendFailed)
             };
             // Spends an attempt all the same, or a message that can't be built would be tried for ever.
-            Attempted { outcome, code: None, on_wire: true }
+            Attempted { outcome, code: None, on_wire: true, pace: None }
         }
     }
 }
@@ -310,7 +323,7 @@ async fn conclude(
     owned: &Owned,
     job: &Job,
     entry: &LedgerEntry,
-    Attempted { outcome, code, on_wire }: Attempted,
+    Attempted { outcome, code, on_wire, pace }: Attempted,
     in_doubt: bool,
     headers: &JobHeaders,
 ) -> Result<Option<Settlement>, PortError> {
@@ -340,7 +353,7 @@ async fn conclude(
     };
     let until = until.filter(|_| next == MessageState::Delayed);
     let unspent = entry.state == MessageState::Sending && !on_wire && !in_doubt;
-    let done = step(owned, entry, next, None, |entry| {
+    let done = step(owned, entry, next, pace.map(Spent::from), |entry| {
         entry.reason = reason;
         entry.code = code;
         entry.not_before = until;
@@ -363,7 +376,7 @@ async fn conclude(
 /// What WhatsApp's code says of a job that would have to wait for it beyond its deadline.
 const fn reason_of(code: u16) -> FailReason {
     match code {
-        463 => FailReason::SenderRestricted,
+        463 | 475 => FailReason::SenderRestricted,
         429 => FailReason::RateLimited,
         _ => FailReason::RefusedByWhatsapp,
     }

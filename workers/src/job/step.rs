@@ -1,6 +1,6 @@
 //! One step of a job in the ledger: the new state, durable, with its events published.
 
-use kurir_core::domain::{LedgerEntry, MessageState, PaceState};
+use kurir_core::domain::{LedgerEntry, MessageState, Spent};
 use kurir_core::port::{LedgerWrite, PortError, Written};
 use kurir_core::wire::MessageDataV1;
 
@@ -21,7 +21,7 @@ pub(crate) async fn step(
     owned: &Owned,
     before: &LedgerEntry,
     next: MessageState,
-    pace: Option<PaceState>,
+    spent: Option<Spent>,
     fill: impl FnOnce(&mut LedgerEntry),
 ) -> Result<Step, PortError> {
     let now = owned.shared.ports.clock.now();
@@ -33,7 +33,7 @@ pub(crate) async fn step(
     entry.session = Some(owned.id().clone());
     fill(&mut entry);
     let events = MessageDataV1::events(&entry, before.state, Some(owned.id()), now);
-    let write = LedgerWrite { fence: Some(owned.fence.clone()), entry: entry.clone(), pace, events: events.clone() };
+    let write = LedgerWrite { fence: Some(owned.fence.clone()), entry: entry.clone(), spent, events: events.clone() };
     match owned.shared.ledger.write(write).await? {
         Written::Done => {
             owned.shared.publisher.publish(events).await?;

@@ -1,8 +1,6 @@
 //! A session's life as its owner records it: what happens on the connection becomes a state, an event, a decision.
 
-use std::time::Duration;
-
-use kurir_core::domain::{EventKind, OutboxEvent, QrCode, SessionState, SessionStatus};
+use kurir_core::domain::{EventKind, FailReason, OutboxEvent, QrCode, Rest, SessionState, SessionStatus};
 use kurir_core::port::{MessengerEvent, PortError, Written};
 use kurir_core::wire::SessionDataV1;
 
@@ -37,6 +35,11 @@ impl Life {
         Self { status, turn: 0 }
     }
 
+    /// What is known of the session.
+    pub(crate) const fn status(&self) -> &SessionStatus {
+        &self.status
+    }
+
     /// Records what happened. Receipts and incoming messages are not its business.
     pub(crate) async fn record(&mut self, owned: &Owned, event: &MessengerEvent) -> Result<Next, PortError> {
         let now = owned.shared.ports.clock.now();
@@ -60,7 +63,10 @@ impl Life {
             MessengerEvent::Outdated => (SessionState::Outdated, EventKind::SessionDisconnected, Next::Rest),
             MessengerEvent::Replaced => return Ok(Next::Replaced),
             MessengerEvent::Fenced => return Ok(Next::Lost),
-            MessengerEvent::Receipt(_) | MessengerEvent::Incoming { .. } => return Ok(Next::Go),
+            MessengerEvent::Receipt(_)
+            | MessengerEvent::Incoming { .. }
+            | MessengerEvent::Restricted { .. }
+            | MessengerEvent::Unrestricted => return Ok(Next::Go),
         };
         let mut status = match self.status.advance(owned.id(), state, now) {
             Ok(status) => status,
@@ -73,7 +79,13 @@ impl Life {
             MessengerEvent::Qr { text, valid_for } => {
                 status.qr = Some(QrCode { text: text.clone(), expires_at: now.plus(*valid_for) });
             }
-            MessengerEvent::Paired(account) => status.account = Some(account.clone()),
+            MessengerEvent::Paired(account) => status.link(account.clone(), now),
+            // A restriction of the account outlives its connections.
+            MessengerEvent::Connected | MessengerEvent::Disconnected => {
+                if let Some(rest) = self.status.rest().filter(|rest| rest.until > now) {
+                    (status.reason, status.until) = (Some(rest.reason), Some(rest.until));
+                }
+            }
             MessengerEvent::Banned { for_, .. } => {
                 status.until = for_.map(|span| now.plus(span));
                 status.reason = Some(kurir_core::domain::FailReason::SenderBanned);
@@ -84,12 +96,28 @@ impl Life {
         self.write(owned, status, kind).await.map(|written| if written { next } else { Next::Lost })
     }
 
-    /// Tells that WhatsApp limits the account for this long; the state stays.
-    pub(crate) async fn limited(&mut self, owned: &Owned, span: Duration) -> Result<Next, PortError> {
+    /// Tells that WhatsApp limits the account; the state stays.
+    pub(crate) async fn limited(&mut self, owned: &Owned, rest: Rest) -> Result<Next, PortError> {
+        // Many jobs meet one limit, each with an answer of its own; it is told once.
+        if self.status.rest().is_some_and(|told| told.until >= rest.until) {
+            return Ok(Next::Go);
+        }
         let mut status = self.status.clone();
-        status.reason = Some(kurir_core::domain::FailReason::SenderRestricted);
-        status.until = Some(owned.shared.ports.clock.now().plus(span));
+        (status.reason, status.until) = (Some(rest.reason), Some(rest.until));
         let written = self.write(owned, status, EventKind::SessionLimited).await?;
+        Ok(if written { Next::Go } else { Next::Lost })
+    }
+
+    /// Notes that WhatsApp has lifted its restriction. The connection is as good as it was before, so the event is that
+    /// of a connection.
+    pub(crate) async fn lifted(&mut self, owned: &Owned) -> Result<Next, PortError> {
+        let restricted = self.status.reason == Some(FailReason::SenderRestricted) && self.status.until.is_some();
+        if !restricted || self.status.state != SessionState::Connected {
+            return Ok(Next::Go);
+        }
+        let mut status = self.status.clone();
+        (status.reason, status.until) = (None, None);
+        let written = self.write(owned, status, EventKind::SessionConnected).await?;
         Ok(if written { Next::Go } else { Next::Lost })
     }
 

@@ -1,14 +1,19 @@
 //! One session in its owner's hands.
 
+mod contacts;
+mod gate;
 mod life;
+mod limits;
 mod numbers;
 mod owner;
 mod receipts;
 mod turnstile;
 
+pub(crate) use contacts::Contacts;
+pub(crate) use gate::{Ask, Turn};
 pub(crate) use numbers::{Belief, Numbers};
 pub(crate) use owner::{Ended, Shared, own};
-pub(crate) use turnstile::{Turn, Turnstile};
+pub(crate) use turnstile::Turnstile;
 
 use std::sync::Arc;
 
@@ -29,8 +34,10 @@ pub(crate) struct Owned {
     pub(crate) sender: Arc<dyn Sender>,
     /// Whether it can send now.
     pub(crate) link: watch::Receiver<bool>,
-    /// The sender's pace.
+    /// The sender's limits.
     pub(crate) turnstile: Turnstile,
+    /// Whom it has written to.
+    pub(crate) contacts: Contacts,
     /// Which numbers have WhatsApp.
     pub(crate) numbers: Numbers,
     /// Which jobs are in work.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use kurir_core::domain::{Fence, JobKey, Lane, LeaseToken, LedgerEntry, SessionId, SessionRecord, Wanted};
+use kurir_core::domain::{
+    FailReason, Fence, JobKey, Lane, LeaseToken, LedgerEntry, Rest, SessionId, SessionRecord, Wanted,
+};
 use kurir_core::policy::Pacer;
 use kurir_core::port::{Connection, LedgerWrite, MessengerError, MessengerEvent, PortError, Receipt, Sender, Written};
 use tokio::sync::{mpsc, watch};
@@ -13,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::life::{Life, Next};
-use super::{Belief, Numbers, Owned, Turnstile, receipts};
+use super::{Belief, Contacts, Numbers, Owned, Turnstile, limits, receipts};
 use crate::group::Group;
 use crate::job;
 use crate::lease::Keeper;
@@ -171,12 +173,8 @@ async fn serve(
         fence,
         sender: Arc::clone(&sender),
         link: linked,
-        turnstile: Turnstile::start(
-            Pacer::new(options.pace, record.pace),
-            Arc::clone(&clock),
-            options.max_wait,
-            parts.clone(),
-        ),
+        turnstile: Turnstile::start(limits::of(options, &record), Arc::clone(&clock), parts.clone()),
+        contacts: Contacts::default(),
         numbers: Numbers::start(
             Arc::clone(&sender),
             clock,
@@ -190,7 +188,7 @@ async fn serve(
     });
     let (receipts, recorded) = mpsc::channel(RECEIPTS);
     let recorder = tokio::spawn(receipts::record(Arc::clone(&owned), recorded));
-    let (limited, mut limits) = mpsc::channel(4);
+    let (limited, mut rests) = mpsc::channel(4);
     // Connect, then consume: the lanes start with the first connection.
     let mut lanes = Vec::new();
     let mut life = Life::new(record.status);
@@ -200,8 +198,8 @@ async fn serve(
             biased;
             () = owned.lost.cancelled() => break Some(Next::Lost),
             () = stop.cancelled() => break None,
-            Some(span) = limits.recv() => {
-                match life.limited(&owned, span).await {
+            Some(rest) = rests.recv() => {
+                match life.limited(&owned, rest).await {
                     Ok(Next::Lost) => break Some(Next::Lost),
                     Ok(_) => continue,
                     Err(error) => {
@@ -219,6 +217,9 @@ async fn serve(
         match handle(&owned, &mut life, event, &receipts).await {
             Ok(Next::Go) => {}
             Ok(Next::Link(up)) => {
+                if up {
+                    limits::settle(&owned, life.status()).await;
+                }
                 link.send_replace(up);
                 if up && lanes.is_empty() {
                     lanes.extend(
@@ -317,6 +318,16 @@ async fn handle(
                 let _ = stored.send(());
             }
             Ok(Next::Go)
+        }
+        MessengerEvent::Restricted { until } => {
+            let now = owned.shared.ports.clock.now();
+            let rest = Rest { until: job::bounded(until, now), reason: FailReason::SenderRestricted };
+            owned.turnstile.rest(rest).await;
+            life.limited(owned, rest).await
+        }
+        MessengerEvent::Unrestricted => {
+            owned.turnstile.lift().await;
+            life.lifted(owned).await
         }
         event => {
             let next = life.record(owned, &event).await?;

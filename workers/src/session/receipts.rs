@@ -71,7 +71,7 @@ async fn pass(
         let mut following = after.clone();
         following.version += 1;
         latest.insert(id.clone(), following);
-        writes.push(LedgerWrite { fence: Some(owned.fence.clone()), entry: after, pace: None, events });
+        writes.push(LedgerWrite { fence: Some(owned.fence.clone()), entry: after, spent: None, events });
         of_write.push(at);
     }
     let mut again = Vec::new();

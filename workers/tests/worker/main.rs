@@ -2,4 +2,5 @@
 
 mod jobs;
 mod life;
+mod limits;
 mod world;

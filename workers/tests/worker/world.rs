@@ -20,7 +20,7 @@ use kurir_core::port::{
     NewSession, PublishJob, RecipientRule, SessionStore as _,
 };
 use kurir_core::wire::{ContentV1, EventV1, JOB_KIND, JobV1};
-use kurir_workers::{Worker, WorkerOptions, WorkerPorts};
+use kurir_workers::{SenderOptions, WhenDown, Worker, WorkerOptions, WorkerPorts};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -62,6 +62,8 @@ pub fn options(name: &str) -> WorkerOptions {
         max_wait: Duration::from_millis(500),
         stop_deadline: Duration::from_secs(3),
         pace,
+        senders: SenderOptions::default(),
+        recipients_down: WhenDown::Wait,
         recipient: RecipientRule { every: Duration::from_mins(1), per_day: 0 },
         check_pace: pace,
         registered_ttl: Duration::from_hours(1),

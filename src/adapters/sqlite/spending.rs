@@ -1,0 +1,73 @@
+//! What senders have spent, and whom they have met.
+
+use kurir_core::domain::{PaceState, PhoneNumber, SenderPace, SessionId};
+use kurir_core::port::PortError;
+use sqlx::sqlite::SqliteConnection;
+
+use super::database::Database;
+use super::error::{corrupt, sql};
+use super::state::hexadecimal;
+
+/// The fingerprint of a recipient of a session.
+pub(super) fn fingerprint(db: &Database, session: &SessionId, recipient: &PhoneNumber) -> [u8; 16] {
+    db.sealer.fingerprint(&format!("met/{session}"), recipient.digits())
+}
+
+/// Reads a sender's state. A row that an earlier version wrote has its pace and nothing else.
+pub(super) fn read(session: &str, pace: i64, spent: Option<&str>) -> Result<SenderPace, PortError> {
+    match spent {
+        None => Ok(SenderPace { next: PaceState(pace.cast_unsigned()), ..SenderPace::default() }),
+        Some(json) => {
+            serde_json::from_str(json).map_err(|error| corrupt(format!("what session {session:?} has spent"), error))
+        }
+    }
+}
+
+/// Saves a sender's state unless a later one is there, and whom it has met.
+pub(super) async fn save(
+    connection: &mut SqliteConnection,
+    session: &SessionId,
+    state: Option<(SenderPace, String)>,
+    met: &[[u8; 16]],
+) -> Result<(), sqlx::Error> {
+    if let Some((state, json)) = state {
+        sqlx::query(
+            "UPDATE session SET pace = ?2, spent = ?3 \
+             WHERE id = ?1 AND coalesce(spent ->> 'turn', 0) <= ?4",
+        )
+        .bind(session.as_str())
+        .bind(state.next.0.cast_signed())
+        .bind(json)
+        .bind(state.turn.cast_signed())
+        .execute(&mut *connection)
+        .await?;
+    }
+    for recipient in met {
+        sqlx::query("INSERT INTO met (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+            .bind(session.as_str())
+            .bind(recipient.as_slice())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Which recipients the session has met, in order.
+pub(super) async fn met(
+    db: &Database,
+    session: &SessionId,
+    recipients: &[PhoneNumber],
+) -> Result<Vec<bool>, PortError> {
+    let asked: Vec<_> = recipients.iter().map(|number| hexadecimal(&fingerprint(db, session, number))).collect();
+    let asked = serde_json::to_string(&asked).map_err(|error| corrupt("a list of recipients", error))?;
+    let rows: Vec<(bool,)> = sqlx::query_as(
+        "SELECT EXISTS (SELECT 1 FROM met WHERE session = ?1 AND recipient = unhex(asked.value)) \
+         FROM json_each(?2) AS asked ORDER BY asked.key",
+    )
+    .bind(session.as_str())
+    .bind(asked)
+    .fetch_all(&db.readers)
+    .await
+    .map_err(|error| sql("looking up whom a session has met", error))?;
+    Ok(rows.into_iter().map(|(met,)| met).collect())
+}

@@ -1,0 +1,120 @@
+//! What is left of a session's limits, as the store has it.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use kurir_core::domain::{SessionId, Timestamp};
+use kurir_core::memory::{SystemClock, SystemEntropy};
+use kurir_core::policy::{Budget, DayLeft, Zone};
+use kurir_core::port::{Clock, Entropy, SessionStore};
+use serde::Serialize;
+
+use super::fleet;
+use super::keys::{Missing, keyring};
+use super::settings;
+use crate::adapters::postgres::PostgresStore;
+use crate::adapters::sqlite::{SqliteOptions, SqliteStore};
+use crate::config::{Config, Role, StoreKind};
+
+/// What a sender has spent and what is left of its day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SessionLimits {
+    /// Which session.
+    pub session: String,
+    /// In which time zone its days are.
+    pub time_zone: String,
+    /// When its next day begins.
+    pub next_day: String,
+    /// Since when it has its number; absent before it is linked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linked_at: Option<String>,
+    /// Today's messages of the otp lane.
+    pub otp_sent: u32,
+    /// Today's messages of the bulk lane.
+    pub bulk_sent: u32,
+    /// Today's new recipients.
+    pub new_recipients: u32,
+    /// Today's cap; absent: none. The same in what follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap: Option<u32>,
+    /// Messages that OTPs may still use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otp_left: Option<u32>,
+    /// Messages that bulk jobs may still use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bulk_left: Option<u32>,
+    /// New recipients that OTPs may still have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_otp_left: Option<u32>,
+    /// New recipients that bulk jobs may still have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_bulk_left: Option<u32>,
+    /// Until when it rests; absent: it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rests_until: Option<String>,
+    /// Why it rests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest_reason: Option<String>,
+}
+
+/// Reads a session's limits from the store of this configuration. The owner saves them with every intent, so they are as
+/// of the last message.
+pub async fn session_limits(config: &Config, id: &SessionId) -> anyhow::Result<SessionLimits> {
+    config.require_for(Role::Tool)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let keys = keyring(&config.store, Missing::Refuse, &*entropy)?;
+    let record = match config.store.kind {
+        StoreKind::Postgres => {
+            let store = PostgresStore::connect(fleet::postgres(config), keys, entropy)
+                .await
+                .context("PostgreSQL (postgres.url) can't be used")?;
+            let record = SessionStore::get(&store, id).await;
+            store.close().await;
+            record?
+        }
+        StoreKind::Sqlite => {
+            let path = config.sqlite.path.clone();
+            anyhow::ensure!(path.exists(), "there is no database {} (sqlite.path)", path.display());
+            let options = SqliteOptions { busy_timeout: config.sqlite.busy_timeout, ..SqliteOptions::new(path) };
+            let store = SqliteStore::open(options, keys, entropy, Arc::clone(&clock)).await?;
+            let record = SessionStore::get(&store, id).await;
+            store.close().await;
+            record?
+        }
+    };
+    let record = record.with_context(|| format!("there is no session {id}"))?;
+    let senders = settings::senders(config);
+    let zone = record.status.account.as_ref().map_or(Zone::UTC, |account| senders.zone(id, &account.number));
+    let (linked, began) = senders.warm_up_of(&record);
+    let budget = Budget::new(senders.day, zone, began, record.pace.day);
+    Ok(told(id, &budget, linked, &record, clock.now()))
+}
+
+fn told(
+    id: &SessionId,
+    budget: &Budget,
+    linked: Option<Timestamp>,
+    record: &kurir_core::domain::SessionRecord,
+    now: Timestamp,
+) -> SessionLimits {
+    let (spent, zone) = (budget.today(now), budget.zone());
+    let DayLeft { cap, otp, bulk, cold_otp, cold_bulk } = budget.left(now);
+    let rest = record.resting().filter(|rest| rest.until > now);
+    SessionLimits {
+        session: id.to_string(),
+        time_zone: zone.to_string(),
+        next_day: zone.next_day(now).to_rfc3339(),
+        linked_at: linked.map(Timestamp::to_rfc3339),
+        otp_sent: spent.otp,
+        bulk_sent: spent.bulk,
+        new_recipients: spent.cold(),
+        cap,
+        otp_left: otp,
+        bulk_left: bulk,
+        new_otp_left: cold_otp,
+        new_bulk_left: cold_bulk,
+        rests_until: rest.map(|rest| rest.until.to_rfc3339()),
+        rest_reason: rest.map(|rest| rest.reason.to_string()),
+    }
+}

@@ -1,0 +1,213 @@
+//! All limits in one table: what each is, where it is kept, what happens over it and when its place is down. `kurir limits`
+//! prints it, `docs/LIMITS.md` has it with the defaults, and a test keeps the two together.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use kurir_core::domain::FailReason;
+use kurir_core::policy::RESTRICTED_REST;
+use serde::Serialize;
+
+use super::read::show_span;
+use super::{Config, WhenDown};
+
+/// One limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LimitRow {
+    /// Its name.
+    pub limit: &'static str,
+    /// The settings that make it; none for what others decide.
+    pub settings: &'static [&'static str],
+    /// Its value in this configuration.
+    pub value: String,
+    /// Where its state is kept.
+    pub kept: &'static str,
+    /// What happens over it.
+    pub over: &'static str,
+    /// The reason that events tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<FailReason>,
+    /// What happens while that place is down.
+    pub down: &'static str,
+}
+
+const OWNER: &str = "the owner; saved with every intent";
+const STORE_DOWN: &str = "no intents, nothing is sent";
+const NEXT_DAY: &str = "parked until the sender's next day; waits if that is within `worker.max_wait`";
+
+fn pace(every: Duration, burst: u32) -> String {
+    if every.is_zero() { "none".to_owned() } else { format!("1 per {}, {burst} at once", show_span(every)) }
+}
+
+fn a_day(count: u32) -> String {
+    if count == 0 { "none".to_owned() } else { format!("{count} a day") }
+}
+
+/// The limits of a configuration.
+pub fn limit_table(config: &Config) -> Vec<LimitRow> {
+    let mut rows = of_senders(config);
+    rows.extend(of_recipients(config));
+    rows.extend(of_others(config));
+    rows
+}
+
+fn of_senders(config: &Config) -> Vec<LimitRow> {
+    let sender = &config.limits.sender;
+    let warm_up = sender.warm_up.to_string();
+    vec![
+        LimitRow {
+            limit: "sender: pace and burst",
+            settings: &["limits.sender.every", "limits.sender.burst"],
+            value: pace(sender.every, sender.burst.get()),
+            kept: OWNER,
+            over: "waits in line, OTPs first; parked if its turn comes after its deadline",
+            reason: Some(FailReason::SenderLimited),
+            down: STORE_DOWN,
+        },
+        LimitRow {
+            limit: "sender: daily cap",
+            settings: &["limits.sender.per_day"],
+            value: a_day(sender.per_day),
+            kept: OWNER,
+            over: NEXT_DAY,
+            reason: Some(FailReason::SenderDailyCap),
+            down: STORE_DOWN,
+        },
+        LimitRow {
+            limit: "sender: warm-up of a new number",
+            settings: &["limits.sender.warm_up", "limits.sender.warmed_up"],
+            value: if warm_up.is_empty() { "none".to_owned() } else { warm_up },
+            kept: "the session's status (when its number was first linked); the count like the daily cap",
+            over: NEXT_DAY,
+            reason: Some(FailReason::SenderWarmingUp),
+            down: STORE_DOWN,
+        },
+        LimitRow {
+            limit: "sender: new recipients",
+            settings: &["limits.sender.cold_per_day"],
+            value: a_day(sender.cold_per_day),
+            kept: "the owner; saved with every intent, and the recipient with it (table `met`)",
+            over: NEXT_DAY,
+            reason: Some(FailReason::SenderColdContacts),
+            down: STORE_DOWN,
+        },
+        LimitRow {
+            limit: "sender: share of the day kept for OTPs",
+            settings: &["limits.sender.otp_reserve"],
+            value: format!("{} %", sender.otp_reserve),
+            kept: OWNER,
+            over: "bulk jobs meet the caps above earlier by this share",
+            reason: None,
+            down: STORE_DOWN,
+        },
+    ]
+}
+
+fn of_recipients(config: &Config) -> Vec<LimitRow> {
+    let recipient = &config.limits.recipient;
+    let down = match recipient.when_down {
+        WhenDown::Wait => "`wait`: OTPs wait and ask again every second, until they expire",
+        WhenDown::Allow => "`allow`: OTPs go without it, until the workers give their sessions up",
+    };
+    let row = |limit, settings, value| LimitRow {
+        limit,
+        settings,
+        value,
+        kept: "Redis, for the whole fleet; one process alone: memory, forgotten at its end",
+        over: "parked until it may go; `expired` if that is past the deadline",
+        reason: Some(FailReason::RecipientLimited),
+        down,
+    };
+    let every = recipient.otp_every;
+    let every = if every.is_zero() { "none".to_owned() } else { format!("1 per {}", show_span(every)) };
+    let per_day = recipient.otp_per_day;
+    let per_day = if per_day == 0 { "none".to_owned() } else { format!("{per_day} in 24 h") };
+    vec![
+        row("recipient: one OTP per span", &["limits.recipient.otp_every", "limits.recipient.when_down"], every),
+        row("recipient: OTPs in 24 hours", &["limits.recipient.otp_per_day", "limits.recipient.when_down"], per_day),
+    ]
+}
+
+fn of_others(config: &Config) -> Vec<LimitRow> {
+    let (numbers, retry) = (&config.limits.numbers, &config.retry);
+    vec![
+        LimitRow {
+            limit: "number checks of a session",
+            settings: &["limits.numbers.every", "limits.numbers.burst"],
+            value: pace(numbers.every, numbers.burst.get()),
+            kept: "the owner's memory; begins anew with a new owner",
+            over: "waits for its turn",
+            reason: None,
+            down: "WhatsApp does not answer: parked (`no_answer`)",
+        },
+        LimitRow {
+            limit: "WhatsApp: no new chats (463, 475, timelock, quota)",
+            settings: &[],
+            value: format!("as long as WhatsApp says, else {}", show_span(RESTRICTED_REST)),
+            kept: "WhatsApp; until when: saved with the result, and in the session's status",
+            over: "the sender rests, `session.limited`; jobs are parked until the end of the rest",
+            reason: Some(FailReason::SenderRestricted),
+            down: "WhatsApp does not say until when: the span on the left",
+        },
+        LimitRow {
+            limit: "WhatsApp: too fast (429)",
+            settings: &["retry.backoff_base", "retry.backoff_max"],
+            value: format!("{}, doubled, at most {}", show_span(retry.backoff_base), show_span(retry.backoff_max)),
+            kept: "until when: saved with the result, and in the session's status",
+            over: "the sender rests, `session.limited`; jobs wait or are parked until the end of the rest",
+            reason: Some(FailReason::RateLimited),
+            down: STORE_DOWN,
+        },
+        LimitRow {
+            limit: "attempts on the wire",
+            settings: &["retry.otp_attempts", "retry.bulk_attempts"],
+            value: format!("{} of an OTP, {} of a bulk job", retry.otp_attempts, retry.bulk_attempts),
+            kept: "the job's entry in the ledger",
+            over: "`failed`, or `uncertain`",
+            reason: None,
+            down: STORE_DOWN,
+        },
+        LimitRow {
+            limit: "gateway: size of a request, connections",
+            settings: &["gateway.body_limit", "gateway.max_connections"],
+            value: format!("{} bytes, {}", config.gateway.body_limit, config.gateway.max_connections),
+            kept: "the gateway's memory",
+            over: "413; further connections wait",
+            reason: None,
+            down: "",
+        },
+        LimitRow {
+            limit: "jobs in a queue",
+            settings: &[],
+            value: "1,000,000".to_owned(),
+            kept: "RabbitMQ, by a policy",
+            over: "the broker refuses the publish; the gateway answers 503",
+            reason: None,
+            down: "nothing is published, taken or sent",
+        },
+        LimitRow {
+            limit: "deliveries of a job",
+            settings: &[],
+            value: "20".to_owned(),
+            kept: "RabbitMQ, by a policy",
+            over: "dead letters, by the broker: without an event",
+            reason: None,
+            down: "nothing is published, taken or sent",
+        },
+    ]
+}
+
+/// The table as `docs/LIMITS.md` has it.
+pub fn limits_in_markdown(rows: &[LimitRow]) -> String {
+    let mut text = String::from("| limit | default | settings | kept in | over it | when that place is down |\n");
+    text.push_str("|---|---|---|---|---|---|\n");
+    for LimitRow { limit, settings, value, kept, over, reason, down } in rows {
+        let settings: Vec<_> = settings.iter().map(|key| format!("`{key}`")).collect();
+        let settings = if settings.is_empty() { "–".to_owned() } else { settings.join(", ") };
+        let reason = reason.map_or_else(String::new, |reason| format!(" (`{reason}`)"));
+        let down = if down.is_empty() { "–" } else { down };
+        // Writing into a text can't fail.
+        let _ = writeln!(text, "| {limit} | {value} | {settings} | {kept} | {over}{reason} | {down} |");
+    }
+    text
+}

@@ -1,0 +1,33 @@
+//! A file of an earlier version.
+
+use kurir_core::domain::{PaceState, PhoneNumber, SenderPace};
+use kurir_core::port::{Ledger as _, SessionStore as _};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection as _, Executor as _};
+
+use super::{Place, owned, session};
+
+#[tokio::test]
+async fn a_file_of_before_budgets_keeps_its_pace() {
+    let place = Place::new();
+    let store = place.open().await;
+    owned(&store).await;
+    store.close().await;
+    drop(store);
+    let options = SqliteConnectOptions::new().filename(place.file());
+    let mut outside = SqliteConnection::connect_with(&options).await.unwrap();
+    outside
+        .execute(
+            "UPDATE session SET pace = -2; ALTER TABLE session DROP COLUMN spent; DROP TABLE met; \
+             PRAGMA user_version = 1",
+        )
+        .await
+        .unwrap();
+    outside.close().await.unwrap();
+
+    let store = place.open().await;
+    let record = store.get(&session()).await.unwrap().unwrap();
+    assert_eq!(record.pace, SenderPace { next: PaceState(u64::MAX - 1), ..SenderPace::default() });
+    let somebody = PhoneNumber::from_digits("6281234567890".into()).unwrap();
+    assert_eq!(store.met(&session(), &[somebody]).await.unwrap(), [false]);
+}

@@ -1,0 +1,67 @@
+//! A job and the limits: what it asks the turnstile for, the recipient's charge, and the rest that an answer demands.
+
+use std::time::Duration;
+
+use kurir_core::domain::{FailReason, Job, LedgerEntry, MessageState, Rest, SendAnswer, SenderPace, Spent, Timestamp};
+use kurir_core::policy::{AttemptRule, rest};
+use kurir_core::port::{Charge, PortError};
+
+use crate::options::WhenDown;
+use crate::session::{Ask, Owned};
+
+/// WhatsApp's own word is not followed further than this: a moment that is further away is taken for a mistake.
+const LONGEST_REST: Duration = Duration::from_hours(24 * 31);
+
+/// What the job asks the turnstile for.
+pub(super) async fn ask(owned: &Owned, job: &Job, entry: &LedgerEntry) -> Result<Ask, PortError> {
+    let repeated = entry.state == MessageState::Sending;
+    // Nobody looks where nobody counts.
+    let counts = owned.shared.options.senders.day.cold_per_day > 0;
+    let cold = !repeated && counts && owned.contacts.cold(&*owned.shared.ports.ledger, owned.id(), &job.to).await?;
+    Ok(Ask { lane: job.lane, deadline: job.expires_at, cold, repeated })
+}
+
+/// What the intent of a job spends that was let through.
+pub(super) fn spent(job: &Job, ask: Ask, pace: SenderPace) -> Spent {
+    Spent { pace, met: ask.cold.then(|| job.to.clone()) }
+}
+
+/// Charges the recipient's limit. When its place is down: as the operator chose.
+pub(super) async fn charge(owned: &Owned, job: &Job) -> Result<Charge, PortError> {
+    let (ports, options) = (&owned.shared.ports, &owned.shared.options);
+    match ports.recipients.charge(&job.key(), &job.to, options.recipient, ports.clock.now()).await {
+        Err(error) if options.recipients_down == WhenDown::Allow => {
+            tracing::warn!(error = %error.chain(), "the recipient's limit can't be asked; the message goes without it");
+            Ok(Charge::Allowed)
+        }
+        answer => answer,
+    }
+}
+
+/// The rest that an answer demands of the sender, if any: as long as WhatsApp says, else as long as the rule says.
+pub(super) async fn rest_after(owned: &Owned, answer: SendAnswer, rule: AttemptRule, fraction: f64) -> Option<Rest> {
+    let span = rest(answer, rule, fraction)?;
+    let options = &owned.shared.options;
+    let mut reason = FailReason::RateLimited;
+    let mut said = None;
+    if matches!(answer, SendAnswer::Refused(463 | 475)) {
+        reason = FailReason::SenderRestricted;
+        let asked = tokio::time::timeout(options.ack_patience, owned.sender.restriction()).await;
+        said = match asked {
+            Ok(Ok(until)) => until,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "WhatsApp did not say how long the restriction lasts");
+                None
+            }
+            Err(_) => None,
+        };
+    }
+    let now = owned.shared.ports.clock.now();
+    let until = said.filter(|until| *until > now).map_or(now.plus(span), |until| bounded(until, now));
+    Some(Rest { until, reason })
+}
+
+/// A moment that WhatsApp named, if it can be believed.
+pub(crate) fn bounded(until: Timestamp, now: Timestamp) -> Timestamp {
+    until.min(now.plus(LONGEST_REST))
+}
