@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod http;
+mod limits;
 #[path = "../process/running.rs"]
 mod running;
 mod world;

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use kurir_core::domain::{
-    Account, EventId, EventKind, OutboxEvent, PhoneNumber, QrCode, Secret, SessionState, SessionStatus, Timestamp,
+    Account, EventId, EventKind, OutboxEvent, PhoneNumber, QrCode, Secret, SenderPace, SessionState, SessionStatus,
+    Spent, Timestamp,
 };
 use kurir_core::port::{
     Ledger, LedgerWrite, Outbox, PortError, SessionStore, StateBatch, StateKey, StatePut, StateStore, Written,
@@ -22,12 +23,13 @@ async fn fill(store: &PostgresStore) -> kurir_core::domain::LedgerEntry {
     let [qr, number, key, metadata, body] = SECRETS;
     let id = session_id("sealed");
     let fence = owned(store, &id).await;
-    let status = SessionStatus {
+    let recipient = PhoneNumber::from_digits(number.to_owned()).unwrap();
+    let mut status = SessionStatus {
         state: SessionState::AwaitingScan,
         qr: Some(QrCode { text: Secret::new(qr.to_owned()), expires_at: Timestamp::from_millis(9) }),
-        account: Some(Account { number: PhoneNumber::from_digits(number.to_owned()).unwrap(), device: 3 }),
         ..SessionStatus::created(Timestamp::from_millis(5))
     };
+    status.link(Account { number: recipient.clone(), device: 3 }, Timestamp::from_millis(6));
     let event = OutboxEvent {
         id: EventId(Uuid::new_v4()),
         tenant: tenant(),
@@ -46,7 +48,8 @@ async fn fill(store: &PostgresStore) -> kurir_core::domain::LedgerEntry {
     assert_eq!(store.apply(vec![(fence.clone(), batch)]).await.unwrap(), [Written::Done]);
     let mut job = entry(&id);
     job.metadata.insert("order".into(), metadata.to_owned());
-    let write = LedgerWrite { fence: Some(fence), entry: job.clone(), spent: None, events: vec![] };
+    let spent = Some(Spent { pace: SenderPace::default(), met: Some(recipient) });
+    let write = LedgerWrite { fence: Some(fence), entry: job.clone(), spent, events: vec![] };
     assert_eq!(store.write(vec![write]).await.unwrap(), [Written::Done]);
     job
 }

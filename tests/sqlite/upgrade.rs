@@ -1,7 +1,7 @@
 //! A file of an earlier version.
 
 use kurir_core::domain::{PaceState, PhoneNumber, SenderPace};
-use kurir_core::port::{Ledger as _, SessionStore as _};
+use kurir_core::port::{Ledger as _, SessionStore};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, Executor as _};
 
@@ -26,7 +26,7 @@ async fn a_file_of_before_budgets_keeps_its_pace() {
     outside.close().await.unwrap();
 
     let store = place.open().await;
-    let record = store.get(&session()).await.unwrap().unwrap();
+    let record = SessionStore::get(&store, &session()).await.unwrap().unwrap();
     assert_eq!(record.pace, SenderPace { next: PaceState(u64::MAX - 1), ..SenderPace::default() });
     let somebody = PhoneNumber::from_digits("6281234567890".into()).unwrap();
     assert_eq!(store.met(&session(), &[somebody]).await.unwrap(), [false]);
