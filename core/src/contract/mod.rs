@@ -26,6 +26,7 @@ mod state_guard;
 mod state_scan;
 mod stores;
 mod suite;
+mod vigil;
 
 pub use events::{EventPorts, events};
 pub use jobs::{DeadLetterProbe, Queues, job_queue};
@@ -33,3 +34,4 @@ pub use lease::lease_store;
 pub use members::membership;
 pub use recipients::recipient_limits;
 pub use stores::{Stores, stores};
+pub use vigil::vigil;
