@@ -19,7 +19,7 @@ use waproto::whatsapp as wa;
 use crate::account::{Device, DeviceAddress, NewDevice, PhoneNumber, PreKeyPool, SignedPreKey};
 use crate::config::SimConfig;
 use crate::server::{self, Effects, Receipts, Registration, Restarts, Session};
-use crate::transport::{Answer, FrameReader, ServerKeys, answer_hello};
+use crate::transport::{Answer, FrameReader, ServerKeys, answer_hello, check_nesting};
 use crate::world::World;
 
 const SEED: u64 = 1;
@@ -60,6 +60,7 @@ pub fn node(bytes: &[u8]) {
 
 fn read_stanza(bytes: &[u8]) -> Option<Node> {
     let plain = wacore_binary::util::unpack(bytes).ok()?;
+    check_nesting(&plain).ok()?;
     Some(unmarshal_ref(&plain).ok()?.to_owned())
 }
 

@@ -100,6 +100,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         sessions: Arc::clone(&backends.sessions),
         ledger: Arc::clone(&backends.ledger),
         jobs: Arc::clone(&backends.jobs),
+        vigil: Arc::clone(&backends.vigil),
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
     };

@@ -92,6 +92,7 @@ async fn run(
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut takes = tokio::time::interval(options.take_every);
     takes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut joined = false;
     let mut asked: Option<tokio::time::Instant> = None;
     let mut not_before = tokio::time::Instant::now();
     loop {
@@ -122,8 +123,14 @@ async fn run(
                 vigil = keep_vigil(&fleet).await;
             }
             let looked = if regular { fleet.regular_look().await } else { fleet.look().await };
+            let looked_well = looked.is_ok();
             if let Err(error) = looked {
                 tracing::warn!(error = %error.chain(), "the sessions could not be looked through; the next look goes on");
+            }
+            if !joined && looked_well {
+                // The others give up what is this worker's share.
+                joined = true;
+                fleet.nudge().await;
             }
             asked = None;
             not_before = tokio::time::Instant::now() + LOOKS_APART.max(begun.elapsed() * 10);
