@@ -27,6 +27,7 @@ mod state_scan;
 mod stores;
 mod suite;
 mod vigil;
+mod wishes;
 
 pub use events::{EventPorts, events};
 pub use jobs::{DeadLetterProbe, Queues, job_queue};
@@ -35,3 +36,4 @@ pub use members::membership;
 pub use recipients::recipient_limits;
 pub use stores::{Stores, stores};
 pub use vigil::vigil;
+pub use wishes::wishes;
