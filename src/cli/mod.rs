@@ -4,6 +4,7 @@
 mod bench;
 #[cfg(feature = "simulator")]
 mod demo;
+mod fleet;
 mod limits;
 #[cfg(not(feature = "simulator"))]
 mod missing;
@@ -48,6 +49,12 @@ enum Role {
     Worker,
     /// Publishes the events that workers left behind.
     Relay,
+    /// Shows where sessions are, and moves them.
+    #[command(subcommand)]
+    Sessions(fleet::Sessions),
+    /// Shows the workers, and empties them.
+    #[command(subcommand)]
+    Workers(fleet::Workers),
     /// Shows all limits of this configuration, and what is left of a session's day.
     Limits(limits::LimitsArgs),
     /// Simulates WhatsApp on this machine.
@@ -142,6 +149,8 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Gateway => compose::gateway(config, signal::stop()?).await?,
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
+        Role::Sessions(asked) => fleet::sessions(asked, &config).await?,
+        Role::Workers(asked) => fleet::workers(asked, &config).await?,
         Role::Limits(args) => limits::run(args, &config).await?,
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {

@@ -7,6 +7,7 @@ mod http;
 mod limits;
 #[path = "../process/running.rs"]
 mod running;
+mod takeover;
 mod world;
 
 use std::process::Stdio;
