@@ -19,7 +19,7 @@ pub struct LimitsArgs {
 }
 
 /// Prints the limits.
-pub async fn run(args: LimitsArgs, config: &Config) -> anyhow::Result<()> {
+pub async fn run(args: &LimitsArgs, config: &Config) -> anyhow::Result<()> {
     let rows = limit_table(config);
     let session = match &args.session {
         Some(id) => Some(compose::session_limits(config, id).await?),

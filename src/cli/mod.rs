@@ -151,7 +151,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Relay => compose::relay(config, signal::stop()?).await?,
         Role::Sessions(asked) => fleet::sessions(asked, &config).await?,
         Role::Workers(asked) => fleet::workers(asked, &config).await?,
-        Role::Limits(args) => limits::run(args, &config).await?,
+        Role::Limits(args) => limits::run(&args, &config).await?,
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {
             compose::simulator(config, signal::stop()?, |clients, page| {

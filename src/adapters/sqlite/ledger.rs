@@ -11,7 +11,7 @@ use super::database::{Database, SqliteStore};
 use super::error::{Failure, corrupt, sql};
 use super::outbox::{self, SealedEvent};
 use super::sessions::{Guard, guard};
-use super::spending;
+use super::spending::{self, Together};
 use super::state::hexadecimal;
 
 /// A write with everything made ready for the transaction.
@@ -74,7 +74,7 @@ async fn carry_out(connection: &mut SqliteConnection, writes: Vec<Prepared>) -> 
     let mut answers = Vec::with_capacity(writes.len());
     // Nobody else writes in between, so each fence is asked for once.
     let mut fences: HashMap<Fence, Guard> = HashMap::new();
-    let mut spent: HashMap<SessionId, (Option<(SenderPace, String)>, Vec<[u8; 16]>)> = HashMap::new();
+    let mut spent: HashMap<SessionId, Together> = HashMap::new();
     for write in writes {
         if let Some(fence) = &write.fence {
             let held = if let Some(held) = fences.get(fence) {
@@ -95,16 +95,12 @@ async fn carry_out(connection: &mut SqliteConnection, writes: Vec<Prepared>) -> 
         }
         outbox::insert(connection, write.events).await?;
         if let (Some(fence), Some((state, json))) = (write.fence, write.spent) {
-            let (latest, met) = spent.entry(fence.session).or_default();
-            if latest.as_ref().is_none_or(|(latest, _)| latest.turn <= state.turn) {
-                *latest = Some((state, json));
-            }
-            met.extend(write.met);
+            spent.entry(fence.session).or_default().add(state, json, write.met);
         }
         answers.push(Written::Done);
     }
-    for (session, (state, met)) in spent {
-        spending::save(connection, &session, state, &met).await?;
+    for (session, together) in spent {
+        together.save(connection, &session).await?;
     }
     Ok(answers)
 }

@@ -23,33 +23,44 @@ pub(super) fn read(session: &str, pace: i64, spent: Option<&str>) -> Result<Send
     }
 }
 
-/// Saves a sender's state unless a later one is there, and whom it has met.
-pub(super) async fn save(
-    connection: &mut SqliteConnection,
-    session: &SessionId,
-    state: Option<(SenderPace, String)>,
-    met: &[[u8; 16]],
-) -> Result<(), sqlx::Error> {
-    if let Some((state, json)) = state {
-        sqlx::query(
-            "UPDATE session SET pace = ?2, spent = ?3 \
-             WHERE id = ?1 AND coalesce(spent ->> 'turn', 0) <= ?4",
-        )
-        .bind(session.as_str())
-        .bind(state.next.0.cast_signed())
-        .bind(json)
-        .bind(state.turn.cast_signed())
-        .execute(&mut *connection)
-        .await?;
+/// What the writes of one call spend together, of one session.
+#[derive(Default)]
+pub(super) struct Together {
+    latest: Option<(SenderPace, String)>,
+    met: Vec<[u8; 16]>,
+}
+
+impl Together {
+    /// Adds what one write spends that was done: the state, how it will stand there, who was met.
+    pub(super) fn add(&mut self, state: SenderPace, json: String, met: Option<[u8; 16]>) {
+        if self.latest.as_ref().is_none_or(|(latest, _)| latest.turn <= state.turn) {
+            self.latest = Some((state, json));
+        }
+        self.met.extend(met);
     }
-    for recipient in met {
-        sqlx::query("INSERT INTO met (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+
+    /// Saves the state unless a later one is there, and who was met.
+    pub(super) async fn save(self, connection: &mut SqliteConnection, session: &SessionId) -> Result<(), sqlx::Error> {
+        if let Some((state, json)) = self.latest {
+            sqlx::query(
+                "UPDATE session SET pace = ?2, spent = ?3 WHERE id = ?1 AND coalesce(spent ->> 'turn', 0) <= ?4",
+            )
             .bind(session.as_str())
-            .bind(recipient.as_slice())
+            .bind(state.next.0.cast_signed())
+            .bind(json)
+            .bind(state.turn.cast_signed())
             .execute(&mut *connection)
             .await?;
+        }
+        for recipient in self.met {
+            sqlx::query("INSERT INTO met (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+                .bind(session.as_str())
+                .bind(recipient.as_slice())
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Which recipients the session has met, in order.

@@ -12,6 +12,10 @@ use crate::session::{Ask, Owned};
 /// WhatsApp's own word is not followed further than this: a moment that is further away is taken for a mistake.
 const LONGEST_REST: Duration = Duration::from_hours(24 * 31);
 
+/// How long WhatsApp may take to say how long a restriction lasts. It has just answered, so it is there; and the result
+/// of the job waits for this.
+const ASK: Duration = Duration::from_secs(3);
+
 /// What the job asks the turnstile for.
 pub(super) async fn ask(owned: &Owned, job: &Job, entry: &LedgerEntry) -> Result<Ask, PortError> {
     let repeated = entry.state == MessageState::Sending;
@@ -41,12 +45,11 @@ pub(super) async fn charge(owned: &Owned, job: &Job) -> Result<Charge, PortError
 /// The rest that an answer demands of the sender, if any: as long as WhatsApp says, else as long as the rule says.
 pub(super) async fn rest_after(owned: &Owned, answer: SendAnswer, rule: AttemptRule, fraction: f64) -> Option<Rest> {
     let span = rest(answer, rule, fraction)?;
-    let options = &owned.shared.options;
     let mut reason = FailReason::RateLimited;
     let mut said = None;
     if matches!(answer, SendAnswer::Refused(463 | 475)) {
         reason = FailReason::SenderRestricted;
-        let asked = tokio::time::timeout(options.ack_patience, owned.sender.restriction()).await;
+        let asked = tokio::time::timeout(ASK, owned.sender.restriction()).await;
         said = match asked {
             Ok(Ok(until)) => until,
             Ok(Err(error)) => {

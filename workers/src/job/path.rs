@@ -291,6 +291,8 @@ async fn send(
                 // Told already when the channel is full.
                 let _ = limited.try_send(rest);
             }
+            // WhatsApp may have been asked meanwhile, which takes a while.
+            let now = ports.clock.now();
             let rest = rest.map(|rest| rest.until.since(now));
             let outcome = verdict(answer, sending.attempts, rule, job.expires_at, now, fraction, rest);
             let code = if let SendAnswer::Refused(code) = answer { Some(code) } else { None };
