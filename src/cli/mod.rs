@@ -2,6 +2,7 @@
 
 #[cfg(feature = "simulator")]
 mod bench;
+mod dead;
 #[cfg(feature = "simulator")]
 mod demo;
 #[cfg(not(feature = "simulator"))]
@@ -47,6 +48,8 @@ enum Role {
     Worker,
     /// Publishes the events that workers left behind.
     Relay,
+    /// Looks at jobs that could not be processed, tries them again or drops them.
+    Dead(dead::DeadArgs),
     /// Simulates WhatsApp on this machine.
     #[cfg(feature = "simulator")]
     Sim(SimArgs),
@@ -139,6 +142,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Gateway => compose::gateway(config, signal::stop()?).await?,
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
+        Role::Dead(args) => return dead::run(args, config).await,
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {
             compose::simulator(config, signal::stop()?, |clients, page| {

@@ -102,7 +102,11 @@ reasons! {
     SendFailed = "send_failed",
     /// WhatsApp did not answer.
     NoAnswer = "no_answer",
-    /// Cancelled before it was on the wire.
+    /// Somebody asked for a later moment.
+    Rescheduled = "rescheduled",
+    /// The queue did not take it; it is not sent under this id.
+    NotQueued = "not_queued",
+    /// As [`FailReason::NotQueued`], in entries of before there was the state `cancelled`.
     Cancelled = "cancelled",
 }
 
