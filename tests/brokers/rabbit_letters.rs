@@ -26,6 +26,7 @@ async fn the_dead_letters_keep_their_promises() {
     what_the_broker_gave_up_is_told_with_its_reason(&rabbit).await;
     a_job_whose_queue_was_gone_when_it_came_back_can_not_be_tried_again(&rabbit).await;
     a_letter_that_was_looked_at_often_is_published_anew(&rabbit).await;
+    the_tool_tells_and_does(&rabbit).await;
     a_tool_that_is_killed_leaves_every_letter(&rabbit).await;
 }
 
@@ -113,6 +114,44 @@ async fn a_letter_that_was_looked_at_often_is_published_anew(rabbit: &RabbitMq) 
     assert_eq!((after.key, after.body, after.headers), (before.key, before.body, before.headers));
 }
 
+fn tool(arguments: &[&str]) -> tokio::process::Command {
+    let mut tool = tokio::process::Command::new(env!("CARGO_BIN_EXE_kurir"));
+    tool.args(["dead", "--set", "store.kind=postgres"]).args(arguments);
+    tool.env_clear().env("KURIR_RABBITMQ__URL", crate::servers::amqp_url()).kill_on_drop(true);
+    tool
+}
+
+async fn told(arguments: &[&str], good: bool) -> String {
+    let output = tool(arguments).output().await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.success(), good, "{arguments:?}: {text} {}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+async fn the_tool_tells_and_does(rabbit: &RabbitMq) {
+    let body = r#"{"tenant": "acme", "to": "+6281234567890", "content": {"type": "otp", "code": "493817"}}"#;
+    let session = published(rabbit, body).await;
+    let letter = DeadLetter { reason: FailReason::BadField, detail: "id: missing".into() };
+    assert_eq!(first(rabbit, &session).await.settle.dead(letter).await.unwrap(), Settled::Yes);
+    let id = letters(rabbit, &session, 1).await.remove(0).id.0;
+    let list = told(&["list", "--json", "--session", session.as_str()], true).await;
+    let line: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(
+        (&line["id"], &line["reason"], &line["to"]),
+        (&id.as_str().into(), &"bad_field".into(), &"6281…90".into())
+    );
+    assert!(!list.contains("493817") && !list.contains("81234"), "{list}");
+    let show = told(&["show", &id], true).await;
+    assert!(show.contains("id: missing") && !show.contains("493817"), "{show}");
+    assert!(told(&["show", &id, "--body"], true).await.contains("493817"));
+    told(&["show", "nonsense"], false).await;
+    assert_eq!(told(&["retry", &id], true).await, "1 back in their queues, 0 stay dead\n");
+    let delivery = first(rabbit, &session).await;
+    assert_eq!(delivery.body, body.as_bytes());
+    assert_eq!(delivery.settle.ack().await.unwrap(), Settled::Yes);
+    told(&["drop", &id], false).await;
+}
+
 async fn a_tool_that_is_killed_leaves_every_letter(rabbit: &RabbitMq) {
     let session = session();
     rabbit.declare(&session).await.unwrap();
@@ -127,18 +166,9 @@ async fn a_tool_that_is_killed_leaves_every_letter(rabbit: &RabbitMq) {
     }
     stream.close().await.unwrap();
     letters(rabbit, &session, count).await;
-    let url = crate::servers::amqp_url();
     for verb in [&["list"][..], &["retry", "--session", session.as_str()]] {
-        let mut tool = tokio::process::Command::new(env!("CARGO_BIN_EXE_kurir"))
-            .args(["dead", "--set", "store.kind=postgres"])
-            .args(verb)
-            .env_clear()
-            .env("KURIR_RABBITMQ__URL", &url)
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let mut tool =
+            tool(verb).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
         // In the middle of it: some of the letters are out of the queue, or it is through already.
         let channel = raw_channel().await;
         eventually("the tool at work", async || {

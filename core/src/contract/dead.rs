@@ -90,7 +90,7 @@ pub async fn dead_letters(make: impl AsyncFn() -> DeadPorts) {
             a_call_that_is_dropped_loses_nothing,
             a_filter_means_what_fits_in_every_part,
             pages_hold_every_letter_once,
-            a_letter_that_is_tried_again_is_a_job_as_on_its_first_day,
+            a_letter_that_is_tried_again_is_a_job_as_before,
             what_has_no_queue_stays_dead_and_says_so,
             discarded_letters_are_gone_and_no_others,
             equal_letters_are_two,
@@ -175,7 +175,7 @@ async fn pages_hold_every_letter_once(ports: DeadPorts) {
     assert!(ports.dead.list(&of(&id), Some(&gone), 2).await.unwrap().is_empty());
 }
 
-async fn a_letter_that_is_tried_again_is_a_job_as_on_its_first_day(ports: DeadPorts) {
+async fn a_letter_that_is_tried_again_is_a_job_as_before(ports: DeadPorts) {
     let id = ports.session().await;
     ports.bury(&id, &[("again", FailReason::WrongTenant), ("stays", FailReason::BadJson)]).await;
     let which = DeadFilter { reason: Some("wrong_tenant".into()), ..of(&id) };

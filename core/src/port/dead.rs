@@ -101,8 +101,8 @@ pub trait DeadLetters: Send + Sync {
     /// if it is gone).
     async fn list(&self, which: &DeadFilter, after: Option<&DeadId>, limit: u32) -> Result<Vec<DeadJob>, PortError>;
 
-    /// Puts the jobs of the letters that are meant back into the queues that they came from, as new as on their first
-    /// day: not parked, and delayed by nothing. Tells of each.
+    /// Puts the jobs of the letters that are meant back into the queues that they came from, to be tried at once: with
+    /// all their headers, but as if they had never been parked. Tells of each.
     async fn retry(&self, which: &DeadFilter) -> Result<Vec<(DeadId, Retried)>, PortError>;
 
     /// Removes the letters that are meant for good. Tells which.

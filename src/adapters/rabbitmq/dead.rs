@@ -177,10 +177,10 @@ impl DeadLetters for RabbitMq {
         let walked = async {
             let mut walk = Walk::begin(&self.shared).await?;
             let (mut found, mut passed) = (Vec::new(), after.is_none());
-            while found.len() < limit
-                && let Some(taken) = walk.next().await?
-            {
-                if passed && which.means(&taken.letter) {
+            // To the end even when the page is full: what is given back goes behind the others, so the order stays only
+            // if all of them go.
+            while let Some(taken) = walk.next().await? {
+                if passed && found.len() < limit && which.means(&taken.letter) {
                     found.push(taken.letter.clone());
                 }
                 passed |= after == Some(&taken.letter.id);
