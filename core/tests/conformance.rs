@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kurir_core::contract::{self, DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores};
 use kurir_core::memory::{
-    MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores, SystemClock,
+    MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores, MemoryVigil,
+    SystemClock,
 };
-use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits};
+use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits, Vigil};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stores() {
@@ -77,6 +78,15 @@ async fn recipient_limits() {
     contract::recipient_limits(async || {
         let limits: Arc<dyn RecipientLimits> = Arc::new(MemoryRecipientLimits::new());
         limits
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vigil() {
+    contract::vigil(async || {
+        let vigil: Arc<dyn Vigil> = Arc::new(MemoryVigil::default());
+        vigil
     })
     .await;
 }

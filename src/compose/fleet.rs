@@ -7,7 +7,7 @@ use kurir_core::domain::Secret;
 use kurir_core::memory::{MemoryLeases, MemoryMembership, MemoryRecipientLimits, SystemClock, SystemEntropy};
 use kurir_core::policy::Backoff;
 use kurir_core::port::{Clock, Entropy, LeaseStore, Membership, RecipientLimits, SessionStore};
-use kurir_workers::GroupedState;
+use kurir_workers::{GroupedState, Refused};
 
 use super::backends::{Backends, Close};
 use super::keys::{Missing, keyring};
@@ -55,6 +55,7 @@ impl Backends {
         };
         let shared = Arc::new(store.clone());
         let sessions: Arc<dyn SessionStore> = Arc::clone(&shared) as _;
+        let refused = Refused::default();
         let broker = Arc::new(rabbit.clone());
         let close: Vec<Close> = vec![
             Box::new(move || Box::pin(async move { rabbit.close().await })),
@@ -63,8 +64,9 @@ impl Backends {
         Ok(Self {
             probes: vec![store_probe("postgres", Arc::clone(&sessions)), rabbit_probe(Arc::clone(&broker))],
             sessions,
-            state: Arc::new(GroupedState::new(Arc::clone(&shared) as _)),
+            state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             ledger: Arc::clone(&shared) as _,
+            vigil: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: Arc::clone(&broker) as _,
             event_sink: Arc::clone(&broker) as _,
@@ -74,6 +76,7 @@ impl Backends {
             recipients,
             clock,
             entropy,
+            refused,
             close,
         })
     }

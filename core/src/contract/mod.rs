@@ -27,6 +27,7 @@ mod state_guard;
 mod state_scan;
 mod stores;
 mod suite;
+mod vigil;
 
 pub use dead::{DeadPorts, dead_letters};
 pub use events::{EventPorts, events};
@@ -35,3 +36,4 @@ pub use lease::lease_store;
 pub use members::membership;
 pub use recipients::recipient_limits;
 pub use stores::{Stores, stores};
+pub use vigil::vigil;

@@ -19,6 +19,7 @@ mod recipients;
 mod sessions;
 mod state;
 mod stores;
+mod vigil;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +32,7 @@ pub use members::MemoryMembership;
 pub use messenger::{MemoryMessenger, Reply, SentText};
 pub use recipients::MemoryRecipientLimits;
 pub use stores::MemoryStores;
+pub use vigil::MemoryVigil;
 
 /// Locks a mutex. One whose holder panicked is used on: each of our critical sections leaves its data whole at every
 /// point where it could panic.

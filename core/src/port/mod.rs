@@ -14,6 +14,7 @@ mod messenger;
 mod recipients;
 mod sessions;
 mod state;
+mod vigil;
 
 pub use clock::Clock;
 pub use dead::{DeadFilter, DeadId, DeadJob, DeadLetters, Retried};
@@ -21,7 +22,7 @@ pub use entropy::Entropy;
 pub use error::PortError;
 pub use events::{EventFilter, EventSink, EventSource, EventStream, ReceivedEvent};
 pub use jobs::{DeadLetter, Delivery, Enqueued, JobHeaders, JobQueue, JobStream, PublishJob, Settle, Settled};
-pub use lease::LeaseStore;
+pub use lease::{LeaseStore, Renewal};
 pub use ledger::{Ledger, LedgerWrite, Outbox, Written};
 pub use members::{Beat, Membership};
 pub use messenger::{
@@ -30,5 +31,6 @@ pub use messenger::{
 pub use recipients::{Charge, RecipientLimits, RecipientRule};
 pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};
+pub use vigil::{Vigil, Watch};
 
 pub use crate::domain::SendAnswer;
