@@ -9,7 +9,7 @@ use kurir::gateway::usecase::{UseCaseError, UseCases};
 use kurir_core::domain::{
     FailReason, Fence, JobId, JobKey, Lane, LedgerEntry, MessageId, MessageState, SessionId, Timestamp, WorkerName,
 };
-use kurir_core::memory::{MemoryStores, SeededEntropy};
+use kurir_core::memory::{MemoryStores, MemoryVigil, SeededEntropy};
 use kurir_core::port::{Clock as _, Ledger, LedgerWrite, PortError, SessionStore as _, Written};
 use serde_json::{Value, json};
 
@@ -251,6 +251,7 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 sessions: it.stores.clone(),
                 ledger: Arc::new(ledger),
                 jobs: it.queue.clone(),
+                vigil: Arc::new(MemoryVigil::default()),
                 clock: it.clock.clone(),
                 entropy: Arc::new(SeededEntropy::new(1)),
             };

@@ -6,7 +6,7 @@ use kurir_core::wire::MessageDataV1;
 
 use super::{UseCaseError, UseCases};
 
-/// Whether no worker has written this entry yet, so that its job may not be in a queue.
+/// Whether nothing in this entry says that a worker has seen the job, so that it may not be in a queue at all.
 pub(super) fn is_untouched(entry: &LedgerEntry) -> bool {
     match entry.state {
         MessageState::Queued => true,
