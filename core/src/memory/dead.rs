@@ -5,16 +5,19 @@ use async_trait::async_trait;
 use super::{MemoryJobQueue, lock};
 use crate::port::{DeadFilter, DeadId, DeadJob, DeadLetters, Enqueued, JobHeaders, PortError, Retried};
 
+/// The letters are numbered as they die.
+fn number(id: &DeadId) -> u64 {
+    id.0.parse().unwrap_or(u64::MAX)
+}
+
 #[async_trait]
 impl DeadLetters for MemoryJobQueue {
     async fn list(&self, which: &DeadFilter, after: Option<&DeadId>, limit: u32) -> Result<Vec<DeadJob>, PortError> {
         let state = lock(&self.shared.state);
-        let from = match after {
-            None => 0,
-            Some(after) => state.dead.iter().position(|dead| dead.id == *after).map_or(state.dead.len(), |at| at + 1),
-        };
+        let after = after.map_or(0, number);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(state.dead.iter().skip(from).filter(|dead| which.means(dead)).take(limit).cloned().collect())
+        let follow = state.dead.iter().filter(|dead| number(&dead.id) > after && which.means(dead));
+        Ok(follow.take(limit).cloned().collect())
     }
 
     async fn retry(&self, which: &DeadFilter) -> Result<Vec<(DeadId, Retried)>, PortError> {
@@ -32,8 +35,8 @@ impl DeadLetters for MemoryJobQueue {
                 kept.push(dead);
             }
         }
-        // Their numbers grow with their age.
-        kept.sort_by_key(|dead| dead.id.0.parse::<u64>().unwrap_or(u64::MAX));
+        // In the order of their deaths again.
+        kept.sort_by_key(|dead| number(&dead.id));
         state.dead = kept.into();
         Ok(answers)
     }

@@ -97,8 +97,8 @@ pub enum Retried {
 /// then may be there still, and the ledger recognises the second copy.
 #[async_trait]
 pub trait DeadLetters: Send + Sync {
-    /// The letters that are meant, at most `limit`, the oldest first; `after` a letter only those that follow it (none
-    /// if it is gone).
+    /// The letters that are meant, at most `limit`, the oldest first, as far as their age is known; `after` a letter
+    /// only those that follow it, whether or not it is still there.
     async fn list(&self, which: &DeadFilter, after: Option<&DeadId>, limit: u32) -> Result<Vec<DeadJob>, PortError>;
 
     /// Puts the jobs of the letters that are meant back into the queues that they came from, to be tried at once: with

@@ -1,5 +1,8 @@
 //! The port of the dead letters, over the queue `kurir.dead`.
 //!
+//! RabbitMQ names no message, so a letter's name is made of its moment and of a hash of its content: names sort by age,
+//! and stay the same when the queue's order does not.
+//!
 //! A queue can't be looked through, only taken from. So a call takes its letters one by one without acknowledging them
 //! and gives them back at its end; whatever ends it early, the broker gives them back by itself when the channel
 //! closes. Meanwhile another call sees a queue that lacks them: use one tool at a time.
@@ -8,7 +11,8 @@
 //! policy says otherwise. A letter that has come back often is therefore published anew behind the others, its count at
 //! zero, and acknowledged once that copy is confirmed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,7 +33,7 @@ use super::{RabbitError, RabbitMq, Shared, topology};
 const WORN: i64 = 10;
 
 /// Bytes of a hash that make a letter's name.
-const NAME_BYTES: usize = 8;
+const NAME_BYTES: usize = 6;
 
 /// A letter that was taken and not yet dealt with.
 struct Taken {
@@ -79,8 +83,7 @@ impl<'a> Walk<'a> {
         let hash = hash(&letter);
         let equal = self.seen.entry(hash).or_default();
         *equal += 1;
-        let name: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        letter.id = DeadId(if *equal == 1 { name } else { format!("{name}-{equal}") });
+        letter.id = name(&letter, &hash, *equal);
         Ok(Some(Taken { letter, delivery }))
     }
 
@@ -170,24 +173,39 @@ fn hash(letter: &DeadJob) -> [u8; NAME_BYTES] {
     name
 }
 
+/// A letter's name: its moment, the hash, and which of its equals it is.
+fn name(letter: &DeadJob, hash: &[u8], equal: u32) -> DeadId {
+    let moment = letter.at.or(letter.headers.enqueued_at).map_or(0, Timestamp::as_millis);
+    let mut name = format!("{:011x}-", moment.max(0));
+    for byte in hash {
+        let _ = write!(name, "{byte:02x}");
+    }
+    if equal > 1 {
+        let _ = write!(name, "-{equal}");
+    }
+    DeadId(name)
+}
+
 #[async_trait]
 impl DeadLetters for RabbitMq {
     async fn list(&self, which: &DeadFilter, after: Option<&DeadId>, limit: u32) -> Result<Vec<DeadJob>, PortError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let walked = async {
             let mut walk = Walk::begin(&self.shared).await?;
-            let (mut found, mut passed) = (Vec::new(), after.is_none());
-            // To the end even when the page is full: what is given back goes behind the others, so the order stays only
-            // if all of them go.
+            let mut found = BTreeMap::new();
             while let Some(taken) = walk.next().await? {
-                if passed && found.len() < limit && which.means(&taken.letter) {
-                    found.push(taken.letter.clone());
+                let letter = &taken.letter;
+                if after.is_none_or(|after| *after < letter.id) && which.means(letter) {
+                    found.insert(letter.id.clone(), letter.clone());
+                    // No more bodies are held than are asked for.
+                    if found.len() > limit {
+                        found.pop_last();
+                    }
                 }
-                passed |= after == Some(&taken.letter.id);
                 walk.keep(taken).await?;
             }
             walk.end().await?;
-            Ok(found)
+            Ok(found.into_values().collect())
         };
         walked.await.map_err(|error: RabbitError| error.during("reading the dead letters"))
     }

@@ -148,17 +148,7 @@ impl SqliteQueue {
 #[async_trait]
 impl DeadLetters for SqliteQueue {
     async fn list(&self, which: &DeadFilter, after: Option<&DeadId>, limit: u32) -> Result<Vec<DeadJob>, PortError> {
-        let after = match after {
-            None => 0,
-            Some(id) => {
-                let there: Option<i64> = sqlx::query_scalar("SELECT seq FROM dead_job WHERE seq = ?1")
-                    .bind(seq_of(id))
-                    .fetch_optional(&self.db.readers)
-                    .await
-                    .map_err(|error| sql("reading the dead letters", error))?;
-                there.unwrap_or(i64::MAX)
-            }
-        };
+        let after = after.map_or(0, |id| seq_of(id).unwrap_or(i64::MAX));
         self.meant(which, after, usize::try_from(limit).unwrap_or(usize::MAX)).await
     }
 
