@@ -2,6 +2,7 @@
 
 #[cfg(feature = "simulator")]
 mod bench;
+mod dead;
 #[cfg(feature = "simulator")]
 mod demo;
 mod fleet;
@@ -55,6 +56,8 @@ enum Role {
     /// Shows the workers, and empties them.
     #[command(subcommand)]
     Workers(fleet::Workers),
+    /// Looks at jobs that could not be processed, tries them again or drops them.
+    Dead(dead::DeadArgs),
     /// Shows all limits of this configuration, and what is left of a session's day.
     Limits(limits::LimitsArgs),
     /// Simulates WhatsApp on this machine.
@@ -151,6 +154,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Relay => compose::relay(config, signal::stop()?).await?,
         Role::Sessions(asked) => fleet::sessions(asked, &config).await?,
         Role::Workers(asked) => fleet::workers(asked, &config).await?,
+        Role::Dead(args) => return dead::run(args, config).await,
         Role::Limits(args) => limits::run(&args, &config).await?,
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {

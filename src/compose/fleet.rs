@@ -102,7 +102,7 @@ pub(super) fn postgres(config: &Config) -> PostgresOptions {
     }
 }
 
-fn rabbitmq(config: &Config, role: &str) -> RabbitOptions {
+pub(super) fn rabbitmq(config: &Config, role: &str) -> RabbitOptions {
     let settings = &config.rabbitmq;
     let url = settings.url.as_ref().map(|url| url.expose().clone()).unwrap_or_default();
     let base = RabbitOptions::new(url);

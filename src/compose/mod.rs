@@ -4,6 +4,7 @@
 mod backends;
 #[cfg(feature = "simulator")]
 mod bench;
+mod dead;
 mod fleet;
 mod keys;
 mod limits;
@@ -18,6 +19,7 @@ mod up;
 pub use backends::Backends;
 #[cfg(feature = "simulator")]
 pub use bench::bare_client;
+pub use dead::OpenDeadLetters;
 pub use fleet::Needs;
 pub use limits::{SessionLimits, session_limits};
 pub use roles::{gateway, relay, worker};

@@ -49,14 +49,15 @@ pub(super) async fn rest_after(owned: &Owned, answer: SendAnswer, rule: AttemptR
     let mut said = None;
     if matches!(answer, SendAnswer::Refused(463 | 475)) {
         reason = FailReason::SenderRestricted;
-        let asked = tokio::time::timeout(ASK, owned.sender.restriction()).await;
-        said = match asked {
-            Ok(Ok(until)) => until,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "WhatsApp did not say how long the restriction lasts");
-                None
-            }
-            Err(_) => None,
+        said = tokio::select! {
+            asked = tokio::time::timeout(ASK, owned.sender.restriction()) => asked.ok().and_then(|said| {
+                said.unwrap_or_else(|error| {
+                    tracing::debug!(%error, "WhatsApp did not say how long the restriction lasts");
+                    None
+                })
+            }),
+            // A stop leaves no time for questions; the next owner asks when it meets the restriction.
+            () = owned.stopping.cancelled() => None,
         };
     }
     let now = owned.shared.ports.clock.now();

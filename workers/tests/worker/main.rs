@@ -1,6 +1,8 @@
 //! The worker's loops over in-process ports.
 
+mod attempts;
 mod jobs;
 mod life;
 mod limits;
+mod withdraw;
 mod world;
