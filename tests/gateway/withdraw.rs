@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use kurir::gateway::GatewayPorts;
 use kurir::gateway::usecase::{UseCaseError, UseCases};
 use kurir_core::domain::{
-    FailReason, Fence, JobId, JobKey, Lane, LedgerEntry, MessageId, MessageState, SessionId, Timestamp, WorkerName,
+    FailReason, Fence, JobId, JobKey, Lane, LedgerEntry, MessageId, MessageState, PhoneNumber, SessionId, Timestamp,
+    WorkerName,
 };
 use kurir_core::memory::{MemoryStores, MemoryVigil, SeededEntropy};
 use kurir_core::port::{Clock as _, Ledger, LedgerWrite, PortError, SessionStore as _, Written};
@@ -224,6 +225,10 @@ impl Ledger for Stepped {
 
     async fn by_message(&self, session: &SessionId, ids: &[MessageId]) -> Result<Vec<Option<LedgerEntry>>, PortError> {
         self.inner.by_message(session, ids).await
+    }
+
+    async fn met(&self, session: &SessionId, recipients: &[PhoneNumber]) -> Result<Vec<bool>, PortError> {
+        self.inner.met(session, recipients).await
     }
 
     async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::{FailReason, JobKey, Lane, LedgerEntry, MessageId, MessageState, SessionId, Timestamp};
+use kurir_core::domain::{
+    FailReason, JobKey, Lane, LedgerEntry, MessageId, MessageState, PhoneNumber, SessionId, Timestamp,
+};
 use kurir_core::memory::{MemoryStores, Reply, SystemClock};
 use kurir_core::port::{
     Clock as _, JobHeaders, JobQueue as _, Ledger, LedgerWrite, MessengerEvent, PortError, RecipientRule, Written,
@@ -42,6 +44,10 @@ impl Ledger for Stepped {
 
     async fn by_message(&self, session: &SessionId, ids: &[MessageId]) -> Result<Vec<Option<LedgerEntry>>, PortError> {
         self.inner.by_message(session, ids).await
+    }
+
+    async fn met(&self, session: &SessionId, recipients: &[PhoneNumber]) -> Result<Vec<bool>, PortError> {
+        self.inner.met(session, recipients).await
     }
 
     async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
