@@ -143,7 +143,7 @@ impl Rules {
     /// What becomes of a job after an answer.
     pub fn verdict(&self, job: usize, answer: SendAnswer, attempts: u8, now: Time) -> Outcome {
         let rule = AttemptRule { attempts: ATTEMPTS, backoff: Backoff { base: PAUSE, max: PAUSE } };
-        verdict(answer, attempts.into(), rule, self.jobs[job].expires_at, moment(now), 1.0)
+        verdict(answer, attempts.into(), rule, self.jobs[job].expires_at, moment(now), 1.0, None)
     }
 
     /// What becomes of a job that met no connection.
