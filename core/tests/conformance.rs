@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use kurir_core::contract::{self, DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores};
 use kurir_core::memory::{
     MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores, MemoryVigil,
-    SystemClock,
+    MemoryWishes, SystemClock,
 };
-use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits, Vigil};
+use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits, Vigil, Wishes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stores() {
@@ -87,6 +87,15 @@ async fn vigil() {
     contract::vigil(async || {
         let vigil: Arc<dyn Vigil> = Arc::new(MemoryVigil::default());
         vigil
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wishes() {
+    contract::wishes(async || {
+        let wishes: Arc<dyn Wishes> = Arc::new(MemoryWishes::default());
+        wishes
     })
     .await;
 }

@@ -5,6 +5,7 @@ mod bench;
 mod dead;
 #[cfg(feature = "simulator")]
 mod demo;
+mod fleet;
 #[cfg(not(feature = "simulator"))]
 mod missing;
 mod signal;
@@ -50,6 +51,12 @@ enum Role {
     Relay,
     /// Looks at jobs that could not be processed, tries them again or drops them.
     Dead(dead::DeadArgs),
+    /// Shows where sessions are, and moves them.
+    #[command(subcommand)]
+    Sessions(fleet::Sessions),
+    /// Shows the workers, and empties them.
+    #[command(subcommand)]
+    Workers(fleet::Workers),
     /// Simulates WhatsApp on this machine.
     #[cfg(feature = "simulator")]
     Sim(SimArgs),
@@ -143,6 +150,8 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
         Role::Dead(args) => return dead::run(args, config).await,
+        Role::Sessions(asked) => fleet::sessions(asked, &config).await?,
+        Role::Workers(asked) => fleet::workers(asked, &config).await?,
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {
             compose::simulator(config, signal::stop()?, |clients, page| {

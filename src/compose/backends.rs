@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use kurir_core::memory::{
-    MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, SystemClock, SystemEntropy,
+    MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::port::{
     Clock, Entropy, EventSink, EventSource, JobQueue, LeaseStore, Ledger, Membership, Outbox, RecipientLimits,
-    SessionStore, StateStore, Vigil,
+    SessionStore, StateStore, Vigil, Wishes,
 };
 use kurir_workers::{GroupedState, Refused};
 
@@ -47,6 +47,8 @@ pub struct Backends {
     pub members: Arc<dyn Membership>,
     /// What happens in the fleet, told at once.
     pub vigil: Arc<dyn Vigil>,
+    /// Where operators want which session.
+    pub wishes: Arc<dyn Wishes>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
     /// Counts the writes that the stores refused.
@@ -81,6 +83,7 @@ impl Backends {
             leases: Arc::new(MemoryLeases::new(Arc::clone(&clock))),
             members: Arc::new(MemoryMembership::new(Arc::clone(&clock))),
             vigil: Arc::new(MemoryVigil::default()),
+            wishes: Arc::new(MemoryWishes::default()),
             recipients: Arc::new(MemoryRecipientLimits::new()),
             clock,
             entropy,

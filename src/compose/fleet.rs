@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use kurir_core::domain::Secret;
-use kurir_core::memory::{MemoryLeases, MemoryMembership, MemoryRecipientLimits, SystemClock, SystemEntropy};
+use kurir_core::memory::{
+    MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryWishes, SystemClock, SystemEntropy,
+};
 use kurir_core::policy::Backoff;
-use kurir_core::port::{Clock, Entropy, LeaseStore, Membership, RecipientLimits, SessionStore};
+use kurir_core::port::{Clock, Entropy, LeaseStore, Membership, RecipientLimits, SessionStore, Wishes};
 use kurir_workers::{GroupedState, Refused};
 
 use super::backends::{Backends, Close};
@@ -29,8 +31,8 @@ pub enum Needs {
 /// How many sessions share a consuming connection.
 const SESSIONS_PER_CONNECTION: usize = 900;
 
-/// The volatile ports: leases, members, limits.
-type Volatile = (Arc<dyn LeaseStore>, Arc<dyn Membership>, Arc<dyn RecipientLimits>);
+/// The volatile ports: leases, members, limits, wishes.
+type Volatile = (Arc<dyn LeaseStore>, Arc<dyn Membership>, Arc<dyn RecipientLimits>, Arc<dyn Wishes>);
 
 impl Backends {
     /// A process of a fleet; `role` stands in the names of its connections.
@@ -44,13 +46,14 @@ impl Backends {
         store.migrate().await.context("the tables in PostgreSQL could not be brought to this version")?;
         let rabbit =
             RabbitMq::connect(rabbitmq(config, role)).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
-        let (leases, members, recipients) = match needs {
+        let (leases, members, recipients, wishes) = match needs {
             Needs::Redis => redis(config).await?,
             // Never asked by these roles.
             Needs::Nothing => (
                 Arc::new(MemoryLeases::new(Arc::clone(&clock))) as _,
                 Arc::new(MemoryMembership::new(Arc::clone(&clock))) as _,
                 Arc::new(MemoryRecipientLimits::new()) as _,
+                Arc::new(MemoryWishes::default()) as _,
             ),
         };
         let shared = Arc::new(store.clone());
@@ -74,6 +77,7 @@ impl Backends {
             leases,
             members,
             recipients,
+            wishes,
             clock,
             entropy,
             refused,
@@ -134,5 +138,5 @@ async fn redis(config: &Config) -> anyhow::Result<Volatile> {
         tracing::warn!("{warning}");
     }
     let store = Arc::new(store);
-    Ok((Arc::clone(&store) as _, Arc::clone(&store) as _, store))
+    Ok((Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&store) as _, store))
 }

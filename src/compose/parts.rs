@@ -62,6 +62,7 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
         leases: Arc::clone(&backends.leases),
         members: Arc::clone(&backends.members),
         vigil: Arc::clone(&backends.vigil),
+        wishes: Arc::clone(&backends.wishes),
         recipients: Arc::clone(&backends.recipients),
         messenger,
         clock: Arc::clone(&backends.clock),

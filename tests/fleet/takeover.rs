@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::running::Running;
 use crate::world::{World, stop};
 use crate::{all_arrived, jobs, produce, until_owners};
 
@@ -103,6 +104,47 @@ async fn a_worker_that_wakes_after_its_leases_ended_gives_way() {
     all_arrived(&world, &batch, &report).await;
     nothing_is_damaged(&world).await;
     for role in [first, second, relay] {
+        stop(role).await;
+    }
+}
+
+/// Runs a tool of the fleet to its end; what it printed.
+async fn tool(world: &World, arguments: &[&str]) -> String {
+    let running = Running::start("tool", arguments, &world.environment);
+    let (status, said) = running.ended(Duration::from_mins(1)).await;
+    assert!(status.success(), "{arguments:?}: {said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_moved_and_workers_emptied_by_their_operator() {
+    let world = World::start().await;
+    let store = world.store().await;
+    let (first, second) = (world.worker("worker-1"), world.worker("worker-2"));
+    link_all(&world).await;
+    until_owners(&*store, &world, SESSIONS, "sharing out", |o| by(o, "worker-1") > 0 && by(o, "worker-2") > 0).await;
+    let name = format!("worker-2-{}", world.tag);
+    for at in 0..SESSIONS {
+        tool(&world, &["sessions", "move", &world.session(at), &name]).await;
+    }
+    until_owners(&*store, &world, SESSIONS, "move", |o| by(o, "worker-2") == SESSIONS).await;
+    let listed = tool(&world, &["sessions", "list"]).await;
+    assert_eq!(listed.matches(&world.session(0)).count(), 1, "{listed}");
+    let workers = tool(&world, &["workers", "list", "--json"]).await;
+    assert_eq!(workers.lines().filter(|line| line.contains("\"pinned\":6")).count(), 1, "{workers}");
+
+    tool(&world, &["workers", "drain", &name]).await;
+    until_owners(&*store, &world, SESSIONS, "drain", |o| by(o, "worker-1") == SESSIONS).await;
+    for at in 0..SESSIONS {
+        world.connected(&world.session(at)).await;
+    }
+    tool(&world, &["workers", "resume", &name]).await;
+    until_owners(&*store, &world, SESSIONS, "return to where they are wanted", |o| by(o, "worker-2") == SESSIONS).await;
+    let refused = Running::start("tool", &["sessions", "move", &world.session(0), "nobody"], &world.environment);
+    let (status, said) = refused.ended(Duration::from_mins(1)).await;
+    assert!(!status.success() && said.contains("no worker is called nobody"), "{said}");
+    nothing_is_damaged(&world).await;
+    for role in [first, second] {
         stop(role).await;
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kurir_core::port::{
     Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, RecipientLimits,
-    SessionStore, StateStore, Vigil,
+    SessionStore, StateStore, Vigil, Wishes,
 };
 
 use crate::refused::Refused;
@@ -30,6 +30,8 @@ pub struct WorkerPorts {
     pub members: Arc<dyn Membership>,
     /// What happens in the fleet, told at once.
     pub vigil: Arc<dyn Vigil>,
+    /// Where operators want which session.
+    pub wishes: Arc<dyn Wishes>,
     /// The limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
     /// WhatsApp.

@@ -28,6 +28,7 @@ mod state_scan;
 mod stores;
 mod suite;
 mod vigil;
+mod wishes;
 
 pub use dead::{DeadPorts, dead_letters};
 pub use events::{EventPorts, events};
@@ -37,3 +38,4 @@ pub use members::membership;
 pub use recipients::recipient_limits;
 pub use stores::{Stores, stores};
 pub use vigil::vigil;
+pub use wishes::wishes;

@@ -15,6 +15,7 @@ mod recipients;
 mod sessions;
 mod state;
 mod vigil;
+mod wishes;
 
 pub use clock::Clock;
 pub use dead::{DeadFilter, DeadId, DeadJob, DeadLetters, Retried};
@@ -32,5 +33,6 @@ pub use recipients::{Charge, RecipientLimits, RecipientRule};
 pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};
 pub use vigil::{Vigil, Watch};
+pub use wishes::Wishes;
 
 pub use crate::domain::SendAnswer;

@@ -55,7 +55,9 @@ impl Fleet {
     /// Looks through fleet and sessions, and places what is to be held.
     pub(crate) async fn look(&mut self) -> Result<(), PortError> {
         let ports = &self.shared.ports;
-        ports.members.beat(&self.beat(false), self.beat_ttl()).await?;
+        let (pins, drained) = (ports.wishes.pins().await?, ports.wishes.drained().await?);
+        let leaving = drained.contains(&self.shared.options.name);
+        ports.members.beat(&self.beat(leaving), self.beat_ttl()).await?;
         let members = ports.members.members().await?;
         let records = self.records().await?;
         self.drop_unwanted(&records);
@@ -79,7 +81,10 @@ impl Fleet {
             .iter()
             .map(|beat| Candidate { id: format!("{}/{:032x}", beat.worker, beat.instance), capacity: beat.capacity })
             .collect();
-        let placed = place(&wanted, &candidates);
+        let placed = place(&wanted, &candidates, |session| {
+            let name = pins.get(session)?;
+            staying.iter().position(|beat| beat.worker == *name)
+        });
         let elsewhere = self.held_elsewhere(&wanted).await?;
         let mut mine = Vec::new();
         for (session, at) in wanted.into_iter().zip(placed) {

@@ -12,7 +12,7 @@ use kurir_core::domain::{
 };
 use kurir_core::memory::{
     MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryMessenger, MemoryRecipientLimits, MemoryStores,
-    MemoryVigil, SystemClock, SystemEntropy,
+    MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::policy::{AttemptRule, Backoff, PaceRule};
 use kurir_core::port::{
@@ -92,6 +92,7 @@ impl World {
             leases: Arc::new(MemoryLeases::new(Arc::clone(&clock) as _)),
             members: Arc::new(MemoryMembership::new(Arc::clone(&clock) as _)),
             vigil: Arc::new(MemoryVigil::default()),
+            wishes: Arc::new(MemoryWishes::default()),
             recipients: Arc::new(MemoryRecipientLimits::new()),
             messenger: Arc::new(messenger.clone()),
             clock,
