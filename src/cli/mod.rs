@@ -50,14 +50,14 @@ enum Role {
     Worker,
     /// Publishes the events that workers left behind.
     Relay,
+    /// Looks at jobs that could not be processed, tries them again or drops them.
+    Dead(dead::DeadArgs),
     /// Shows where sessions are, and moves them.
     #[command(subcommand)]
     Sessions(fleet::Sessions),
     /// Shows the workers, and empties them.
     #[command(subcommand)]
     Workers(fleet::Workers),
-    /// Looks at jobs that could not be processed, tries them again or drops them.
-    Dead(dead::DeadArgs),
     /// Shows all limits of this configuration, and what is left of a session's day.
     Limits(limits::LimitsArgs),
     /// Simulates WhatsApp on this machine.
@@ -152,9 +152,9 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Gateway => compose::gateway(config, signal::stop()?).await?,
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
+        Role::Dead(args) => return dead::run(args, config).await,
         Role::Sessions(asked) => fleet::sessions(asked, &config).await?,
         Role::Workers(asked) => fleet::workers(asked, &config).await?,
-        Role::Dead(args) => return dead::run(args, config).await,
         Role::Limits(args) => limits::run(&args, &config).await?,
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {

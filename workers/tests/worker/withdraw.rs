@@ -127,7 +127,7 @@ async fn cancelled_right_before_the_intent_it_is_not_sent() {
     let job = otp(1);
     let (world, worker, answer) = stepped(&job, MessageState::Cancelled, None, true).await;
     world.publish(&job).await;
-    until("cancellation", async || *answer.lock().unwrap()).await;
+    until("cancellation", async || *answer.lock().unwrap()).await.unwrap();
     assert_eq!(*answer.lock().unwrap(), Some(Ok(Written::Done)));
     until_drained(&world).await;
     // Its recipient was charged for it and gets the next one at once.
