@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    fn until(event: Option<MessengerEvent>) -> Option<i64> {
+    fn until(event: Option<&MessengerEvent>) -> Option<i64> {
         match event {
             Some(MessengerEvent::Restricted { until }) => Some(until.as_millis()),
             Some(MessengerEvent::Unrestricted) => Some(0),
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_timelock_is_told_with_its_end() {
-        let told = |lock: Value| until(notified(TIMELOCK.0, &json!({ "data": { TIMELOCK.1: lock } })));
+        let told = |lock: Value| until(notified(TIMELOCK.0, &json!({ "data": { TIMELOCK.1: lock } })).as_ref());
         assert_eq!(told(json!({ "is_active": true, "time_enforcement_ends": "1790000000" })), Some(1_790_000_000_000));
         assert_eq!(told(json!({ "is_active": false, "enforcement_type": "DEFAULT" })), Some(0));
         assert_eq!(told(json!({ "is_active": true, "enforcement_type": "DEFAULT" })), None, "it names no end");
@@ -105,10 +105,10 @@ mod tests {
 
     #[test]
     fn a_quota_is_told_when_it_is_used_up() {
-        let told = |info: Value| until(notified(QUOTA.0, &json!({ "data": { QUOTA.1: info } })));
+        let told = |info: Value| until(notified(QUOTA.0, &json!({ "data": { QUOTA.1: info } })).as_ref());
         let end = 1_790_000_000;
         assert_eq!(told(json!({ "capping_status": "CAPPED", "cycle_end_timestamp": end })), Some(end * 1000));
         assert_eq!(told(json!({ "capping_status": "SECOND_WARNING", "cycle_end_timestamp": end })), None);
-        assert_eq!(until(notified("SomethingElse", &json!({ "data": {} }))), None);
+        assert_eq!(until(notified("SomethingElse", &json!({ "data": {} })).as_ref()), None);
     }
 }
