@@ -7,9 +7,10 @@ use kurir_core::domain::Secret;
 use kurir_core::memory::{MemoryLeases, MemoryMembership, MemoryRecipientLimits, SystemClock, SystemEntropy};
 use kurir_core::policy::Backoff;
 use kurir_core::port::{Clock, Entropy, LeaseStore, Membership, RecipientLimits, SessionStore};
-use kurir_workers::GroupedState;
+use kurir_workers::{Crash, GroupedState};
 
 use super::backends::{Backends, Close};
+use super::crash;
 use super::keys::{Missing, keyring};
 use super::parts::{rabbit_probe, store_probe};
 use crate::adapters::postgres::{PostgresOptions, PostgresStore};
@@ -35,6 +36,7 @@ type Volatile = (Arc<dyn LeaseStore>, Arc<dyn Membership>, Arc<dyn RecipientLimi
 impl Backends {
     /// A process of a fleet; `role` stands in the names of its connections.
     pub async fn fleet(config: &Config, role: &str, needs: Needs) -> anyhow::Result<Self> {
+        let crash = crash::of_process()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = keyring(&config.store, Missing::Refuse, &*entropy)?;
@@ -43,7 +45,7 @@ impl Backends {
             .context("PostgreSQL (postgres.url) can't be used")?;
         store.migrate().await.context("the tables in PostgreSQL could not be brought to this version")?;
         let rabbit =
-            RabbitMq::connect(rabbitmq(config, role)).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
+            RabbitMq::connect(rabbitmq(config, role, &crash)).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
         let (leases, members, recipients) = match needs {
             Needs::Redis => redis(config).await?,
             // Never asked by these roles.
@@ -66,7 +68,7 @@ impl Backends {
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _)),
             ledger: Arc::clone(&shared) as _,
             outbox: shared,
-            jobs: Arc::clone(&broker) as _,
+            jobs: crash::around(Arc::clone(&broker) as _, &crash),
             event_sink: Arc::clone(&broker) as _,
             event_source: broker,
             leases,
@@ -74,6 +76,7 @@ impl Backends {
             recipients,
             clock,
             entropy,
+            crash,
             close,
         })
     }
@@ -95,10 +98,10 @@ fn postgres(config: &Config) -> PostgresOptions {
     }
 }
 
-fn rabbitmq(config: &Config, role: &str) -> RabbitOptions {
+fn rabbitmq(config: &Config, role: &str, crash: &Crash) -> RabbitOptions {
     let settings = &config.rabbitmq;
     let url = settings.url.as_ref().map(|url| url.expose().clone()).unwrap_or_default();
-    let base = RabbitOptions::new(url);
+    let base = crash::between_copies(RabbitOptions::new(url), crash);
     RabbitOptions {
         connection_name: format!("kurir {role}"),
         queue_kind: match settings.queue_kind {

@@ -10,6 +10,7 @@ use kurir_core::wire::{JobV1, Malformed, MessageDataV1};
 use tokio::sync::mpsc;
 
 use super::step::{Step, step};
+use crate::crash_point::CrashPoint;
 use crate::session::{Owned, Turn};
 
 /// What to tell the queue.
@@ -52,6 +53,7 @@ pub(crate) async fn process(
         let now = owned.shared.ports.clock.now();
         return Ok(park(now, now, headers));
     };
+    owned.shared.options.crash.pass(CrashPoint::JobTaken);
     let now = owned.shared.ports.clock.now();
     if let Some(until) = headers.not_before.filter(|until| *until > now)
         && !job.expired(now)
@@ -139,6 +141,7 @@ async fn attempt(
                 Step::Done(sending) => *sending,
                 Step::Conflict | Step::Fenced => return Ok(None),
             };
+            owned.shared.options.crash.pass(CrashPoint::IntentPersisted);
             let attempted = send(owned, job, &sending, in_doubt, limited).await;
             return conclude(owned, job, &sending, attempted, in_doubt, headers).await;
         }
@@ -211,7 +214,7 @@ async fn ready(owned: &Owned, job: &Job, entry: &LedgerEntry, headers: &JobHeade
     }
     if job.lane == Lane::Otp {
         match ports.recipients.charge(&job.key(), &job.to, options.recipient, ports.clock.now()).await? {
-            Charge::Allowed => {}
+            Charge::Allowed => options.crash.pass(CrashPoint::RecipientCharged),
             Charge::NotBefore(until) => {
                 return Ok(Ready::No(Outcome::ParkUntil(until, FailReason::RecipientLimited)));
             }
@@ -269,6 +272,7 @@ async fn send(
     // At the deadline the send is dropped wherever it is: what WhatsApp's keys took so long for must not go out late.
     let sent = owned.sender.send_text(&job.to, &sending.message_id, &text, options.ack_patience);
     let answered = tokio::time::timeout(left, sent).await.unwrap_or(Ok(SendAnswer::Unknown));
+    options.crash.pass(CrashPoint::Answered);
     let now = ports.clock.now();
     let fraction = ports.entropy.fraction();
     let pause = rule.backoff.delay(sending.attempts, fraction);
