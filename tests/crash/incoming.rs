@@ -12,7 +12,7 @@ use crate::world::{Mode, OWN, World};
 
 const FROM: &str = "6281600000006";
 
-in_both_modes!(arrival_and_outbox, outbox_and_acknowledgement);
+in_both_modes!(arrival_and_outbox, outbox_and_acknowledgement, waiting_messages);
 
 /// A person writes; gives the id of the event that must tell of it.
 async fn written(world: &World, text: &str) -> (String, Uuid) {
@@ -79,4 +79,28 @@ async fn arrival_and_outbox(mode: Mode) {
 async fn outbox_and_acknowledgement(mode: Mode) {
     let times = told_by_the_successor(mode, "incoming-stored").await;
     assert!((1..=2).contains(&times), "told {times} times");
+}
+
+/// Messages that waited while nobody was there come many at once, and whoever takes them dies with them.
+async fn waiting_messages(mode: Mode) {
+    let mut world = World::start(mode, &[]).await;
+    let first = world.sender(None).await;
+    world.link().await;
+    let (message, event) = written(&world, "Halo?").await;
+    is_told(&world, event).await;
+    is_acknowledged(&world, &message).await;
+    stop(first).await;
+    let mut all = Vec::new();
+    for count in 0..5 {
+        all.push(written(&world, &format!("Halo? {count}")).await);
+    }
+    died(world.sender(Some("incoming-stored")).await, "incoming-stored").await;
+    died(world.sender(Some("incoming-arrived")).await, "incoming-arrived").await;
+    let last = world.sender(None).await;
+    for (message, event) in &all {
+        is_told(&world, *event).await;
+        is_acknowledged(&world, message).await;
+    }
+    world.settles().await;
+    stop(last).await;
 }
