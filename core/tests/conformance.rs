@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kurir_core::contract::{self, DeadLetterProbe, EventPorts, Queues, Stores};
 use kurir_core::memory::{
-    MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores, SystemClock,
+    MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores, MemoryVigil,
+    MemoryWishes, SystemClock,
 };
-use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits};
+use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits, Vigil, Wishes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stores() {
@@ -68,6 +69,24 @@ async fn recipient_limits() {
     contract::recipient_limits(async || {
         let limits: Arc<dyn RecipientLimits> = Arc::new(MemoryRecipientLimits::new());
         limits
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vigil() {
+    contract::vigil(async || {
+        let vigil: Arc<dyn Vigil> = Arc::new(MemoryVigil::default());
+        vigil
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wishes() {
+    contract::wishes(async || {
+        let wishes: Arc<dyn Wishes> = Arc::new(MemoryWishes::default());
+        wishes
     })
     .await;
 }

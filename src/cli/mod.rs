@@ -4,6 +4,7 @@
 mod bench;
 #[cfg(feature = "simulator")]
 mod demo;
+mod fleet;
 #[cfg(not(feature = "simulator"))]
 mod missing;
 mod signal;
@@ -47,6 +48,12 @@ enum Role {
     Worker,
     /// Publishes the events that workers left behind.
     Relay,
+    /// Shows where sessions are, and moves them.
+    #[command(subcommand)]
+    Sessions(fleet::Sessions),
+    /// Shows the workers, and empties them.
+    #[command(subcommand)]
+    Workers(fleet::Workers),
     /// Simulates WhatsApp on this machine.
     #[cfg(feature = "simulator")]
     Sim(SimArgs),
@@ -139,6 +146,8 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Gateway => compose::gateway(config, signal::stop()?).await?,
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
+        Role::Sessions(asked) => fleet::sessions(asked, &config).await?,
+        Role::Workers(asked) => fleet::workers(asked, &config).await?,
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {
             compose::simulator(config, signal::stop()?, |clients, page| {

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use kurir_core::memory::{MemoryLeases, MemoryMembership, MemoryRecipientLimits, SystemClock, SystemEntropy};
+use kurir_core::memory::{
+    MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
+};
 use kurir_core::port::{
     Clock, Entropy, EventSink, EventSource, JobQueue, LeaseStore, Ledger, Membership, Outbox, RecipientLimits,
-    SessionStore, StateStore,
+    SessionStore, StateStore, Vigil, Wishes,
 };
-use kurir_workers::{Crash, GroupedState};
+use kurir_workers::{Crash, GroupedState, Refused};
 
 use super::crash;
 use super::keys::{Missing, keyring};
@@ -44,8 +46,14 @@ pub struct Backends {
     pub leases: Arc<dyn LeaseStore>,
     /// Who is alive.
     pub members: Arc<dyn Membership>,
+    /// What happens in the fleet, told at once.
+    pub vigil: Arc<dyn Vigil>,
+    /// Where operators want which session.
+    pub wishes: Arc<dyn Wishes>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
+    /// Counts the writes that the stores refused.
+    pub refused: Refused,
     /// What `/readyz` asks.
     pub probes: Vec<Probe>,
     /// Where the process dies, if a test wants it to.
@@ -66,10 +74,11 @@ impl Backends {
         let shared = Arc::new(store.clone());
         let events = Arc::new(store.events());
         let sessions: Arc<dyn SessionStore> = Arc::clone(&shared) as _;
+        let refused = Refused::default();
         Ok(Self {
             probes: vec![super::parts::store_probe("sqlite", Arc::clone(&sessions))],
             sessions,
-            state: Arc::new(GroupedState::new(Arc::clone(&shared) as _)),
+            state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             ledger: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: crash::around(Arc::new(store.queue()), &crash),
@@ -77,10 +86,13 @@ impl Backends {
             event_source: events,
             leases: Arc::new(MemoryLeases::new(Arc::clone(&clock))),
             members: Arc::new(MemoryMembership::new(Arc::clone(&clock))),
+            vigil: Arc::new(MemoryVigil::default()),
+            wishes: Arc::new(MemoryWishes::default()),
             recipients: Arc::new(MemoryRecipientLimits::new()),
             clock,
             entropy,
             crash,
+            refused,
             close: vec![Box::new(move || Box::pin(async move { store.close().await }))],
         })
     }

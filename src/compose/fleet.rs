@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use kurir_core::domain::Secret;
-use kurir_core::memory::{MemoryLeases, MemoryMembership, MemoryRecipientLimits, SystemClock, SystemEntropy};
+use kurir_core::memory::{
+    MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryWishes, SystemClock, SystemEntropy,
+};
 use kurir_core::policy::Backoff;
-use kurir_core::port::{Clock, Entropy, LeaseStore, Membership, RecipientLimits, SessionStore};
-use kurir_workers::{Crash, GroupedState};
+use kurir_core::port::{Clock, Entropy, LeaseStore, Membership, RecipientLimits, SessionStore, Wishes};
+use kurir_workers::{Crash, GroupedState, Refused};
 
 use super::backends::{Backends, Close};
 use super::crash;
@@ -30,8 +32,8 @@ pub enum Needs {
 /// How many sessions share a consuming connection.
 const SESSIONS_PER_CONNECTION: usize = 900;
 
-/// The volatile ports: leases, members, limits.
-type Volatile = (Arc<dyn LeaseStore>, Arc<dyn Membership>, Arc<dyn RecipientLimits>);
+/// The volatile ports: leases, members, limits, wishes.
+type Volatile = (Arc<dyn LeaseStore>, Arc<dyn Membership>, Arc<dyn RecipientLimits>, Arc<dyn Wishes>);
 
 impl Backends {
     /// A process of a fleet; `role` stands in the names of its connections.
@@ -46,17 +48,19 @@ impl Backends {
         store.migrate().await.context("the tables in PostgreSQL could not be brought to this version")?;
         let rabbit =
             RabbitMq::connect(rabbitmq(config, role, &crash)).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
-        let (leases, members, recipients) = match needs {
+        let (leases, members, recipients, wishes) = match needs {
             Needs::Redis => redis(config).await?,
             // Never asked by these roles.
             Needs::Nothing => (
                 Arc::new(MemoryLeases::new(Arc::clone(&clock))) as _,
                 Arc::new(MemoryMembership::new(Arc::clone(&clock))) as _,
                 Arc::new(MemoryRecipientLimits::new()) as _,
+                Arc::new(MemoryWishes::default()) as _,
             ),
         };
         let shared = Arc::new(store.clone());
         let sessions: Arc<dyn SessionStore> = Arc::clone(&shared) as _;
+        let refused = Refused::default();
         let broker = Arc::new(rabbit.clone());
         let close: Vec<Close> = vec![
             Box::new(move || Box::pin(async move { rabbit.close().await })),
@@ -65,8 +69,9 @@ impl Backends {
         Ok(Self {
             probes: vec![store_probe("postgres", Arc::clone(&sessions)), rabbit_probe(Arc::clone(&broker))],
             sessions,
-            state: Arc::new(GroupedState::new(Arc::clone(&shared) as _)),
+            state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             ledger: Arc::clone(&shared) as _,
+            vigil: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: crash::around(Arc::clone(&broker) as _, &crash),
             event_sink: Arc::clone(&broker) as _,
@@ -74,9 +79,11 @@ impl Backends {
             leases,
             members,
             recipients,
+            wishes,
             clock,
             entropy,
             crash,
+            refused,
             close,
         })
     }
@@ -134,5 +141,5 @@ async fn redis(config: &Config) -> anyhow::Result<Volatile> {
         tracing::warn!("{warning}");
     }
     let store = Arc::new(store);
-    Ok((Arc::clone(&store) as _, Arc::clone(&store) as _, store))
+    Ok((Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&store) as _, store))
 }

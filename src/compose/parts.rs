@@ -61,10 +61,13 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
         events: Arc::clone(&backends.event_sink),
         leases: Arc::clone(&backends.leases),
         members: Arc::clone(&backends.members),
+        vigil: Arc::clone(&backends.vigil),
+        wishes: Arc::clone(&backends.wishes),
         recipients: Arc::clone(&backends.recipients),
         messenger,
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
+        refused: backends.refused.clone(),
     }
 }
 
@@ -98,6 +101,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         sessions: Arc::clone(&backends.sessions),
         ledger: Arc::clone(&backends.ledger),
         jobs: Arc::clone(&backends.jobs),
+        vigil: Arc::clone(&backends.vigil),
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
     };

@@ -32,7 +32,7 @@ pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions 
         renew_every: worker.renew_every,
         scan_every: worker.scan_every,
         moves_per_scan: within(worker.move_rate, worker.scan_every),
-        takes_per_scan: within(worker.connect_rate, worker.scan_every),
+        take_every: Duration::from_secs(1) / worker.connect_rate.max(1),
         window_otp: worker.window_otp,
         window_bulk: worker.window_bulk,
         ack_patience: worker.ack_patience,

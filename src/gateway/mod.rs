@@ -12,7 +12,7 @@ pub mod usecase;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::port::{Clock, Entropy, JobQueue, Ledger, SessionStore};
+use kurir_core::port::{Clock, Entropy, JobQueue, Ledger, SessionStore, Vigil};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +30,8 @@ pub struct GatewayPorts {
     pub ledger: Arc<dyn Ledger>,
     /// The queues.
     pub jobs: Arc<dyn JobQueue>,
+    /// Where the workers are told that there is something to do.
+    pub vigil: Arc<dyn Vigil>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids.

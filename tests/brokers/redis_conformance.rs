@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use kurir_core::contract::{lease_store, membership, recipient_limits};
-use kurir_core::port::{LeaseStore, Membership, RecipientLimits};
+use kurir_core::contract::{lease_store, membership, recipient_limits, wishes};
+use kurir_core::port::{LeaseStore, Membership, RecipientLimits, Wishes};
 
 use crate::servers::redis;
 
@@ -20,4 +20,9 @@ async fn the_register_keeps_its_promises() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_limits_keep_their_promises() {
     recipient_limits(async || Arc::new(redis().await) as Arc<dyn RecipientLimits>).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wishes_keep_their_promises() {
+    wishes(async || Arc::new(redis().await) as Arc<dyn Wishes>).await;
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kurir::adapters::redis::{RedisOptions, RedisStore};
-use kurir_core::domain::{JobId, JobKey, LeaseToken, PhoneNumber, TenantId, Timestamp, WorkerName};
-use kurir_core::port::{Beat, Charge, LeaseStore, Membership, RecipientLimits, RecipientRule};
+use kurir_core::domain::{JobId, JobKey, LeaseHolder, LeaseToken, PhoneNumber, TenantId, Timestamp, WorkerName};
+use kurir_core::port::{Beat, Charge, LeaseStore, Membership, RecipientLimits, RecipientRule, Renewal};
 use redis::aio::MultiplexedConnection;
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ async fn every_key_has_an_end_and_none_holds_a_number() {
     let store = RedisStore::connect(options).await.unwrap();
     let worker = WorkerName::new("w").unwrap();
     let to = PhoneNumber::from_digits("6281234567890".into()).unwrap();
-    assert!(store.acquire(&session(), &LeaseToken::new(&worker, 1), TTL).await.unwrap());
+    assert!(store.acquire(&session(), &LeaseToken::new(&LeaseHolder::new(&worker, 1), 1), TTL).await.unwrap());
     let beat = Beat { worker, instance: 1, capacity: 1, held: 0, leaving: false };
     store.beat(&beat, TTL).await.unwrap();
     assert_eq!(store.charge(&job("acme"), &to, RULE, now()).await.unwrap(), Charge::Allowed);
@@ -83,14 +83,15 @@ async fn more_leases_than_one_run_of_the_script_takes() {
     let worker = WorkerName::new("w").unwrap();
     let mut held = Vec::new();
     for n in 0..1203 {
-        let (session, token) = (session(), LeaseToken::new(&worker, n));
+        let (session, token) = (session(), LeaseToken::new(&LeaseHolder::new(&worker, 1), n));
         if n % 400 != 1 {
             assert!(store.acquire(&session, &token, TTL).await.unwrap());
         }
         held.push((session, token));
     }
     let expected: Vec<_> = (0..1203).map(|n| n % 400 != 1).collect();
-    assert_eq!(store.renew(&held, TTL).await.unwrap(), expected);
+    let renewed: Vec<_> = store.renew(&held, TTL).await.unwrap().iter().map(|r| *r == Renewal::Extended).collect();
+    assert_eq!(renewed, expected);
     let sessions: Vec<_> = held.into_iter().map(|(session, _)| session).collect();
     assert_eq!(store.held(&sessions).await.unwrap(), expected);
 }
@@ -98,10 +99,10 @@ async fn more_leases_than_one_run_of_the_script_takes() {
 #[tokio::test]
 async fn a_server_that_forgot_the_scripts_gets_them_again() {
     let (store, session) = (redis().await, session());
-    let token = LeaseToken::new(&WorkerName::new("w").unwrap(), 1);
+    let token = LeaseToken::new(&LeaseHolder::new(&WorkerName::new("w").unwrap(), 1), 1);
     assert!(store.acquire(&session, &token, TTL).await.unwrap());
     let () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut raw().await).await.unwrap();
-    assert_eq!(store.renew(&[(session.clone(), token.clone())], TTL).await.unwrap(), [true]);
+    assert_eq!(store.renew(&[(session.clone(), token.clone())], TTL).await.unwrap(), [Renewal::Extended]);
     assert!(store.release(&session, &token).await.unwrap());
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kurir::adapters::redis::{RedisOptions, RedisStore};
-use kurir_core::domain::{LeaseToken, WorkerName};
-use kurir_core::port::{LeaseStore, Membership, PortError};
+use kurir_core::domain::{LeaseHolder, LeaseToken, WorkerName};
+use kurir_core::port::{LeaseStore, Membership, PortError, Renewal};
 use tokio::time::{Instant, timeout};
 
 use crate::proxy::Proxy;
@@ -21,7 +21,7 @@ async fn behind_a_proxy() -> (Proxy, RedisStore) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_without_an_answer_ends_in_time() {
     let (proxy, store) = behind_a_proxy().await;
-    let (session, token) = (session(), LeaseToken::new(&WorkerName::new("w").unwrap(), 1));
+    let (session, token) = (session(), LeaseToken::new(&LeaseHolder::new(&WorkerName::new("w").unwrap(), 1), 1));
     assert!(store.acquire(&session, &token, SOON).await.unwrap());
     proxy.swallow(0);
     let start = Instant::now();
@@ -34,7 +34,7 @@ async fn a_call_without_an_answer_ends_in_time() {
     let renewed =
         eventually("it answers again", async || store.renew(&[(session.clone(), token.clone())], SOON).await.ok())
             .await;
-    assert_eq!(renewed, [true], "the lease was not touched");
+    assert_eq!(renewed, [Renewal::Extended], "the lease was not touched");
 }
 
 #[tokio::test(flavor = "multi_thread")]

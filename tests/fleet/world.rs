@@ -43,6 +43,11 @@ pub struct World {
 impl World {
     /// Simulator and gateway; workers are started by the test.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with other settings, as variables of the environment.
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         let tag = format!("{:08x}", SystemEntropy.nonce() & 0xffff_ffff);
         let mut key = [0; 32];
         SystemEntropy.fill(&mut key);
@@ -69,8 +74,9 @@ impl World {
             ("KURIR_WORKER__MOVE_RATE", "10"),
             ("KURIR_LOG__FORMAT", "json"),
         ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .iter()
+        .chain(settings)
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
 
         let mut sim = Running::start("sim", &["sim"], &environment);

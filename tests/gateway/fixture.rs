@@ -9,7 +9,7 @@ use kurir_core::domain::{
     Fence, JobKey, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
     WorkerName,
 };
-use kurir_core::memory::{ManualClock, MemoryStores, SeededEntropy};
+use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, SeededEntropy};
 use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -125,6 +125,7 @@ impl Fixture {
             ledger: stores.clone(),
             jobs: queue.clone(),
             clock: clock.clone(),
+            vigil: Arc::new(MemoryVigil::default()),
             entropy: Arc::new(SeededEntropy::new(7)),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();

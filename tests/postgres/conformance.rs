@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use kurir_core::contract::{Stores, stores};
+use kurir_core::contract::{Stores, stores, vigil};
+use kurir_core::port::Vigil;
 
 use crate::database::with_database;
 
@@ -12,6 +13,18 @@ async fn the_store_keeps_its_promises() {
         stores(async || {
             let store = Arc::new(database.store().await.0);
             Stores { sessions: store.clone(), state: store.clone(), ledger: store.clone(), outbox: store }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_vigil_keeps_its_promises() {
+    with_database(async |database| {
+        vigil(async || {
+            let store: Arc<dyn Vigil> = Arc::new(database.store().await.0);
+            store
         })
         .await;
     })

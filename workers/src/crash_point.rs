@@ -77,6 +77,7 @@ mod armed {
     use std::str::FromStr;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
 
     use super::{Crash, CrashPoint};
 
@@ -119,12 +120,16 @@ mod armed {
     pub(super) struct At {
         point: CrashPoint,
         turn: u32,
+        /// How long whoever came here stands still before he dies, while all others go on: what they do too early
+        /// happens then.
+        linger: Duration,
         passed: AtomicU32,
     }
 
     impl At {
         pub(super) fn pass(&self, point: CrashPoint) {
             if self.is_due(point) {
+                std::thread::sleep(self.linger);
                 // Straight to the descriptor, so that whoever looks for the reason of the death finds it.
                 eprintln!("kurir: died at {self}, as it was told to");
                 std::process::abort();
@@ -145,7 +150,8 @@ mod armed {
     /// What should name a point and does not.
     #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
     #[error(
-        "{0:?} is no point to die at; write one like intent-persisted, or intent-persisted:2 for its second passage"
+        "{0:?} is no point to die at; write one like intent-persisted, intent-persisted:2 for its second passage, or \
+         intent-persisted:1:500 to stand still there for 500 ms"
     )]
     pub struct NoSuchPoint(String);
 
@@ -159,13 +165,16 @@ mod armed {
     impl FromStr for Crash {
         type Err = NoSuchPoint;
 
-        /// `intent-persisted`, or `intent-persisted:2` for the second passage.
+        /// `intent-persisted`, `intent-persisted:2` for the second passage, or `intent-persisted:1:500` to stand still
+        /// there for 500 ms, while the rest of the process goes on.
         fn from_str(text: &str) -> Result<Self, NoSuchPoint> {
             let wrong = || NoSuchPoint(text.to_owned());
-            let (name, turn) = text.split_once(':').unwrap_or((text, "1"));
+            let (name, rest) = text.split_once(':').unwrap_or((text, "1"));
+            let (turn, linger) = rest.split_once(':').unwrap_or((rest, "0"));
             let point = CrashPoint::ALL.into_iter().find(|point| point.as_str() == name).ok_or_else(wrong)?;
             let turn = turn.parse().ok().filter(|turn| *turn > 0).ok_or_else(wrong)?;
-            Ok(Self { at: Some(Arc::new(At { point, turn, passed: AtomicU32::new(0) })) })
+            let linger = Duration::from_millis(linger.parse().map_err(|_| wrong())?);
+            Ok(Self { at: Some(Arc::new(At { point, turn, linger, passed: AtomicU32::new(0) })) })
         }
     }
 
@@ -188,7 +197,7 @@ mod armed {
                 let crash: Crash = point.as_str().parse().unwrap();
                 assert_eq!(crash.at.unwrap().point, point);
             }
-            for wrong in ["", "answered:0", "answered:x", "Answered", "nowhere"] {
+            for wrong in ["", "answered:0", "answered:x", "answered:1:", "Answered", "nowhere"] {
                 assert!(wrong.parse::<Crash>().is_err(), "{wrong}");
             }
         }

@@ -12,6 +12,8 @@ use kurir_core::port::{PortError, StateBatch, StateKey, StateStore, Written};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::refused::Refused;
+
 type Commit<W, R> =
     Box<dyn Fn(Vec<W>) -> Pin<Box<dyn Future<Output = Result<Vec<R>, PortError>> + Send>> + Send + Sync>;
 type Waiting<W, R> = (W, oneshot::Sender<Result<R, Arc<PortError>>>);
@@ -135,12 +137,13 @@ pub struct GroupedState {
 const MOST_BATCHES: usize = 128;
 
 impl GroupedState {
-    /// Wraps a store. Must be called within a tokio runtime; the writing task ends with the last use.
-    pub fn new(inner: Arc<dyn StateStore>) -> Self {
+    /// Wraps a store; refused writes are counted. Must be called within a tokio runtime; the writing task ends with the
+    /// last use.
+    pub fn new(inner: Arc<dyn StateStore>, refused: Refused) -> Self {
         let store = Arc::clone(&inner);
         let writes = Group::start("the group commit of Signal state", MOST_BATCHES, move |batches| {
-            let store = Arc::clone(&store);
-            async move { store.apply(batches).await }
+            let (store, refused) = (Arc::clone(&store), refused.clone());
+            async move { store.apply(batches).await.inspect(|written| refused.note(written)) }
         });
         Self { inner, writes }
     }

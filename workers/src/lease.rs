@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kurir_core::domain::{LeaseToken, SessionId};
-use kurir_core::port::{Clock, LeaseStore};
+use kurir_core::port::{Clock, LeaseStore, Renewal};
 use tokio_util::sync::CancellationToken;
 
 /// Why a lease is not held any more.
@@ -138,8 +138,13 @@ impl Keeper {
         let sent = self.clock.boot();
         match tokio::time::timeout(self.every, self.store.renew(&held, self.ttl)).await {
             Ok(Ok(answers)) => {
-                let mut entries = self.entries();
-                for ((session, token), granted) in held.into_iter().zip(answers) {
+                for ((session, token), answer) in held.into_iter().zip(answers) {
+                    let granted = match answer {
+                        Renewal::Extended => true,
+                        Renewal::Taken => false,
+                        Renewal::Vanished => self.enter_again(&session, &token).await,
+                    };
+                    let mut entries = self.entries();
                     let Some(entry) = entries.get_mut(&session).filter(|entry| entry.token == token) else { continue };
                     entry.lease = entry.lease.renewed(granted, sent, self.ttl, self.every);
                 }
@@ -148,6 +153,37 @@ impl Keeper {
             Err(_) => tracing::warn!("the renewal of the leases got no answer in time"),
         }
         self.expire();
+    }
+
+    /// The store does not know a lease that has not run out: it has forgotten it. Nobody else can hold it yet, because
+    /// nobody takes a session soon after such a loss; so its holder enters it again. If somebody does hold it, the
+    /// store refuses.
+    async fn enter_again(&self, session: &SessionId, token: &LeaseToken) -> bool {
+        if !self.is_held(session, token) {
+            // Given back meanwhile.
+            return false;
+        }
+        match self.store.acquire(session, token, self.ttl).await {
+            Ok(true) if self.is_held(session, token) => {
+                tracing::info!(%session, "the lease store had forgotten a lease; it is entered again");
+                true
+            }
+            Ok(entered) => {
+                // Given back between the two steps: it must not stay behind.
+                if entered && let Err(error) = self.store.release(session, token).await {
+                    tracing::warn!(%session, error = %error.chain(), "the lease could not be given back; it runs out by itself");
+                }
+                false
+            }
+            Err(error) => {
+                tracing::warn!(%session, error = %error.chain(), "a forgotten lease could not be entered again");
+                false
+            }
+        }
+    }
+
+    fn is_held(&self, session: &SessionId, token: &LeaseToken) -> bool {
+        self.entries().get(session).is_some_and(|entry| entry.token == *token)
     }
 
     fn expire(&self) {

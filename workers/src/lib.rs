@@ -3,12 +3,14 @@
 //! Every loop starts, says when it is ready, stops when told to within a deadline, and reports what it abandoned.
 
 mod crash_point;
+mod fleet;
 mod group;
 mod job;
 mod lease;
 mod options;
 mod ports;
 mod publisher;
+mod refused;
 mod relay;
 mod session;
 mod worker;
@@ -20,5 +22,6 @@ pub use group::GroupedState;
 pub use lease::{Lease, Loss};
 pub use options::{RelayOptions, WorkerOptions};
 pub use ports::{RelayPorts, WorkerPorts};
+pub use refused::Refused;
 pub use relay::{Relay, RelayReport};
 pub use worker::{StopReport, Worker};

@@ -24,8 +24,8 @@ pub struct WorkerOptions {
     pub scan_every: Duration,
     /// How many sessions are handed to other workers per scan.
     pub moves_per_scan: usize,
-    /// How many sessions are taken per scan, so that a mass failover does not connect all at once.
-    pub takes_per_scan: usize,
+    /// One session is taken per this span, so that a mass failover does not connect all at once.
+    pub take_every: Duration,
     /// How many of a session's OTPs are in work at once.
     pub window_otp: u16,
     /// How many of a session's bulk jobs are in work at once.

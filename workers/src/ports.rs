@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use kurir_core::port::{
     Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, RecipientLimits,
-    SessionStore, StateStore,
+    SessionStore, StateStore, Vigil, Wishes,
 };
+
+use crate::refused::Refused;
 
 /// The ports of a worker.
 #[derive(Clone)]
@@ -26,6 +28,10 @@ pub struct WorkerPorts {
     pub leases: Arc<dyn LeaseStore>,
     /// Who is alive.
     pub members: Arc<dyn Membership>,
+    /// What happens in the fleet, told at once.
+    pub vigil: Arc<dyn Vigil>,
+    /// Where operators want which session.
+    pub wishes: Arc<dyn Wishes>,
     /// The limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
     /// WhatsApp.
@@ -34,6 +40,8 @@ pub struct WorkerPorts {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Counts the writes that the stores refused.
+    pub refused: Refused,
 }
 
 /// The ports of a relay.

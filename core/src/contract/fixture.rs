@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 use crate::domain::{
-    EventId, EventKind, JobId, JobKey, Lane, LeaseToken, LedgerEntry, MessageId, MessageState, OutboxEvent,
-    PhoneNumber, SessionId, SessionStatus, TenantId, Timestamp, WorkerName,
+    EventId, EventKind, JobId, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, MessageId, MessageState,
+    OutboxEvent, PhoneNumber, SessionId, SessionStatus, TenantId, Timestamp, WorkerName,
 };
 
 /// The wall clock, to the millisecond. Some implementations look at their server's clock, so checks use real moments.
@@ -32,8 +32,16 @@ pub(super) fn worker() -> WorkerName {
     WorkerName::new(unique("w")).expect("a name by its making")
 }
 
+pub(super) fn holder() -> LeaseHolder {
+    LeaseHolder::new(&worker(), Uuid::new_v4().as_u128())
+}
+
+pub(super) fn token_of(holder: &LeaseHolder) -> LeaseToken {
+    LeaseToken::new(holder, Uuid::new_v4().as_u128())
+}
+
 pub(super) fn token() -> LeaseToken {
-    LeaseToken::new(&worker(), Uuid::new_v4().as_u128())
+    token_of(&holder())
 }
 
 pub(super) fn job(tenant: &TenantId) -> JobKey {

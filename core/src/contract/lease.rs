@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::fixture::{session, token};
+use super::fixture::{holder, session, token, token_of};
 use super::suite::{SOON, checks, eventually, throughout};
 use crate::domain::{LeaseToken, SessionId};
-use crate::port::LeaseStore;
+use crate::port::{LeaseStore, Renewal};
 
 /// Longer than any check takes.
 const LONG: Duration = Duration::from_mins(5);
@@ -37,6 +37,8 @@ pub async fn lease_store(make: impl AsyncFn() -> Arc<dyn LeaseStore>) {
             lease::only_the_holder_releases,
             lease::a_released_lease_is_free,
             lease::held_tells_in_order,
+            lease::a_dead_process_loses_its_leases_and_nobody_else,
+            lease::an_era_lasts,
         ]
     );
 }
@@ -55,7 +57,7 @@ async fn held(leases: &Leases, session: &SessionId) -> bool {
     answers[0]
 }
 
-async fn renew(leases: &Leases, session: &SessionId, token: &LeaseToken, ttl: Duration) -> bool {
+async fn renew(leases: &Leases, session: &SessionId, token: &LeaseToken, ttl: Duration) -> Renewal {
     let answers = leases.renew(&[(session.clone(), token.clone())], ttl).await.unwrap();
     assert_eq!(answers.len(), 1, "one answer for each lease");
     answers[0]
@@ -87,7 +89,7 @@ async fn one_of_sixteen_takes_it(leases: Leases) {
         winners.extend(ended.unwrap());
     }
     assert_eq!(winners.len(), 1);
-    assert!(renew(&leases, &id, &winners[0], LONG).await, "the one that was told so holds it");
+    assert_eq!(renew(&leases, &id, &winners[0], LONG).await, Renewal::Extended, "the one that was told so holds it");
 }
 
 async fn the_holder_can_not_take_it_again(leases: Leases) {
@@ -99,10 +101,10 @@ async fn the_holder_can_not_take_it_again(leases: Leases) {
 async fn only_the_holder_renews(leases: Leases) {
     let id = session();
     let mine = take(&leases, &id, LONG).await;
-    assert!(!renew(&leases, &id, &token(), LONG).await);
-    assert!(renew(&leases, &id, &mine, LONG).await);
+    assert_eq!(renew(&leases, &id, &token(), LONG).await, Renewal::Taken);
+    assert_eq!(renew(&leases, &id, &mine, LONG).await, Renewal::Extended);
     let nobody = session();
-    assert!(!renew(&leases, &nobody, &mine, LONG).await);
+    assert_eq!(renew(&leases, &nobody, &mine, LONG).await, Renewal::Vanished);
     assert!(!held(&leases, &nobody).await, "a renewal takes nothing");
 }
 
@@ -114,10 +116,10 @@ async fn renewals_are_answered_in_order(leases: Leases) {
         let mine = take(&leases, &id, LONG).await;
         let good = n % 3 != 1;
         asked.push((id, if good { mine } else { token() }));
-        expected.push(good);
+        expected.push(if good { Renewal::Extended } else { Renewal::Taken });
     }
     assert_eq!(leases.renew(&asked, LONG).await.unwrap(), expected);
-    assert_eq!(leases.renew(&[], LONG).await.unwrap(), [false; 0]);
+    assert_eq!(leases.renew(&[], LONG).await.unwrap(), []);
     let ids: Vec<_> = asked.into_iter().map(|(id, _)| id).collect();
     assert_eq!(leases.held(&ids).await.unwrap(), [true; 100], "who may not renew does not end the lease either");
 }
@@ -125,7 +127,7 @@ async fn renewals_are_answered_in_order(leases: Leases) {
 async fn a_renewal_extends(leases: Leases) {
     let id = session();
     let mine = take(&leases, &id, BRIEF).await;
-    assert!(renew(&leases, &id, &mine, LONG).await);
+    assert_eq!(renew(&leases, &id, &mine, LONG).await, Renewal::Extended);
     let past = BRIEF + Duration::from_millis(300);
     throughout("a renewed lease ran out at its old end", past, async || held(&leases, &id).await).await;
     assert!(!leases.acquire(&id, &token(), LONG).await.unwrap());
@@ -136,7 +138,7 @@ async fn a_lease_runs_out(leases: Leases) {
     take(&leases, &id, SHORT).await;
     await_free(&leases, &id).await;
     let next = take(&leases, &id, LONG).await;
-    assert!(renew(&leases, &id, &next, LONG).await);
+    assert_eq!(renew(&leases, &id, &next, LONG).await, Renewal::Extended);
 }
 
 async fn a_lease_does_not_run_out_early(leases: Leases) {
@@ -154,13 +156,14 @@ async fn a_lease_that_ran_out_is_not_renewed(leases: Leases) {
     let id = session();
     let mine = take(&leases, &id, SHORT).await;
     await_free(&leases, &id).await;
-    assert!(!renew(&leases, &id, &mine, LONG).await);
+    assert_eq!(renew(&leases, &id, &mine, LONG).await, Renewal::Vanished);
     assert!(!held(&leases, &id).await);
     assert!(!leases.release(&id, &mine).await.unwrap());
     let next = take(&leases, &id, LONG).await;
-    assert!(!renew(&leases, &id, &mine, LONG).await);
+    assert_eq!(renew(&leases, &id, &mine, LONG).await, Renewal::Taken);
     assert!(!leases.release(&id, &mine).await.unwrap());
-    assert!(renew(&leases, &id, &next, LONG).await, "the late holder did not touch its successor's lease");
+    let successor = renew(&leases, &id, &next, LONG).await;
+    assert_eq!(successor, Renewal::Extended, "the late holder did not touch its successor's lease");
 }
 
 async fn only_the_holder_releases(leases: Leases) {
@@ -177,8 +180,36 @@ async fn a_released_lease_is_free(leases: Leases) {
     let mine = take(&leases, &id, LONG).await;
     assert!(leases.release(&id, &mine).await.unwrap());
     assert!(!held(&leases, &id).await);
-    assert!(!renew(&leases, &id, &mine, LONG).await);
+    assert_eq!(renew(&leases, &id, &mine, LONG).await, Renewal::Vanished);
     take(&leases, &id, LONG).await;
+}
+
+async fn a_dead_process_loses_its_leases_and_nobody_else(leases: Leases) {
+    let (dead, alive) = (holder(), holder());
+    let mut all = Vec::new();
+    let mut tokens = Vec::new();
+    for n in 0..10 {
+        let id = session();
+        let token = token_of(if n % 2 == 0 { &dead } else { &alive });
+        assert!(leases.acquire(&id, &token, LONG).await.unwrap());
+        tokens.push((id.clone(), token));
+        all.push(id);
+    }
+    assert_eq!(leases.evict(&dead, &all[..8]).await.unwrap(), 4);
+    let expected: Vec<_> = (0..10).map(|n| n % 2 == 1 || n == 8).collect();
+    assert_eq!(leases.held(&all).await.unwrap(), expected);
+    assert_eq!(leases.evict(&dead, &all).await.unwrap(), 1);
+    assert_eq!(leases.evict(&dead, &[]).await.unwrap(), 0);
+    let renewed = leases.renew(&tokens, LONG).await.unwrap();
+    let expected: Vec<_> = (0..10).map(|n| if n % 2 == 0 { Renewal::Vanished } else { Renewal::Extended }).collect();
+    assert_eq!(renewed, expected);
+}
+
+async fn an_era_lasts(leases: Leases) {
+    let era = leases.era().await.unwrap();
+    assert!(!era.is_empty());
+    take(&leases, &session(), LONG).await;
+    assert_eq!(leases.era().await.unwrap(), era);
 }
 
 async fn held_tells_in_order(leases: Leases) {

@@ -26,6 +26,8 @@ mod state_guard;
 mod state_scan;
 mod stores;
 mod suite;
+mod vigil;
+mod wishes;
 
 pub use events::{EventPorts, events};
 pub use jobs::{DeadLetterProbe, Queues, job_queue};
@@ -33,3 +35,5 @@ pub use lease::lease_store;
 pub use members::membership;
 pub use recipients::recipient_limits;
 pub use stores::{Stores, stores};
+pub use vigil::vigil;
+pub use wishes::wishes;

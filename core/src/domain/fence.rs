@@ -27,15 +27,37 @@ pub struct Fence {
     pub epoch: Epoch,
 }
 
+/// A process that holds leases: a worker's name and what tells two processes of one name apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseHolder(String);
+
+impl LeaseHolder {
+    /// `instance` is random per process.
+    pub fn new(worker: &super::WorkerName, instance: u128) -> Self {
+        // A worker's name has no slash, so no holder's text is the beginning of another's.
+        Self(format!("{worker}/{instance:032x}/"))
+    }
+
+    /// What the tokens of all leases of this process begin with, and those of no other.
+    pub fn prefix(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The value under a lease's key: unique for one acquisition by one process, so that a renewal or a release can't hit
 /// the lease of somebody else, not even of another process with the same worker name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LeaseToken(String);
 
 impl LeaseToken {
-    /// Made of the worker's name and a random part that the caller passes in.
-    pub fn new(worker: &super::WorkerName, nonce: u128) -> Self {
-        Self(format!("{worker}/{nonce:032x}"))
+    /// Made of its holder and a random part that the caller passes in.
+    pub fn new(holder: &LeaseHolder, nonce: u128) -> Self {
+        Self(format!("{}{nonce:032x}", holder.prefix()))
+    }
+
+    /// Whether this process holds it.
+    pub fn is_of(&self, holder: &LeaseHolder) -> bool {
+        self.0.starts_with(holder.prefix())
     }
 
     /// The token as the lease store keeps it.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::lock;
-use crate::domain::{LeaseToken, SessionId};
-use crate::port::{Clock, LeaseStore, PortError};
+use crate::domain::{LeaseHolder, LeaseToken, SessionId};
+use crate::port::{Clock, LeaseStore, PortError, Renewal};
 
 /// Below this many leases nobody looks for expired ones.
 const SWEEP_FROM: usize = 64;
@@ -66,13 +66,18 @@ impl LeaseStore for MemoryLeases {
         Ok(true)
     }
 
-    async fn renew(&self, held: &[(SessionId, LeaseToken)], ttl: Duration) -> Result<Vec<bool>, PortError> {
+    async fn renew(&self, held: &[(SessionId, LeaseToken)], ttl: Duration) -> Result<Vec<Renewal>, PortError> {
         let now = self.clock.boot();
         let mut table = lock(&self.table);
-        let renewed = held.iter().map(|(session, token)| {
-            let lease = table.leases.get_mut(session).filter(|lease| now < lease.until && lease.token == *token);
-            lease.map(|lease| lease.until = now.saturating_add(ttl)).is_some()
-        });
+        let renewed =
+            held.iter().map(|(session, token)| match table.leases.get_mut(session).filter(|lease| now < lease.until) {
+                None => Renewal::Vanished,
+                Some(lease) if lease.token != *token => Renewal::Taken,
+                Some(lease) => {
+                    lease.until = now.saturating_add(ttl);
+                    Renewal::Extended
+                }
+            });
         Ok(renewed.collect())
     }
 
@@ -84,6 +89,23 @@ impl LeaseStore for MemoryLeases {
             table.leases.remove(session);
         }
         Ok(mine)
+    }
+
+    async fn evict(&self, holder: &LeaseHolder, sessions: &[SessionId]) -> Result<u64, PortError> {
+        let mut table = lock(&self.table);
+        let mut evicted = 0;
+        for session in sessions {
+            if table.leases.get(session).is_some_and(|lease| lease.token.is_of(holder)) {
+                table.leases.remove(session);
+                evicted += 1;
+            }
+        }
+        Ok(evicted)
+    }
+
+    async fn era(&self) -> Result<String, PortError> {
+        // It forgets only with the process, and everybody who asks with it.
+        Ok("one".to_owned())
     }
 
     async fn held(&self, sessions: &[SessionId]) -> Result<Vec<bool>, PortError> {
@@ -103,7 +125,7 @@ mod tests {
     async fn expired_leases_are_dropped() {
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
         let leases = MemoryLeases::new(clock.clone());
-        let token = LeaseToken::new(&WorkerName::new("w").unwrap(), 1);
+        let token = LeaseToken::new(&LeaseHolder::new(&WorkerName::new("w").unwrap(), 1), 1);
         for n in 0..10_000 {
             let id = SessionId::new(format!("s{n}")).unwrap();
             assert!(leases.acquire(&id, &token, Duration::from_secs(10)).await.unwrap());

@@ -18,6 +18,8 @@ mod recipients;
 mod sessions;
 mod state;
 mod stores;
+mod vigil;
+mod wishes;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +32,8 @@ pub use members::MemoryMembership;
 pub use messenger::{MemoryMessenger, Reply, SentText};
 pub use recipients::MemoryRecipientLimits;
 pub use stores::MemoryStores;
+pub use vigil::MemoryVigil;
+pub use wishes::MemoryWishes;
 
 /// Locks a mutex. One whose holder panicked is used on: each of our critical sections leaves its data whole at every
 /// point where it could panic.

@@ -21,7 +21,14 @@ const SLACK_PERCENT: u64 = 10;
 
 /// Gives each session a worker: the index into `workers`, or `None` where all are full. The order of the sessions must
 /// be the same for all who compute, so sort them.
-pub fn place(sessions: &[SessionId], workers: &[Candidate]) -> Vec<Option<usize>> {
+///
+/// `pinned` tells where a session is wanted by its operator: an index into `workers`. Such sessions are placed first, and
+/// count for the others' bounds; one whose worker is full goes where it would go by itself.
+pub fn place(
+    sessions: &[SessionId],
+    workers: &[Candidate],
+    pinned: impl Fn(&SessionId) -> Option<usize>,
+) -> Vec<Option<usize>> {
     let total: u64 = workers.iter().map(|worker| u64::from(worker.capacity)).sum();
     let count = sessions.len() as u64;
     let bounds: Vec<u64> = workers
@@ -35,9 +42,24 @@ pub fn place(sessions: &[SessionId], workers: &[Candidate]) -> Vec<Option<usize>
         })
         .collect();
     let mut load: HashMap<usize, u64> = HashMap::new();
-    sessions
+    let wanted: Vec<Option<usize>> = sessions
         .iter()
         .map(|session| {
+            let at = pinned(session)?;
+            let held = load.entry(at).or_default();
+            (*held < u64::from(workers.get(at)?.capacity)).then(|| {
+                *held += 1;
+                at
+            })
+        })
+        .collect();
+    sessions
+        .iter()
+        .zip(wanted)
+        .map(|(session, wanted)| {
+            if wanted.is_some() {
+                return wanted;
+            }
             let mut ranked: Vec<(f64, usize)> =
                 workers.iter().enumerate().map(|(at, worker)| (score(session, worker), at)).collect();
             ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -83,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_load_follows_the_capacity_within_its_bound() {
-        let load = loads(&place(&sessions(1000), &workers(&[1000, 1000, 2000])), 3);
+        let load = loads(&place(&sessions(1000), &workers(&[1000, 1000, 2000]), |_| None), 3);
         assert_eq!(load.iter().sum::<usize>(), 1000);
         assert!(load[0] <= 275 && load[1] <= 275 && load[2] <= 550, "{load:?}");
         assert!(load[0] >= 200 && load[1] >= 200, "{load:?}");
@@ -93,7 +115,7 @@ mod tests {
     fn two_sessions_go_to_two_workers() {
         // Bounded load rounds up, so this is about few sessions: nobody gets more than its share and one.
         for count in 1..20 {
-            let load = loads(&place(&sessions(count), &workers(&[10, 10])), 2);
+            let load = loads(&place(&sessions(count), &workers(&[10, 10]), |_| None), 2);
             assert!(load.iter().all(|l| *l <= (count * 11).div_ceil(20)), "{count}: {load:?}");
         }
     }
@@ -101,8 +123,8 @@ mod tests {
     #[test]
     fn a_new_worker_moves_about_its_share() {
         let all = sessions(1000);
-        let before = place(&all, &workers(&[1000; 4]));
-        let after = place(&all, &workers(&[1000; 5]));
+        let before = place(&all, &workers(&[1000; 4]), |_| None);
+        let after = place(&all, &workers(&[1000; 5]), |_| None);
         let moved = before.iter().zip(&after).filter(|(b, a)| b != a).count();
         assert!((180..330).contains(&moved), "{moved} of 1000 moved, 200 would be the least");
     }
@@ -111,14 +133,25 @@ mod tests {
     fn a_third_worker_gets_its_share_of_few_sessions() {
         for start in 0..50 {
             let few: Vec<SessionId> = (0..6).map(|n| SessionId::new(format!("x{start}-{n}")).unwrap()).collect();
-            assert_eq!(loads(&place(&few, &workers(&[200; 3])), 3), [2, 2, 2]);
+            assert_eq!(loads(&place(&few, &workers(&[200; 3]), |_| None), 3), [2, 2, 2]);
         }
     }
 
     #[test]
+    fn a_pinned_session_goes_where_it_is_wanted_if_there_is_room() {
+        let (all, workers) = (sessions(9), workers(&[10, 10, 2]));
+        let pinned = |session: &SessionId| all[..3].contains(session).then_some(2);
+        let placed = place(&all, &workers, pinned);
+        assert_eq!(&placed[..2], [Some(2), Some(2)]);
+        assert!(placed[2].is_some_and(|at| at < 2), "the third one does not fit: {placed:?}");
+        assert_eq!(loads(&placed, 3).iter().sum::<usize>(), 9);
+        assert_eq!(place(&all, &workers, |_| Some(7)), place(&all, &workers, |_| None), "a worker that is not there");
+    }
+
+    #[test]
     fn nobody_gets_more_than_the_capacity() {
-        let placed = place(&sessions(10), &workers(&[2, 3]));
+        let placed = place(&sessions(10), &workers(&[2, 3]), |_| None);
         assert_eq!(loads(&placed, 2), [2, 3]);
-        assert_eq!(place(&sessions(2), &[]), [None, None]);
+        assert_eq!(place(&sessions(2), &[], |_| None), [None, None]);
     }
 }

@@ -13,13 +13,15 @@ mod messenger;
 mod recipients;
 mod sessions;
 mod state;
+mod vigil;
+mod wishes;
 
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use error::PortError;
 pub use events::{EventFilter, EventSink, EventSource, EventStream, ReceivedEvent};
 pub use jobs::{DeadLetter, Delivery, Enqueued, JobHeaders, JobQueue, JobStream, PublishJob, Settle, Settled};
-pub use lease::LeaseStore;
+pub use lease::{LeaseStore, Renewal};
 pub use ledger::{Ledger, LedgerWrite, Outbox, Written};
 pub use members::{Beat, Membership};
 pub use messenger::{
@@ -28,5 +30,7 @@ pub use messenger::{
 pub use recipients::{Charge, RecipientLimits, RecipientRule};
 pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};
+pub use vigil::{Vigil, Watch};
+pub use wishes::Wishes;
 
 pub use crate::domain::SendAnswer;

@@ -2,6 +2,7 @@
 
 mod cert;
 mod frame;
+mod nesting;
 mod noise;
 mod quick_ack;
 mod wire;
@@ -9,5 +10,7 @@ mod wire;
 pub(crate) use cert::ServerKeys;
 #[cfg(feature = "fuzzing")]
 pub(crate) use frame::FrameReader;
+#[cfg(feature = "fuzzing")]
+pub(crate) use nesting::check as check_nesting;
 pub(crate) use noise::{Answer, answer_hello};
 pub(crate) use wire::{Wire, WireError};

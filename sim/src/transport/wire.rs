@@ -13,6 +13,7 @@ use wacore_binary::Node;
 use wacore_binary::marshal::marshal_to_vec;
 
 use super::frame::{FrameError, FrameReader, push_length};
+use super::nesting::{self, NestedAddress};
 use super::noise::Established;
 use super::quick_ack::QuickAckStream;
 
@@ -33,6 +34,8 @@ pub(crate) enum WireError {
     Encrypt,
     #[error("a stanza does not decode: {0}")]
     Stanza(String),
+    #[error("a stanza holds {0}")]
+    Nested(#[from] NestedAddress),
     #[error("a stanza can't be encoded: {0}")]
     Encode(String),
     #[error("the counter of the transport cipher is exhausted")]
@@ -119,6 +122,7 @@ impl Wire {
         ciphers.reader.decrypt_in_place_with_counter(ciphers.read, &mut frame).map_err(|_| WireError::Decrypt)?;
         ciphers.read = ciphers.read.checked_add(1).ok_or(WireError::Counter)?;
         let stanza = wacore_binary::util::unpack_bytes(frame).map_err(|error| WireError::Stanza(error.to_string()))?;
+        nesting::check(&stanza)?;
         Ok(Some(stanza))
     }
 

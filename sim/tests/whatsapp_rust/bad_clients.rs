@@ -121,6 +121,8 @@ async fn bad_frames_after_the_handshake_close_the_connection() {
         good[..good.len() - 2].to_vec(),
         [&good[..], &[1, 2]].concat(),
         vec![2, 1, 2, 3],
+        // Addresses within addresses, which would overflow the stack of whoever decodes them.
+        [vec![0, 248, 2], vec![250; 100_000]].concat(),
     ];
     for stanza in stanzas {
         let mut socket = dial(&sim).await;

@@ -7,6 +7,8 @@
 //!
 //! How long ago a row was written (for the relay and for forgetting) is told by the server's clock.
 //!
+//! Who of the fleet lives is told by locks that end with their connection (see `vigil`).
+//!
 //! Values are sealed before they leave the process and bound to their place (see `sealing`).
 
 mod connect;
@@ -18,6 +20,7 @@ mod rows;
 mod sealing;
 mod sessions;
 mod state;
+mod vigil;
 
 use std::time::Duration;
 

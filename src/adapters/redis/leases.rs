@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::{LeaseToken, SessionId};
-use kurir_core::port::{LeaseStore, PortError};
+use kurir_core::domain::{LeaseHolder, LeaseToken, SessionId};
+use kurir_core::port::{LeaseStore, PortError, Renewal};
 
 use super::RedisStore;
 use super::store::millis;
@@ -21,7 +21,7 @@ impl LeaseStore for RedisStore {
         Ok(self.shared.call("acquiring a lease", answer).await?.is_some())
     }
 
-    async fn renew(&self, held: &[(SessionId, LeaseToken)], ttl: Duration) -> Result<Vec<bool>, PortError> {
+    async fn renew(&self, held: &[(SessionId, LeaseToken)], ttl: Duration) -> Result<Vec<Renewal>, PortError> {
         if held.is_empty() {
             return Ok(Vec::new());
         }
@@ -32,7 +32,8 @@ impl LeaseStore for RedisStore {
                 for (session, token) in batch {
                     script.key(self.shared.lease_key(session)).arg(token.as_str());
                 }
-                answers.extend(script.invoke_async::<Vec<bool>>(redis).await?);
+                let answered: Vec<i8> = script.invoke_async(redis).await?;
+                answers.extend(answered.into_iter().map(renewal));
             }
             Ok(answers)
         };
@@ -43,6 +44,29 @@ impl LeaseStore for RedisStore {
         let mut script = self.shared.scripts.release.key(self.shared.lease_key(session));
         script.arg(token.as_str());
         self.shared.call("releasing a lease", async |redis| script.invoke_async(redis).await).await
+    }
+
+    async fn evict(&self, holder: &LeaseHolder, sessions: &[SessionId]) -> Result<u64, PortError> {
+        let evict = async |redis: &mut _| {
+            let mut evicted = 0;
+            for batch in sessions.chunks(BATCH) {
+                let mut script = self.shared.scripts.evict.arg(holder.prefix());
+                for session in batch {
+                    script.key(self.shared.lease_key(session));
+                }
+                evicted += script.invoke_async::<u64>(redis).await?;
+            }
+            Ok(evicted)
+        };
+        self.shared.call("ending the leases of a dead worker", evict).await
+    }
+
+    async fn era(&self) -> Result<String, PortError> {
+        // A server that has restarted, or another one that took its place, has another run_id.
+        let ask = async |redis: &mut _| redis::cmd("INFO").arg("server").query_async::<String>(redis).await;
+        let info = self.shared.call("asking which run of the server this is", ask).await?;
+        let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+        Ok(run.unwrap_or_default().trim().to_owned())
     }
 
     async fn held(&self, sessions: &[SessionId]) -> Result<Vec<bool>, PortError> {
@@ -57,5 +81,13 @@ impl LeaseStore for RedisStore {
             pipeline.query_async(redis).await
         };
         self.shared.call("asking which leases are held", ask).await
+    }
+}
+
+fn renewal(answer: i8) -> Renewal {
+    match answer {
+        1 => Renewal::Extended,
+        0 => Renewal::Vanished,
+        _ => Renewal::Taken,
     }
 }

@@ -9,6 +9,7 @@ mod options;
 mod recipients;
 mod scripts;
 mod store;
+mod wishes;
 
 pub use self::options::RedisOptions;
 pub use self::store::RedisStore;

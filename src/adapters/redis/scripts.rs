@@ -2,12 +2,16 @@
 
 use redis::Script;
 
-/// KEYS: leases. ARGV: the time in ms, then a token for each lease. Answers with 1 or 0 for each.
+/// KEYS: leases. ARGV: the time in ms, then a token for each lease. Answers for each with 1 (extended), 0 (nobody holds
+/// it) or -1 (somebody else does).
 const RENEW: &str = r"
 local answers = {}
 for n, key in ipairs(KEYS) do
-  if redis.call('GET', key) == ARGV[n + 1] then
+  local holder = redis.call('GET', key)
+  if holder == ARGV[n + 1] then
     answers[n] = redis.call('PEXPIRE', key, ARGV[1])
+  elseif holder then
+    answers[n] = -1
   else
     answers[n] = 0
   end
@@ -20,6 +24,17 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then
   return redis.call('DEL', KEYS[1])
 end
 return 0";
+
+/// KEYS: leases. ARGV: what the tokens of a dead process begin with. Answers with how many it held.
+const EVICT: &str = r"
+local evicted = 0
+for _, key in ipairs(KEYS) do
+  local holder = redis.call('GET', key)
+  if holder and string.sub(holder, 1, #ARGV[1]) == ARGV[1] then
+    evicted = evicted + redis.call('DEL', key)
+  end
+end
+return evicted";
 
 /// KEYS: ends, beats. ARGV: member, beat, time in ms. The moments are those of the server's clock alone. Both keys go
 /// with the last member.
@@ -89,6 +104,7 @@ const REFUND: &str = "return redis.call('ZREM', KEYS[1], ARGV[1])";
 pub(super) struct Scripts {
     pub(super) renew: Script,
     pub(super) release: Script,
+    pub(super) evict: Script,
     pub(super) beat: Script,
     pub(super) members: Script,
     pub(super) leave: Script,
@@ -101,6 +117,7 @@ impl Scripts {
         Self {
             renew: Script::new(RENEW),
             release: Script::new(RELEASE),
+            evict: Script::new(EVICT),
             beat: Script::new(BEAT),
             members: Script::new(MEMBERS),
             leave: Script::new(LEAVE),

@@ -125,6 +125,11 @@ impl Shared {
         (format!("{prefix}{{members}}:ends"), format!("{prefix}{{members}}:beats"))
     }
 
+    /// Wishes of the operators.
+    pub(super) fn wish_key(&self, what: &str) -> String {
+        format!("{}{what}", self.options.prefix)
+    }
+
     /// The books of one recipient of one tenant. No number is stored, only its hash.
     pub(super) fn recipient_key(&self, job: &JobKey, to: &PhoneNumber) -> String {
         let mut hash = Sha256::new();

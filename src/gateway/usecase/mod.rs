@@ -30,6 +30,13 @@ impl UseCases {
         Self { ports, default_country, otp_ttl }
     }
 
+    /// Has the workers look now for what is to be done. They look by themselves a little later.
+    async fn nudge(&self) {
+        if let Err(error) = self.ports.vigil.nudge().await {
+            tracing::debug!(error = %error.chain(), "the workers could not be nudged");
+        }
+    }
+
     /// A session of this tenant. One of another tenant is as good as none: its existence is nobody else's business.
     async fn own_session(&self, tenant: &TenantId, id: &SessionId) -> Result<SessionRecord, UseCaseError> {
         let record = self.ports.sessions.get(id).await?;

@@ -54,6 +54,7 @@ impl UseCases {
         match created {
             Created::New(record) => {
                 tracing::info!(session = %id, %tenant, "session created");
+                self.nudge().await;
                 Ok(record)
             }
             Created::Exists(record) => Err(UseCaseError::SessionExists(Box::new(record))),
@@ -106,6 +107,7 @@ impl UseCases {
             SessionState::Created => none("no worker has connected the session yet", true),
             SessionState::ScanTimedOut | SessionState::LoggedOut => {
                 self.ports.sessions.want(id, Wanted::Running).await?;
+                self.nudge().await;
                 none("a new round of codes was asked for", true)
             }
             SessionState::Paired | SessionState::Connected | SessionState::Disconnected => {
@@ -123,6 +125,7 @@ impl UseCases {
             return Err(UseCaseError::NotFound { what: "session", field: None });
         }
         tracing::info!(session = %id, %tenant, "session is to be deleted");
+        self.nudge().await;
         record.wanted = Wanted::Deleted;
         Ok(record)
     }

@@ -111,7 +111,9 @@ impl Life {
                 Vec::new()
             }
         };
-        match owned.shared.ports.sessions.update(&owned.fence, &status, &event).await? {
+        let written = owned.shared.ports.sessions.update(&owned.fence, &status, &event).await?;
+        owned.shared.ports.refused.note(&[written]);
+        match written {
             Written::Done => {
                 tracing::info!(session = %owned.id(), state = %status.state, "session");
                 self.status = status;

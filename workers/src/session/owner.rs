@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use kurir_core::domain::{Fence, JobKey, Lane, LeaseToken, LedgerEntry, SessionId, SessionRecord, Wanted};
+use kurir_core::domain::{Fence, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, SessionId, SessionRecord, Wanted};
 use kurir_core::policy::Pacer;
 use kurir_core::port::{Connection, LedgerWrite, MessengerError, MessengerEvent, PortError, Receipt, Sender, Written};
 use tokio::sync::{mpsc, watch};
@@ -29,6 +29,8 @@ const RECEIPTS: usize = 1024;
 
 /// What all sessions of a worker share.
 pub(crate) struct Shared {
+    /// Tells this process apart from another worker of the same name; random.
+    pub(crate) instance: u128,
     pub(crate) options: WorkerOptions,
     pub(crate) ports: WorkerPorts,
     pub(crate) ledger: Group<LedgerWrite, Written>,
@@ -74,7 +76,8 @@ pub(crate) enum EndError {
 
 /// Takes the session, serves it until told to stop or until it is lost, and gives it back.
 pub(crate) async fn own(shared: Arc<Shared>, session: SessionId, stop: CancellationToken) -> Ended {
-    let token = LeaseToken::new(&shared.options.name, shared.ports.entropy.nonce());
+    let holder = LeaseHolder::new(&shared.options.name, shared.instance);
+    let token = LeaseToken::new(&holder, shared.ports.entropy.nonce());
     let lost = match shared.keeper.acquire(&session, token).await {
         Ok(Some(lost)) => lost,
         Ok(None) => return Ended::Taken,

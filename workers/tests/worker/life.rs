@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kurir_core::domain::{MessageState, PhoneNumber, Secret, SessionState, Wanted};
+use kurir_core::domain::{MessageState, PhoneNumber, Secret, SessionState, Wanted, WorkerName};
 use kurir_core::memory::SystemClock;
 use kurir_core::port::{
     Clock as _, Incoming, MessengerEvent, SessionStore as _, StateBatch, StateKey, StatePut, StateStore as _,
@@ -157,4 +157,16 @@ async fn a_deleted_session_is_logged_out_and_gone() {
     assert_eq!(world.messenger.logged_out(), [session()]);
     assert!(!credentials(&world).await);
     worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_write_under_an_old_epoch_is_refused_and_counted() {
+    let (world, worker) = World::serving(options("w")).await;
+    // Somebody takes the session while its owner believes that it holds it: it wakes after a long sleep, say.
+    world.stores.claim(&session(), &WorkerName::new("other").unwrap()).await.unwrap().unwrap();
+    world.emit(MessengerEvent::Disconnected).await;
+    until("refusal", async || (world.ports.refused.count() > 0).then_some(())).await;
+    let record = world.record().await;
+    assert_eq!(record.status.state, SessionState::Connected, "the late write changed nothing");
+    assert_eq!(worker.stop().await.refused, world.ports.refused.count());
 }

@@ -12,7 +12,7 @@ use kurir_core::domain::{
 };
 use kurir_core::memory::{
     MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryMessenger, MemoryRecipientLimits, MemoryStores,
-    SystemClock, SystemEntropy,
+    MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::policy::{AttemptRule, Backoff, PaceRule};
 use kurir_core::port::{
@@ -20,7 +20,7 @@ use kurir_core::port::{
     NewSession, PublishJob, RecipientRule, SessionStore as _,
 };
 use kurir_core::wire::{ContentV1, EventV1, JOB_KIND, JobV1};
-use kurir_workers::{Worker, WorkerOptions, WorkerPorts};
+use kurir_workers::{Refused, Worker, WorkerOptions, WorkerPorts};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -55,7 +55,7 @@ pub fn options(name: &str) -> WorkerOptions {
         renew_every: Duration::from_secs(1),
         scan_every: Duration::from_millis(50),
         moves_per_scan: 10,
-        takes_per_scan: 10,
+        take_every: Duration::from_millis(1),
         window_otp: 8,
         window_bulk: 8,
         ack_patience: Duration::from_millis(300),
@@ -92,10 +92,13 @@ impl World {
             events: Arc::clone(&events) as _,
             leases: Arc::new(MemoryLeases::new(Arc::clone(&clock) as _)),
             members: Arc::new(MemoryMembership::new(Arc::clone(&clock) as _)),
+            vigil: Arc::new(MemoryVigil::default()),
+            wishes: Arc::new(MemoryWishes::default()),
             recipients: Arc::new(MemoryRecipientLimits::new()),
             messenger: Arc::new(messenger.clone()),
             clock,
             entropy: Arc::new(SystemEntropy),
+            refused: Refused::default(),
         };
         Self { stores, queue, messenger, ports, events }
     }
