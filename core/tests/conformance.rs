@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kurir_core::contract::{self, DeadLetterProbe, EventPorts, Queues, Stores};
+use kurir_core::contract::{self, DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores};
 use kurir_core::memory::{
     MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores, MemoryVigil,
     MemoryWishes, SystemClock,
@@ -33,6 +33,15 @@ async fn job_queue() {
     contract::job_queue(async || {
         let queue = MemoryJobQueue::new(Arc::new(SystemClock));
         Queues { jobs: Arc::new(queue.clone()), dead: Some(Arc::new(Dead(queue))) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters() {
+    contract::dead_letters(async || {
+        let queue = Arc::new(MemoryJobQueue::new(Arc::new(SystemClock)));
+        DeadPorts { dead: queue.clone(), jobs: queue }
     })
     .await;
 }

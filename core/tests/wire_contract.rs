@@ -127,7 +127,7 @@ fn the_schema_refuses_what_the_decoder_refuses() {
 
 /// One event of every kind and shape, made of fixed facts.
 fn events() -> Vec<(String, OutboxEvent)> {
-    use MessageState::{Delayed, Delivered, Expired, Failed, Read, Sending, Sent, Uncertain};
+    use MessageState::{Cancelled, Delayed, Delivered, Expired, Failed, Read, Sending, Sent, Uncertain};
 
     let (name, body) = &golden_jobs()[0];
     let job = decode(name, body);
@@ -150,6 +150,13 @@ fn events() -> Vec<(String, OutboxEvent)> {
         entry.reason = Some(FailReason::RecipientLimited);
         entry.not_before = Some(at(60_000));
     });
+    message("message.delayed.rescheduled", &[Delayed, Delayed], &|entry| {
+        entry.version = 4;
+        entry.reason = Some(FailReason::Rescheduled);
+        entry.not_before = Some(at(3_600_000));
+    });
+    message("message.cancelled", &[Delayed, Cancelled], &|_| {});
+    message("message.cancelled.not_queued", &[Cancelled], &|entry| entry.reason = Some(FailReason::NotQueued));
     message("message.sent", &[Sending, Sent], &|_| {});
     message("message.delivered", &[Sending, Sent, Delivered], &|_| {});
     message("message.read", &[Sending, Sent, Delivered, Read], &|_| {});

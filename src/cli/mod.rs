@@ -2,6 +2,7 @@
 
 #[cfg(feature = "simulator")]
 mod bench;
+mod dead;
 #[cfg(feature = "simulator")]
 mod demo;
 mod fleet;
@@ -54,6 +55,8 @@ enum Role {
     /// Shows the workers, and empties them.
     #[command(subcommand)]
     Workers(fleet::Workers),
+    /// Looks at jobs that could not be processed, tries them again or drops them.
+    Dead(dead::DeadArgs),
     /// Simulates WhatsApp on this machine.
     #[cfg(feature = "simulator")]
     Sim(SimArgs),
@@ -148,6 +151,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Relay => compose::relay(config, signal::stop()?).await?,
         Role::Sessions(asked) => fleet::sessions(asked, &config).await?,
         Role::Workers(asked) => fleet::workers(asked, &config).await?,
+        Role::Dead(args) => return dead::run(args, config).await,
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {
             compose::simulator(config, signal::stop()?, |clients, page| {

@@ -9,7 +9,7 @@ use kurir_core::memory::{
 };
 use kurir_core::policy::Backoff;
 use kurir_core::port::{Clock, Entropy, LeaseStore, Membership, RecipientLimits, SessionStore, Wishes};
-use kurir_workers::{Crash, GroupedState, Refused};
+use kurir_workers::{GroupedState, Refused};
 
 use super::backends::{Backends, Close};
 use super::crash;
@@ -46,8 +46,8 @@ impl Backends {
             .await
             .context("PostgreSQL (postgres.url) can't be used")?;
         store.migrate().await.context("the tables in PostgreSQL could not be brought to this version")?;
-        let rabbit =
-            RabbitMq::connect(rabbitmq(config, role, &crash)).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
+        let rabbit = crash::between_copies(rabbitmq(config, role), &crash);
+        let rabbit = RabbitMq::connect(rabbit).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
         let (leases, members, recipients, wishes) = match needs {
             Needs::Redis => redis(config).await?,
             // Never asked by these roles.
@@ -105,10 +105,10 @@ fn postgres(config: &Config) -> PostgresOptions {
     }
 }
 
-fn rabbitmq(config: &Config, role: &str, crash: &Crash) -> RabbitOptions {
+pub(super) fn rabbitmq(config: &Config, role: &str) -> RabbitOptions {
     let settings = &config.rabbitmq;
     let url = settings.url.as_ref().map(|url| url.expose().clone()).unwrap_or_default();
-    let base = crash::between_copies(RabbitOptions::new(url), crash);
+    let base = RabbitOptions::new(url);
     RabbitOptions {
         connection_name: format!("kurir {role}"),
         queue_kind: match settings.queue_kind {

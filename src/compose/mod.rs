@@ -5,6 +5,7 @@ mod backends;
 #[cfg(feature = "simulator")]
 mod bench;
 mod crash;
+mod dead;
 mod fleet;
 mod keys;
 mod parts;
@@ -18,6 +19,7 @@ mod up;
 pub use backends::Backends;
 #[cfg(feature = "simulator")]
 pub use bench::bare_client;
+pub use dead::OpenDeadLetters;
 pub use fleet::Needs;
 pub use roles::{gateway, relay, worker};
 #[cfg(feature = "simulator")]

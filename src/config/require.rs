@@ -20,6 +20,8 @@ pub enum Role {
     Sim,
     /// A tool that reads or writes the store.
     Tool,
+    /// The tool that looks at dead letters.
+    Dead,
 }
 
 impl Role {
@@ -33,6 +35,7 @@ impl Role {
             Self::Demo => "demo",
             Self::Sim => "sim",
             Self::Tool => "tool",
+            Self::Dead => "dead",
         }
     }
 
@@ -57,7 +60,9 @@ impl Config {
         };
         let fleet = self.store.kind == StoreKind::Postgres && !role.is_alone();
         if role != Role::Sim {
-            if fleet && self.postgres.url.is_none() {
+            // Dead letters are RabbitMQ's, and plain in it.
+            let stores = !(fleet && role == Role::Dead);
+            if fleet && stores && self.postgres.url.is_none() {
                 missing("postgres.url", "the address of PostgreSQL");
             }
             if fleet && role != Role::Tool && self.rabbitmq.url.is_none() {
@@ -68,7 +73,7 @@ impl Config {
             }
             let keys = self.store.encryption_keys.is_some() || self.store.encryption_keys_file.is_some();
             // The demo keeps its key beside its database, in a folder that it chooses itself.
-            if !keys && role != Role::Demo {
+            if !keys && stores && role != Role::Demo {
                 missing("store.encryption_keys", "the keys that stored state is encrypted with");
             }
             // One process alone makes a key for the run and tells it to whoever started it.

@@ -4,6 +4,7 @@ mod proxy;
 mod rabbit_conformance;
 mod rabbit_contract;
 mod rabbit_dead;
+mod rabbit_letters;
 mod rabbit_recovery;
 mod redis_conformance;
 mod redis_keys;

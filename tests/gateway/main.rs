@@ -7,3 +7,4 @@ mod queue;
 mod ready;
 mod sessions;
 mod stop;
+mod withdraw;

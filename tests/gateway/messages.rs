@@ -163,11 +163,11 @@ fn a_silent_queue_leaves_nothing_queued() {
     answer.error(503, "not_queued");
     assert_eq!(answer.header("retry-after"), Some("5"));
     let entry = it.entry(ID).unwrap();
-    assert_eq!((entry.state, entry.reason), (MessageState::Failed, Some(FailReason::Cancelled)));
+    assert_eq!((entry.state, entry.reason), (MessageState::Cancelled, Some(FailReason::NotQueued)));
     it.queue.fail(Fault::Nothing);
     // The promise not to send under this id is kept.
     let again = it.post("/v1/messages", &text());
-    assert_eq!((again.status, &again.json()["state"]), (200, &json!("failed")));
+    assert_eq!((again.status, &again.json()["state"]), (200, &json!("cancelled")));
     assert_eq!(it.depth("s1", Lane::Bulk), 0);
     let body = with(text(), "id", json!("018f2a52-7c4e-7a3b-9d10-0123456789ac"));
     assert_eq!(it.post("/v1/messages", &body).status, 202);

@@ -5,8 +5,8 @@ use kurir_core::domain::{
     Account, FailReason, Keyring, Lane, PhoneNumber, QrCode, Secret, SessionState, SessionStatus,
 };
 use kurir_core::port::{
-    DeadLetter, EventSink as _, JobQueue as _, Outbox as _, PortError, SessionStore, Settled, StateBatch, StateKey,
-    StatePut, StateStore, Written,
+    DeadFilter, DeadLetter, DeadLetters as _, EventSink as _, JobQueue as _, Outbox as _, PortError, SessionStore,
+    Settled, StateBatch, StateKey, StatePut, StateStore, Written,
 };
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -94,7 +94,7 @@ async fn a_wrong_key_is_told_everywhere() {
         assert!(is_corrupt(store.list(None, None, 10).await));
         let later = WallClock.now().plus(std::time::Duration::from_mins(1));
         assert!(is_corrupt(store.pending(later, 10).await));
-        assert!(is_corrupt(store.queue().dead_letters(10).await));
+        assert!(is_corrupt(store.queue().list(&DeadFilter::default(), None, 10).await));
         let mut stream = store.queue().subscribe(&session(), Lane::Otp, 1).await.unwrap();
         assert!(is_corrupt(stream.next().await.map(|_| ())));
         drop(stream);

@@ -4,8 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use kurir::adapters::sqlite::{SqliteQueue, SqliteStore};
-use kurir_core::contract::{DeadLetterProbe, EventPorts, Queues, Stores, events, job_queue, stores};
-use kurir_core::port::DeadLetter;
+use kurir_core::contract::{
+    DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores, dead_letters, events, job_queue, stores,
+};
+use kurir_core::domain::FailReason;
+use kurir_core::port::{DeadFilter, DeadJob, DeadLetter, DeadLetters as _};
 
 use crate::Place;
 
@@ -27,8 +30,12 @@ struct Probe(SqliteQueue);
 #[async_trait]
 impl DeadLetterProbe for Probe {
     async fn read(&self) -> Vec<(Vec<u8>, DeadLetter)> {
-        let letters = self.0.dead_letters(1000).await.unwrap();
-        letters.into_iter().map(|dead| (dead.body, dead.letter)).collect()
+        let letters = self.0.list(&DeadFilter::default(), None, 1000).await.unwrap();
+        let letter = |dead: DeadJob| {
+            let reason = FailReason::parse(&dead.reason).expect("a reason of ours");
+            (dead.body, DeadLetter { reason, detail: dead.detail })
+        };
+        letters.into_iter().map(letter).collect()
     }
 }
 
@@ -48,6 +55,16 @@ async fn the_queues_keep_their_promises() {
     job_queue(async || {
         let queue = places.open().await.queue();
         Queues { jobs: Arc::new(queue.clone()), dead: Some(Arc::new(Probe(queue))) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dead_letters_keep_their_promises() {
+    let places = Places::default();
+    dead_letters(async || {
+        let queue = Arc::new(places.open().await.queue());
+        DeadPorts { dead: queue.clone(), jobs: queue }
     })
     .await;
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use kurir::adapters::sqlite::SqliteOptions;
 use kurir_core::domain::{FailReason, Lane};
-use kurir_core::port::{DeadLetter, EventFilter, EventSink as _, EventSource as _, JobQueue as _, Settled};
+use kurir_core::port::{
+    DeadFilter, DeadLetter, DeadLetters as _, EventFilter, EventSink as _, EventSource as _, JobQueue as _, Settled,
+};
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
@@ -43,8 +45,9 @@ async fn only_the_newest_dead_letters_are_kept() {
         let letter = DeadLetter { reason: FailReason::BadJson, detail: String::new() };
         assert_eq!(next(&mut stream).await.settle.dead(letter).await.unwrap(), Settled::Yes);
     }
-    let bodies: Vec<_> = queue.dead_letters(10).await.unwrap().into_iter().map(|dead| dead.body).collect();
-    assert_eq!(bodies, [b"4", b"3"], "the newest come first");
+    let bodies: Vec<_> =
+        queue.list(&DeadFilter::default(), None, 10).await.unwrap().into_iter().map(|dead| dead.body).collect();
+    assert_eq!(bodies, [b"3", b"4"], "the oldest are gone");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use tokio::task::JoinSet;
 
 use super::Stores;
-use super::fixture::{entry, event, job, session};
+use super::fixture::{entry, event, job, now, session};
 use crate::domain::{Epoch, Fence, LedgerEntry, MessageState, PaceState};
 use crate::port::{LedgerWrite, Written};
 
@@ -156,6 +156,47 @@ pub(super) async fn one_of_eight_writers_wins(stores: Stores) {
         let winning = stores.entry(&first).await.expect("one writer won");
         assert_eq!((Some(winning.attempts), winning.version), (winner, version + 1));
         assert_eq!(stores.waiting().await.len() as u64, version + 1, "only the winners tell");
+    }
+}
+
+pub(super) async fn a_cancellation_and_an_intent_exclude_each_other(stores: Stores) {
+    let owned = stores.owned().await;
+    for round in 0..40 {
+        let queued = entry(&job(&owned.tenant), Some(&owned.id));
+        assert_eq!(stores.write(None, &queued).await, Written::Done);
+        let queued = at_version(&queued, 1);
+        let told = [event(&owned.tenant, Some(&owned.id)), event(&owned.tenant, Some(&owned.id))];
+        let moves = [(MessageState::Cancelled, None), (MessageState::Sending, Some(&owned.fence))];
+        let mut tasks = JoinSet::new();
+        for (n, (next, fence)) in moves.into_iter().enumerate() {
+            let moved = queued.advance(next, now()).expect("what waits may become either");
+            let write = LedgerWrite { events: vec![told[n].clone()], ..write(fence, &moved) };
+            let stores = stores.clone();
+            // Each is the first to start in every other round.
+            let late = round % 2 == n;
+            tasks.spawn(async move {
+                if late {
+                    tokio::task::yield_now().await;
+                }
+                (n, stores.ledger.write(vec![write]).await.unwrap())
+            });
+        }
+        let mut winner = None;
+        while let Some(ended) = tasks.join_next().await {
+            match ended.unwrap() {
+                (n, answers) if answers == [Written::Done] => {
+                    assert_eq!(winner.replace(n), None, "it was cancelled and sent, both");
+                }
+                (_, answers) => assert_eq!(answers, [Written::Conflict]),
+            }
+        }
+        let winner = winner.expect("one of the two comes first");
+        let stands = stores.entry(&queued).await.expect("it was written");
+        assert_eq!(stands.state, moves[winner].0);
+        // Whoever lost reads again, and finds that there is nothing left to do.
+        assert!(stands.advance(moves[1 - winner].0, now()).is_err(), "{} could be undone", stands.state);
+        let waiting = stores.waiting_ids().await;
+        assert!(waiting.contains(&told[winner].id) && !waiting.contains(&told[1 - winner].id));
     }
 }
 

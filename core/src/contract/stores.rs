@@ -150,6 +150,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             ledger_guard::the_gateway_writes_without_a_fence,
             ledger_guard::events_enter_only_with_their_entry,
             ledger_guard::one_of_eight_writers_wins,
+            ledger_guard::a_cancellation_and_an_intent_exclude_each_other,
             ledger_guard::writers_of_many_entries_never_lock_each_other_out,
             outbox::events_wait_in_the_order_of_writing,
             outbox::events_are_read_back_whole,

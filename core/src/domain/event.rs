@@ -66,6 +66,8 @@ kinds! {
     MessageExpired = "message.expired",
     /// On the wire, deadline passed without an answer.
     MessageUncertain = "message.uncertain",
+    /// Taken back before it was on the wire.
+    MessageCancelled = "message.cancelled",
     /// Somebody wrote to the session.
     MessageReceived = "message.received",
     /// A worker joined the fleet.
@@ -87,6 +89,7 @@ impl EventKind {
             MessageState::Failed => Some(Self::MessageFailed),
             MessageState::Expired => Some(Self::MessageExpired),
             MessageState::Uncertain => Some(Self::MessageUncertain),
+            MessageState::Cancelled => Some(Self::MessageCancelled),
         }
     }
 }

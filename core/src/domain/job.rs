@@ -53,6 +53,18 @@ impl Target {
             Self::Pool(id) => format!("p.{id}.{lane}"),
         }
     }
+
+    /// Reads what [`Target::routing_key`] wrote; `None` for any other text.
+    pub fn parse_routing_key(key: &str) -> Option<(Self, Lane)> {
+        let (target, lane) = key.rsplit_once('.')?;
+        let lane = Lane::ALL.into_iter().find(|known| known.as_str() == lane)?;
+        let target = match target.split_once('.')? {
+            ("s", id) => Self::Session(SessionId::new(id).ok()?),
+            ("p", id) => Self::Pool(PoolId::new(id).ok()?),
+            _ => return None,
+        };
+        Some((target, lane))
+    }
 }
 
 /// What the message says.
@@ -160,6 +172,18 @@ mod tests {
             values: BTreeMap::from([("name".into(), Secret::new("{code}".to_owned()))]),
         };
         assert_eq!(content.render().unwrap().expose(), "Halo {code}, {} {not a name} {{code}} {");
+    }
+
+    #[test]
+    fn routing_keys_are_read_back() {
+        for target in [Target::Session(SessionId::new("a-1").unwrap()), Target::Pool(PoolId::new("p").unwrap())] {
+            for lane in Lane::ALL {
+                assert_eq!(Target::parse_routing_key(&target.routing_key(lane)), Some((target.clone(), lane)));
+            }
+        }
+        for text in ["", "s", "s.a", "s.a.fast", "x.a.otp", "s..otp", "s.a.b.otp", "s.a.otp."] {
+            assert_eq!(Target::parse_routing_key(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{FailReason, JobKey, Lane, MessageId, SessionId, Timestamp};
 pub enum MessageState {
     /// Accepted by the gateway, not seen by a worker yet.
     Queued,
-    /// Waits for a limit or a retry.
+    /// Waits for a limit, a retry or the moment that somebody asked for.
     Delayed,
     /// The intent is persisted; it may be on the wire.
     Sending,
@@ -30,11 +30,13 @@ pub enum MessageState {
     Expired,
     /// It was on the wire, and its deadline passed without an answer.
     Uncertain,
+    /// Taken back before it was on the wire. It will not be sent.
+    Cancelled,
 }
 
 impl MessageState {
     /// Every state, for schemas and conformance suites.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Queued,
         Self::Delayed,
         Self::Sending,
@@ -44,6 +46,7 @@ impl MessageState {
         Self::Failed,
         Self::Expired,
         Self::Uncertain,
+        Self::Cancelled,
     ];
 
     /// As the contract and the stores write it.
@@ -58,6 +61,7 @@ impl MessageState {
             Self::Failed => "failed",
             Self::Expired => "expired",
             Self::Uncertain => "uncertain",
+            Self::Cancelled => "cancelled",
         }
     }
 
@@ -71,17 +75,23 @@ impl MessageState {
         matches!(self, Self::Queued | Self::Delayed | Self::Sending)
     }
 
+    /// Whether it can still be cancelled or put off: nobody is sending it, and nothing of it can be under way.
+    pub const fn is_waiting(self) -> bool {
+        matches!(self, Self::Queued | Self::Delayed)
+    }
+
     /// Whether a message in this state may come to stand in `next`.
     pub const fn may_become(self, next: Self) -> bool {
         match self {
             Self::Queued | Self::Delayed => !matches!(next, Self::Queued | Self::Uncertain),
-            // Back to `Delayed`: refused by WhatsApp in a way that allows another attempt.
-            Self::Sending => !matches!(next, Self::Queued),
+            // Back to `Delayed`: refused by WhatsApp in a way that allows another attempt. Never `Cancelled`: it may
+            // have arrived.
+            Self::Sending => !matches!(next, Self::Queued | Self::Cancelled),
             Self::Sent => matches!(next, Self::Delivered | Self::Read | Self::Failed),
             Self::Delivered => matches!(next, Self::Read),
             // A receipt settles what was unknown.
             Self::Uncertain => matches!(next, Self::Sent | Self::Delivered | Self::Read),
-            Self::Read | Self::Failed | Self::Expired => false,
+            Self::Read | Self::Failed | Self::Expired | Self::Cancelled => false,
         }
     }
 
@@ -153,7 +163,7 @@ pub struct LedgerEntry {
     pub delivered_at: Option<Timestamp>,
     /// When it was read.
     pub read_at: Option<Timestamp>,
-    /// When it failed, expired or became uncertain.
+    /// When it failed, expired, became uncertain or was cancelled.
     pub ended_at: Option<Timestamp>,
     /// The producer's own words.
     pub metadata: BTreeMap<String, String>,
@@ -216,8 +226,9 @@ impl LedgerEntry {
                 entry.delivered_at.get_or_insert(at);
                 entry.read_at.get_or_insert(at);
             }
-            MessageState::Failed | MessageState::Expired | MessageState::Uncertain => {
+            MessageState::Failed | MessageState::Expired | MessageState::Uncertain | MessageState::Cancelled => {
                 entry.ended_at = Some(at);
+                entry.not_before = None;
             }
         }
         if matches!(next, MessageState::Sent | MessageState::Delivered | MessageState::Read) {
@@ -231,7 +242,7 @@ impl LedgerEntry {
 
 #[cfg(test)]
 mod tests {
-    use super::MessageState::{Delivered, Failed, Queued, Read, Sending, Sent, Uncertain};
+    use super::MessageState::{Cancelled, Delayed, Delivered, Failed, Queued, Read, Sending, Sent, Uncertain};
     use super::*;
 
     #[test]
@@ -251,5 +262,15 @@ mod tests {
         for state in MessageState::ALL {
             assert_eq!(MessageState::parse(state.as_str()), Some(state));
         }
+    }
+
+    #[test]
+    fn only_what_waits_is_cancelled_and_that_is_the_end() {
+        for state in MessageState::ALL {
+            assert_eq!(state.may_become(Cancelled), matches!(state, Queued | Delayed), "{state} -> cancelled");
+            assert_eq!(state.may_become(Cancelled), state.is_waiting(), "{state}");
+            assert!(!Cancelled.may_become(state), "cancelled -> {state}");
+        }
+        assert!(!Cancelled.is_open());
     }
 }

@@ -22,8 +22,9 @@ pub enum Outcome {
     Expire,
     /// It was on the wire, no answer came, and its deadline has passed: nobody knows.
     Uncertain,
-    /// The session was lost to another owner or the worker is stopping: no attempt is spent, nothing is written, the
-    /// job stays in its queue.
+    /// The session was lost to another owner or the worker is stopping: no attempt is spent, the job stays in its queue.
+    /// Nothing is written, unless it was on the wire and our own stop interrupts it: then that the attempt was not
+    /// spent.
     Abandon,
 }
 
@@ -102,7 +103,11 @@ reasons! {
     SendFailed = "send_failed",
     /// WhatsApp did not answer.
     NoAnswer = "no_answer",
-    /// Cancelled before it was on the wire.
+    /// Somebody asked for a later moment.
+    Rescheduled = "rescheduled",
+    /// The queue did not take it; it is not sent under this id.
+    NotQueued = "not_queued",
+    /// As [`FailReason::NotQueued`], in entries of before there was the state `cancelled`.
     Cancelled = "cancelled",
 }
 

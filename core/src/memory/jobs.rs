@@ -9,8 +9,10 @@ use tokio::sync::Notify;
 
 use super::jobs_stream::MemoryJobStream;
 use super::lock;
-use crate::domain::{Lane, SessionId, Target};
-use crate::port::{Clock, DeadLetter, Enqueued, JobHeaders, JobQueue, JobStream, PortError, PublishJob};
+use crate::domain::{FailReason, Lane, SessionId, Target, Timestamp};
+use crate::port::{
+    Clock, DeadId, DeadJob, DeadLetter, Enqueued, JobHeaders, JobQueue, JobStream, PortError, PublishJob,
+};
 
 /// How many dead letters are kept; the oldest go first.
 const DEAD_KEPT: usize = 10_000;
@@ -86,7 +88,7 @@ pub(super) struct State {
     pub(super) queues: HashMap<Place, Queue>,
     /// What makes orders, consumers and tags; one counter serves all.
     next: u64,
-    dead: VecDeque<(Vec<u8>, DeadLetter)>,
+    pub(super) dead: VecDeque<DeadJob>,
 }
 
 impl State {
@@ -110,11 +112,24 @@ impl State {
         Taken::Job { tag, body, headers }
     }
 
-    pub(super) fn bury(&mut self, body: Vec<u8>, letter: DeadLetter) {
+    pub(super) fn bury(&mut self, (session, lane): &Place, item: Item, letter: DeadLetter, at: Timestamp) {
         if self.dead.len() >= DEAD_KEPT {
             self.dead.pop_front();
         }
-        self.dead.push_back((body, letter));
+        let id = DeadId(self.fresh().to_string());
+        let (key, reason) = (Target::Session(session.clone()).routing_key(*lane), letter.reason.to_string());
+        let (headers, body) = (item.headers, item.body);
+        self.dead.push_back(DeadJob { id, key, reason, detail: letter.detail, at: Some(at), headers, body });
+    }
+
+    /// Puts a job behind those of its queue, if there is such a queue.
+    pub(super) fn put(&mut self, target: &Target, lane: Lane, body: Vec<u8>, headers: JobHeaders) -> Enqueued {
+        let Target::Session(session) = target else { return Enqueued::NoSuchTarget };
+        let order = self.fresh();
+        let Some(queue) = self.queues.get_mut(&(session.clone(), lane)) else { return Enqueued::NoSuchTarget };
+        queue.ready.insert(order, Item { order, body, headers });
+        queue.changed.notify_waiters();
+        Enqueued::Accepted
     }
 }
 
@@ -127,7 +142,7 @@ pub(super) struct Shared {
 /// The queues of one process, for tests: what is put in stays until it is taken out, so it has no bound.
 #[derive(Clone)]
 pub struct MemoryJobQueue {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl MemoryJobQueue {
@@ -138,7 +153,11 @@ impl MemoryJobQueue {
 
     /// The dead letters with the bodies of their jobs, oldest first.
     pub fn dead_letters(&self) -> Vec<(Vec<u8>, DeadLetter)> {
-        lock(&self.shared.state).dead.iter().cloned().collect()
+        let letter = |dead: &DeadJob| {
+            let reason = FailReason::parse(&dead.reason)?;
+            Some((dead.body.clone(), DeadLetter { reason, detail: dead.detail.clone() }))
+        };
+        lock(&self.shared.state).dead.iter().filter_map(letter).collect()
     }
 }
 
@@ -166,13 +185,8 @@ impl JobQueue for MemoryJobQueue {
         let now = self.shared.clock.now();
         let mut state = lock(&self.shared.state);
         let answers = jobs.into_iter().map(|job| {
-            let Target::Session(session) = job.target else { return Enqueued::NoSuchTarget };
-            let order = state.fresh();
-            let Some(queue) = state.queues.get_mut(&(session, job.lane)) else { return Enqueued::NoSuchTarget };
             let headers = JobHeaders { enqueued_at: Some(now), ..job.headers };
-            queue.ready.insert(order, Item { order, body: job.body, headers });
-            queue.changed.notify_waiters();
-            Enqueued::Accepted
+            state.put(&job.target, job.lane, job.body, headers)
         });
         Ok(answers.collect())
     }

@@ -145,10 +145,11 @@ impl Settle for MemorySettle {
     }
 
     async fn dead(self: Box<Self>, letter: DeadLetter) -> Result<Settled, PortError> {
-        let mut body = None;
-        let settled = self.settle(|_, item| body = Some(item.body));
-        if let Some(body) = body {
-            lock(&self.shared.state).bury(body, letter);
+        let now = self.shared.clock.now();
+        let mut dead = None;
+        let settled = self.settle(|_, item| dead = Some(item));
+        if let Some(item) = dead {
+            lock(&self.shared.state).bury(&self.place, item, letter, now);
         }
         Ok(settled)
     }

@@ -5,6 +5,7 @@
 //! No lock is ever held across an `await`.
 
 mod clock;
+mod dead;
 mod entropy;
 mod events;
 mod jobs;

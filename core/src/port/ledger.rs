@@ -8,7 +8,8 @@ use crate::domain::{EventId, Fence, JobKey, LedgerEntry, MessageId, OutboxEvent,
 /// One write. All of it happens or nothing.
 #[derive(Clone, Debug)]
 pub struct LedgerWrite {
-    /// Under which ownership; `None` for the gateway, which writes only entries that no worker has touched.
+    /// Under which ownership; `None` for the gateway, which moves only entries that wait (queued or delayed), and
+    /// against a worker by the version alone.
     pub fence: Option<Fence>,
     /// The new entry. Its `version` is the one it was made from (0: there must be no entry yet); the store writes
     /// `version + 1`.

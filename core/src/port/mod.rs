@@ -2,6 +2,7 @@
 //! conformance suite (`contract`) that all of them pass.
 
 mod clock;
+mod dead;
 mod entropy;
 mod error;
 mod events;
@@ -17,6 +18,7 @@ mod vigil;
 mod wishes;
 
 pub use clock::Clock;
+pub use dead::{DeadFilter, DeadId, DeadJob, DeadLetters, Retried};
 pub use entropy::Entropy;
 pub use error::PortError;
 pub use events::{EventFilter, EventSink, EventSource, EventStream, ReceivedEvent};

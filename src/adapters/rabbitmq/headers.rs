@@ -111,7 +111,7 @@ pub(super) fn of_event(id: &str) -> BasicProperties {
     }
 }
 
-fn with_headers(
+pub(super) fn with_headers(
     base: BasicProperties,
     mut table: FieldTable,
     headers: &JobHeaders,
@@ -146,7 +146,7 @@ fn with_headers(
 
 /// What of a producer's properties stays on a copy. Not `expiration`, which would end the delay early, and not
 /// `user-id`, which is ours to set.
-fn carried_over(original: &BasicProperties) -> BasicProperties {
+pub(super) fn carried_over(original: &BasicProperties) -> BasicProperties {
     let mut kept = BasicProperties::default();
     if let Some(value) = original.content_type() {
         kept = kept.with_content_type(value.clone());
@@ -164,7 +164,7 @@ fn carried_over(original: &BasicProperties) -> BasicProperties {
 }
 
 /// The headers that are neither ours nor the broker's. `CC` and `BCC` would send the copy to other queues as well.
-fn foreign(original: &BasicProperties) -> FieldTable {
+pub(super) fn foreign(original: &BasicProperties) -> FieldTable {
     let mut kept = FieldTable::default();
     for (name, value) in original.headers().iter().flat_map(FieldTable::inner) {
         let text = name.as_str();
@@ -176,12 +176,12 @@ fn foreign(original: &BasicProperties) -> FieldTable {
     kept
 }
 
-fn value<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a AMQPValue> {
+pub(super) fn value<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a AMQPValue> {
     properties.headers().as_ref()?.inner().get(name)
 }
 
 /// An integer of any width, or text that is one. A timestamp of the protocol counts seconds.
-fn integer(properties: &BasicProperties, name: &str) -> Option<i64> {
+pub(super) fn integer(properties: &BasicProperties, name: &str) -> Option<i64> {
     let parse = |text: &str| text.trim().parse().ok();
     match value(properties, name)? {
         AMQPValue::ShortShortInt(n) => Some(i64::from(*n)),
@@ -211,11 +211,11 @@ fn short(text: &str) -> Option<ShortString> {
     ShortString::try_new(text).ok()
 }
 
-fn put_integer(table: &mut FieldTable, name: &str, value: i64) {
+pub(super) fn put_integer(table: &mut FieldTable, name: &str, value: i64) {
     table.insert(name.into(), AMQPValue::LongLongInt(value));
 }
 
-fn put_text(table: &mut FieldTable, name: &str, value: &str) {
+pub(super) fn put_text(table: &mut FieldTable, name: &str, value: &str) {
     table.insert(name.into(), AMQPValue::LongString(value.into()));
 }
 

@@ -11,6 +11,8 @@
 mod channels;
 mod connection;
 mod consume;
+mod dead;
+mod dead_headers;
 mod error;
 mod events;
 mod headers;

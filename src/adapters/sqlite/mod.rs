@@ -23,7 +23,6 @@ mod stream;
 mod writer;
 
 pub use database::{Durability, SqliteStore};
-pub use dead_letters::DeadJob;
 pub use events::SqliteEvents;
 pub use open::{OpenError, SqliteOptions};
 pub use queue::SqliteQueue;

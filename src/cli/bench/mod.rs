@@ -12,6 +12,7 @@ mod link;
 mod process;
 mod report;
 mod send;
+mod takeover;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,9 @@ enum What {
     Send(SendArgs),
     /// Connects many clients to one simulator, in memory and without any server; tells what the simulator spends on each.
     Crowd(CrowdArgs),
+    /// Kills the worker that has all sessions, and stops another one; tells how long sessions are without a connection. It
+    /// needs the servers, as `send` does.
+    Takeover(TakeoverArgs),
     /// The client alone; started by `send`, obeys lines on its standard input.
     #[command(hide = true)]
     Bare,
@@ -56,6 +60,17 @@ struct SendArgs {
     /// Jobs of each step that are sent one after another at the end, for the latency without a queue.
     #[arg(long, default_value_t = 200)]
     singles: u32,
+}
+
+/// Options of `kurir bench takeover`.
+#[derive(Debug, Args)]
+struct TakeoverArgs {
+    /// Sessions of the worker that is killed.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    sessions: u16,
+    /// Workers beside it.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=20))]
+    workers: u16,
 }
 
 /// Options of `kurir bench crowd`.
@@ -100,6 +115,7 @@ pub async fn run(args: BenchArgs, config: Config, given: Given) -> anyhow::Resul
     match args.what {
         What::Send(args) => Box::pin(send::run(args, config, given)).await?,
         What::Crowd(args) => Box::pin(crowd::run(args, config, given)).await?,
+        What::Takeover(args) => Box::pin(takeover::run(args, config, given)).await?,
         What::Bare => bare::run(&config).await?,
     }
     Ok(ExitCode::SUCCESS)

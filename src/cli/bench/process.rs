@@ -89,6 +89,14 @@ impl Process {
         resident(&status).with_context(|| format!("{path} does not look as the kernel describes it"))
     }
 
+    /// Sends it a signal, as `kill` names it.
+    pub async fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let id = self.child.id().with_context(|| format!("the {} has ended", self.name))?;
+        let sent = Command::new("kill").args([format!("-{name}"), id.to_string()]).status().await?;
+        anyhow::ensure!(sent.success(), "the {} could not be sent the signal {name}", self.name);
+        Ok(())
+    }
+
     /// Kills it and waits until it is gone.
     pub async fn end(mut self) {
         if let Err(error) = self.child.kill().await {

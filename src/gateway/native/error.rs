@@ -96,6 +96,12 @@ impl From<UseCaseError> for ApiError {
             UseCaseError::SessionIdTaken => plain(StatusCode::CONFLICT, "session_id_taken").field("id"),
             UseCaseError::SessionDeleted => plain(StatusCode::CONFLICT, "session_deleted").field("session"),
             UseCaseError::IdReused => plain(StatusCode::CONFLICT, "id_reused").field("id"),
+            UseCaseError::TooLate { state } => {
+                let mut answer = plain(StatusCode::CONFLICT, "too_late");
+                answer.state = Some(state.as_str());
+                answer
+            }
+            UseCaseError::Contended => plain(StatusCode::SERVICE_UNAVAILABLE, "contended").retry_later(),
             UseCaseError::NoQr { state, soon, .. } => {
                 let mut answer = plain(StatusCode::NOT_FOUND, "no_qr");
                 answer.state = Some(state.as_str());

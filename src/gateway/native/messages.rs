@@ -132,7 +132,37 @@ pub(super) async fn one(
     Extension(Caller(tenant)): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    // What can't be a job's id is the id of no message.
-    let job: JobId = id.parse().map_err(|_| UseCaseError::NotFound { what: "message", field: None })?;
+    let job = named(&id)?;
     Ok(Json(MessageView::of(app.cases.message(&tenant, job).await?)).into_response())
+}
+
+/// What can't be a job's id is the id of no message.
+fn named(id: &str) -> Result<JobId, UseCaseError> {
+    id.parse().map_err(|_| UseCaseError::NotFound { what: "message", field: None })
+}
+
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    Extension(Caller(tenant)): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let job = named(&id)?;
+    Ok(Json(MessageView::of(app.cases.cancel(&tenant, job).await?)).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reschedule {
+    not_before: String,
+}
+
+pub(super) async fn reschedule(
+    State(app): State<Arc<App>>,
+    Extension(Caller(tenant)): Extension<Caller>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let job = named(&id)?;
+    let Reschedule { not_before } = body::read(request, app.body_limit).await?;
+    Ok(Json(MessageView::of(app.cases.reschedule(&tenant, job, &not_before).await?)).into_response())
 }

@@ -9,6 +9,8 @@
 //! | `DELETE /v1/sessions/{id}` | 202 |
 //! | `POST /v1/messages` | 202 accepted; 200 known under this id |
 //! | `GET /v1/messages/{id}` | 200 |
+//! | `POST /v1/messages/{id}/cancel` | 200 cancelled; 409 with the state when it is too late |
+//! | `POST /v1/messages/{id}/reschedule` `{"not_before"}` | 200 it waits until then; 409 with the state when it is too late |
 //! | `GET /healthz`, `GET /readyz` | 200, or 503 when not ready; no key needed |
 //!
 //! The key stands in `Authorization: Bearer …` or `X-Api-Key`. Every error is `{"error":{"code","message","field"?,"state"?}}`.
@@ -63,6 +65,8 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
         .route("/v1/sessions/{id}/qr", get(qr::show))
         .route("/v1/messages", post(messages::enqueue))
         .route("/v1/messages/{id}", get(messages::one))
+        .route("/v1/messages/{id}/cancel", post(messages::cancel))
+        .route("/v1/messages/{id}/reschedule", post(messages::reschedule))
         .route_layer(from_fn_with_state(Arc::clone(&app), auth::check));
     Router::new()
         .merge(v1)

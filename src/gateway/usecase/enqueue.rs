@@ -7,9 +7,9 @@
 //! |---|---|
 //! | the ledger does not answer | nothing was published; the caller hears 503 and sends the same id again |
 //! | no such queue | the queues are declared (the session may be half created) and the job is published once more; if there is still none, the entry becomes `failed` and the caller hears 404 |
-//! | the queue does not answer | it may have taken the job or not. The entry becomes `failed` (`cancelled`), and a worker that gets the job nevertheless finds that and drops it. If a worker was faster, the entry has moved on, and the job is plainly queued |
+//! | the queue does not answer | it may have taken the job or not. The entry becomes `cancelled` (`not_queued`), and a worker that gets the job nevertheless finds that and drops it. If a worker was faster, the entry has moved on, and the job is plainly queued |
 //! | …and the ledger does not answer any more either | the caller hears that nothing is known and sends the same id again |
-//! | the gateway dies between ledger and queue | the same id again: an entry that is still `queued` is published again. Without that it ends when its deadline has passed and somebody looks (`messages`) |
+//! | the gateway dies between ledger and queue | the same id again: an entry that no worker has touched is published again. Without that it ends when its deadline has passed and somebody looks (`messages`) |
 //! | the caller hangs up or loses patience | the work goes on to its end in a task of its own |
 //!
 //! A job that is published twice stands in the queue twice and is sent once, because a worker moves the ledger's entry
@@ -24,6 +24,7 @@ use kurir_core::port::{Enqueued, JobHeaders, LedgerWrite, PublishJob, Written};
 use kurir_core::wire::{ContentV1, JOB_KIND, JobV1, MAX_BODY, MessageDataV1};
 use uuid::Uuid;
 
+use super::messages::is_untouched;
 use super::{UseCaseError, UseCases};
 
 /// Longest time to live that a caller may ask for.
@@ -86,7 +87,7 @@ impl UseCases {
             return Err(UseCaseError::field("expires_at", "lies in the past"));
         }
         let (entry, known) = self.enter(&job, &session, now).await?;
-        if known && entry.state != MessageState::Queued {
+        if known && !is_untouched(&entry) {
             return Ok(Receipt::Known(entry));
         }
         let publish = PublishJob {
@@ -176,14 +177,16 @@ impl UseCases {
         }
         match answer.as_deref() {
             Ok([Enqueued::Accepted]) => Ok(entry),
-            Ok([Enqueued::NoSuchTarget]) => match self.end(&entry, FailReason::WrongTarget).await? {
-                (state, true) => Err(UseCaseError::NoQueue { state: state.state }),
-                (moved, false) => Ok(moved),
-            },
+            Ok([Enqueued::NoSuchTarget]) => {
+                match self.end(&entry, MessageState::Failed, FailReason::WrongTarget).await? {
+                    (state, true) => Err(UseCaseError::NoQueue { state: state.state }),
+                    (moved, false) => Ok(moved),
+                }
+            }
             Ok(_) | Err(_) => {
                 let error = answer.err().map(|error| error.chain());
                 tracing::warn!(session = %session, job = %entry.key.job, error, "a job could not be published");
-                match self.end(&entry, FailReason::Cancelled).await? {
+                match self.end(&entry, MessageState::Cancelled, FailReason::NotQueued).await? {
                     (_, true) => Err(UseCaseError::NotQueued),
                     (moved, false) => Ok(moved),
                 }
@@ -193,19 +196,31 @@ impl UseCases {
 
     /// Ends an entry whose job is not in the queue, as far as the gateway knows. If a worker has got it nevertheless,
     /// tells how far it came (`false`).
-    async fn end(&self, entry: &LedgerEntry, reason: FailReason) -> Result<(LedgerEntry, bool), UseCaseError> {
+    async fn end(
+        &self,
+        entry: &LedgerEntry,
+        how: MessageState,
+        reason: FailReason,
+    ) -> Result<(LedgerEntry, bool), UseCaseError> {
+        let job = entry.key.job;
         let unsettled = |error: &UseCaseError| {
-            tracing::warn!(job = %entry.key.job, error = %error, "a job may stay queued until its id is sent again");
+            tracing::warn!(%job, error = %error, "a job may stay queued until its id is sent again");
             UseCaseError::Unsettled
         };
-        match self.advance(entry, MessageState::Failed, Some(reason)).await {
-            Ok(Some(ended)) => Ok((ended, true)),
-            Ok(None) => match self.entry(&entry.key).await {
-                Ok(Some(moved)) => Ok((moved, false)),
-                Ok(None) => Err(UseCaseError::Unsettled),
-                Err(error) => Err(unsettled(&error)),
-            },
-            Err(error) => Err(unsettled(&error)),
+        let mut entry = entry.clone();
+        loop {
+            match self.advance(&entry, how, Some(reason)).await {
+                Ok(Some(ended)) => return Ok((ended, true)),
+                Ok(None) => {}
+                Err(error) => return Err(unsettled(&error)),
+            }
+            match self.entry(&entry.key).await {
+                // Put off by somebody while it was published, which says nothing of the queue.
+                Ok(Some(moved)) if is_untouched(&moved) && moved.version != entry.version => entry = moved,
+                Ok(Some(moved)) => return Ok((moved, false)),
+                Ok(None) => return Err(UseCaseError::Unsettled),
+                Err(error) => return Err(unsettled(&error)),
+            }
         }
     }
 }

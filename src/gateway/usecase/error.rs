@@ -36,6 +36,15 @@ pub enum UseCaseError {
     /// The job's id was used for a different job.
     #[error("this id was used before, for a message to another number, of another session or in another lane")]
     IdReused,
+    /// The message is on the wire, or has come to its end.
+    #[error("it is too late: the message is {state}{}", reason_in_words(*.state))]
+    TooLate {
+        /// Where it stands.
+        state: MessageState,
+    },
+    /// Others changed the message again and again.
+    #[error("the message is being changed by others; try again")]
+    Contended,
     /// There is no QR code to scan.
     #[error("there is no QR code to scan: {hint}")]
     NoQr {
@@ -76,6 +85,15 @@ pub enum UseCaseError {
     /// A port failed.
     #[error("{0}")]
     Port(#[from] PortError),
+}
+
+const fn reason_in_words(state: MessageState) -> &'static str {
+    match state {
+        MessageState::Sending => ", it may be on its way to the phone",
+        MessageState::Sent | MessageState::Delivered | MessageState::Read => ", WhatsApp has it",
+        MessageState::Uncertain => ", it may have arrived",
+        _ => "",
+    }
 }
 
 impl UseCaseError {

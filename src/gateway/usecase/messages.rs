@@ -1,21 +1,30 @@
 //! Looking at a message.
 
-use kurir_core::domain::{JobId, JobKey, LedgerEntry, MessageState, TenantId};
+use kurir_core::domain::{FailReason, JobId, JobKey, LedgerEntry, MessageState, TenantId};
 use kurir_core::port::{LedgerWrite, Written};
 use kurir_core::wire::MessageDataV1;
 
 use super::{UseCaseError, UseCases};
 
+/// Whether nothing in this entry says that a worker has seen the job, so that it may not be in a queue at all.
+pub(super) fn is_untouched(entry: &LedgerEntry) -> bool {
+    match entry.state {
+        MessageState::Queued => true,
+        MessageState::Delayed => entry.reason == Some(FailReason::Rescheduled) && entry.sending_at.is_none(),
+        _ => false,
+    }
+}
+
 impl UseCases {
     /// What the ledger knows of a message.
     ///
-    /// One that is still queued after its deadline is ended here: no worker would send it any more, and none may ever
+    /// One that no worker has touched by its deadline is ended here: none would send it any more, and none may ever
     /// see it, if the gateway died between its entry in the ledger and its way into the queue.
     pub async fn message(&self, tenant: &TenantId, job: JobId) -> Result<LedgerEntry, UseCaseError> {
         let key = JobKey::new(tenant.clone(), job);
         let entry = self.entry(&key).await?.ok_or(UseCaseError::NotFound { what: "message", field: None })?;
         let now = self.ports.clock.now();
-        let late = entry.state == MessageState::Queued && entry.expires_at.is_some_and(|deadline| now >= deadline);
+        let late = is_untouched(&entry) && entry.expires_at.is_some_and(|deadline| now >= deadline);
         if !late {
             return Ok(entry);
         }
@@ -34,11 +43,21 @@ impl UseCases {
         &self,
         entry: &LedgerEntry,
         next: MessageState,
-        reason: Option<kurir_core::domain::FailReason>,
+        reason: Option<FailReason>,
     ) -> Result<Option<LedgerEntry>, UseCaseError> {
         let now = self.ports.clock.now();
-        let Ok(mut moved) = entry.advance(next, now) else { return Ok(None) };
-        moved.reason = reason;
+        let moved = entry.advance(next, now).ok().map(|moved| LedgerEntry { reason, ..moved });
+        self.replace(entry, moved).await
+    }
+
+    /// Writes what an entry is to become, with its event; `None`: it was moved meanwhile, or may not become that.
+    pub(super) async fn replace(
+        &self,
+        entry: &LedgerEntry,
+        moved: Option<LedgerEntry>,
+    ) -> Result<Option<LedgerEntry>, UseCaseError> {
+        let now = self.ports.clock.now();
+        let Some(mut moved) = moved else { return Ok(None) };
         let events = MessageDataV1::events(&moved, entry.state, moved.session.as_ref(), now);
         let write = LedgerWrite { fence: None, entry: moved.clone(), pace: None, events };
         match self.ports.ledger.write(vec![write]).await?.first() {

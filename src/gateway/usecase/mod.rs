@@ -5,6 +5,7 @@ mod enqueue;
 mod error;
 mod messages;
 mod sessions;
+mod withdraw;
 
 use std::time::Duration;
 

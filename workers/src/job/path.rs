@@ -33,6 +33,12 @@ const TRIES: usize = 8;
 /// Pauses before a job that could not be checked is tried again; it was not on the wire.
 const CHECK_AGAIN: Backoff = Backoff { base: Duration::from_secs(2), max: Duration::from_mins(1) };
 
+/// How long a job is parked at a time: somebody may ask for an earlier moment, and that is noticed when it comes back.
+const LOOK_AGAIN: Duration = Duration::from_mins(15);
+
+/// How long before the end of the time to stop an attempt without an answer is given up, so that this can be recorded.
+const TO_RECORD: Duration = Duration::from_millis(500);
+
 /// Processes one delivery.
 pub(crate) async fn process(
     owned: &Owned,
@@ -54,13 +60,6 @@ pub(crate) async fn process(
         return Ok(park(now, now, headers));
     };
     owned.shared.options.crash.pass(CrashPoint::JobTaken);
-    let now = owned.shared.ports.clock.now();
-    if let Some(until) = headers.not_before.filter(|until| *until > now)
-        && !job.expired(now)
-    {
-        // A long delay is made of several steps; this was not the last one.
-        return Ok(park(until, now, headers));
-    }
     for _ in 0..TRIES {
         match attempt(owned, &job, &headers, limited).await? {
             Some(settlement) => return Ok(settlement),
@@ -69,6 +68,7 @@ pub(crate) async fn process(
         }
     }
     // Others write this entry all the time; let them.
+    let now = owned.shared.ports.clock.now();
     Ok(park(now, now, headers))
 }
 
@@ -112,7 +112,7 @@ async fn refuse(owned: &Owned, malformed: Malformed, headers: &JobHeaders) -> Re
 
 fn park(until: Timestamp, now: Timestamp, headers: JobHeaders) -> Settlement {
     let hop = headers.hop.saturating_add(1);
-    Settlement::Park(until.since(now), JobHeaders { hop, not_before: Some(until), ..headers })
+    Settlement::Park(until.since(now).min(LOOK_AGAIN), JobHeaders { hop, not_before: Some(until), ..headers })
 }
 
 /// One try to bring the job to its end; `None` when another write came first or the session was lost.
@@ -131,7 +131,18 @@ async fn attempt(
     }
     if !entry.state.is_open() {
         tracing::debug!(state = %entry.state, "a job that has been brought to its end was delivered again");
+        if entry.state == MessageState::Cancelled && entry.attempts == 0 && job.lane == Lane::Otp {
+            // It may have been charged and then cancelled while it waited for its turn.
+            owned.shared.ports.recipients.refund(&job.key(), &job.to).await?;
+        }
         return Ok(Some(Settlement::Ack));
+    }
+    let now = clock.now();
+    if let Some(until) = due(&entry, headers).filter(|until| *until > now)
+        && !job.expired(now)
+    {
+        // A long delay is made of several steps, and this was not the last one; or the moment was changed meanwhile.
+        return Ok(Some(park(until, now, headers.clone())));
     }
     // Put on the wire before, and nobody knows whether it arrived.
     let in_doubt = entry.state == MessageState::Sending;
@@ -148,6 +159,13 @@ async fn attempt(
         Ready::No(outcome) => outcome,
     };
     conclude(owned, job, &entry, Attempted::not_on_wire(outcome), in_doubt, headers).await
+}
+
+/// The moment before which the job is not to be tried. What the ledger says of a delayed one counts more than what
+/// the job carries: somebody may have changed it since the job was parked.
+fn due(entry: &LedgerEntry, headers: &JobHeaders) -> Option<Timestamp> {
+    let recorded = entry.not_before.filter(|_| entry.state == MessageState::Delayed);
+    recorded.or(headers.not_before)
 }
 
 /// How an attempt ended.
@@ -271,7 +289,10 @@ async fn send(
     let rule = options.retry(job.lane);
     // At the deadline the send is dropped wherever it is: what WhatsApp's keys took so long for must not go out late.
     let sent = owned.sender.send_text(&job.to, &sending.message_id, &text, options.ack_patience);
-    let answered = tokio::time::timeout(left, sent).await.unwrap_or(Ok(SendAnswer::Unknown));
+    let answered = tokio::select! {
+        answered = tokio::time::timeout(left, sent) => answered.unwrap_or(Ok(SendAnswer::Unknown)),
+        () = out_of_time(owned) => return Attempted { outcome: Outcome::Abandon, code: None, on_wire: true },
+    };
     options.crash.pass(CrashPoint::Answered);
     let now = ports.clock.now();
     let fraction = ports.entropy.fraction();
@@ -308,6 +329,13 @@ async fn send(
     }
 }
 
+/// Returns when the worker is stopping and has just time enough left to record what was interrupted.
+async fn out_of_time(owned: &Owned) {
+    let deadline = owned.shared.options.stop_deadline;
+    owned.stopping.cancelled().await;
+    tokio::time::sleep(deadline.saturating_sub(TO_RECORD.min(deadline / 2))).await;
+}
+
 /// Writes the outcome down, tells of it, and says how to settle the delivery; `None` when another write came first.
 /// `in_doubt`: an earlier attempt may have arrived.
 async fn conclude(
@@ -327,6 +355,12 @@ async fn conclude(
         Outcome::Expire => (MessageState::Expired, code.map(reason_of), None),
         Outcome::Uncertain => (MessageState::Uncertain, Some(FailReason::NoAnswer), None),
         Outcome::Abandon if owned.lost.is_cancelled() => return Ok(Some(Settlement::Leave)),
+        Outcome::Abandon if on_wire => {
+            // Interrupted, not failed: it may have arrived, and the next owner repeats this very attempt.
+            let attempts = entry.attempts.saturating_sub(1);
+            let done = step(owned, entry, MessageState::Sending, None, |entry| entry.attempts = attempts).await?;
+            return Ok(matches!(done, Step::Done(_)).then_some(Settlement::Release));
+        }
         Outcome::Abandon => return Ok(Some(Settlement::Release)),
         Outcome::ParkUntil(until, reason) => (MessageState::Delayed, Some(reason), Some(until)),
         Outcome::RetryAfter(pause, reason) => (MessageState::Delayed, Some(reason), Some(now.plus(pause))),

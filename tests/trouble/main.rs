@@ -1,0 +1,150 @@
+//! Servers that fail under a working fleet: it stops sending while it can't record what it does, goes on by itself, and
+//! in the end every job has been shown once.
+#![cfg(feature = "simulator")]
+
+mod fleet;
+#[path = "../fleet/http.rs"]
+mod http;
+mod load;
+#[path = "../brokers/proxy.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod proxy;
+#[path = "../process/running.rs"]
+mod running;
+mod servers;
+#[path = "../fleet/world.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod world;
+
+use fleet::Fleet;
+use load::Load;
+use proxy::Proxy;
+use servers::{Alone, rabbitmqctl, read_only};
+use world::variable;
+
+/// Jobs that are on their way before there is trouble.
+const BEFORE: u64 = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_is_restarted() {
+    let _alone = Alone::wait().await;
+    let fleet = Fleet::start(&[]).await;
+    let load = Load::start(&fleet, 0).await;
+    fleet.sends(BEFORE).await;
+    servers::stop("postgres").await;
+    let count = fleet.falls_silent().await;
+    load.more(20).await;
+    fleet.is_silent_since(count).await;
+    servers::start("postgres").await;
+    fleet.sends(BEFORE).await;
+    let jobs = load.finish().await;
+    fleet.has_sent(&jobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_takes_no_writes() {
+    let _alone = Alone::wait().await;
+    let fleet = Fleet::start(&[]).await;
+    let load = Load::start(&fleet, 0).await;
+    fleet.sends(BEFORE).await;
+    read_only(true).await;
+    let count = fleet.falls_silent().await;
+    load.more(20).await;
+    fleet.is_silent_since(count).await;
+    read_only(false).await;
+    fleet.sends(BEFORE).await;
+    let jobs = load.finish().await;
+    fleet.has_sent(&jobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_gone_and_comes_back_empty() {
+    let _alone = Alone::wait().await;
+    let fleet = Fleet::start(&[]).await;
+    let load = Load::start(&fleet, 0).await;
+    fleet.sends(BEFORE).await;
+    servers::stop("redis").await;
+    // Its leases have run out.
+    let count = fleet.falls_silent().await;
+    load.more(20).await;
+    fleet.is_silent_since(count).await;
+    servers::start("redis").await;
+    fleet.sends(BEFORE).await;
+    let jobs = load.finish().await;
+    fleet.has_sent(&jobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_rabbitmq_are_lost() {
+    let _alone = Alone::wait().await;
+    let (proxy, url) = Proxy::before(&variable("KURIR_TEST_AMQP_URL")).await;
+    let fleet = Fleet::start(&[("KURIR_RABBITMQ__URL", &url)]).await;
+    let load = Load::start(&fleet, 0).await;
+    for _ in 0..3 {
+        fleet.sends(BEFORE).await;
+        proxy.cut();
+    }
+    fleet.sends(BEFORE).await;
+    // Both ends believe in them; nothing comes through. Heartbeats tell.
+    for connection in 0..proxy.count() {
+        proxy.swallow(connection);
+    }
+    fleet.falls_silent().await;
+    fleet.sends(BEFORE).await;
+    let jobs = load.finish().await;
+    fleet.has_sent(&jobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rabbitmq_is_restarted() {
+    let _alone = Alone::wait().await;
+    let fleet = Fleet::start(&[]).await;
+    let load = Load::start(&fleet, 0).await;
+    fleet.sends(BEFORE).await;
+    servers::stop("rabbitmq").await;
+    fleet.falls_silent().await;
+    servers::start("rabbitmq").await;
+    fleet.sends(BEFORE).await;
+    let jobs = load.finish().await;
+    fleet.has_sent(&jobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rabbitmq_blocks_publishers() {
+    let _alone = Alone::wait().await;
+    let fleet = Fleet::start(&[]).await;
+    let load = Load::start(&fleet, 0).await;
+    for (alarm, none) in [
+        (["set_disk_free_limit", "1000TB"], ["set_disk_free_limit", "50MB"]),
+        (["set_vm_memory_high_watermark", "0.0000001"], ["set_vm_memory_high_watermark", "0.4"]),
+    ] {
+        fleet.sends(BEFORE).await;
+        rabbitmqctl(&alarm).await;
+        // What it sends now it could not tell of.
+        let count = fleet.falls_silent().await;
+        fleet.is_silent_since(count).await;
+        rabbitmqctl(&none).await;
+        fleet.sends(BEFORE).await;
+    }
+    let jobs = load.finish().await;
+    fleet.has_sent(&jobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sessions_queues_are_deleted() {
+    let _alone = Alone::wait().await;
+    let fleet = Fleet::start(&[]).await;
+    let load = Load::start(&fleet, 0).await;
+    fleet.sends(BEFORE).await;
+    // What stands in a queue goes with it, so there must be nothing.
+    let first = load.finish().await;
+    fleet.have_ended(&first).await;
+    for lane in ["otp", "bulk"] {
+        rabbitmqctl(&["delete_queue", &format!("kurir.s.{}.{lane}", fleet.sessions[0])]).await;
+    }
+    let load = Load::start(&fleet, first.len()).await;
+    fleet.sends(BEFORE).await;
+    let mut jobs = load.finish().await;
+    jobs.extend(first);
+    fleet.has_sent(&jobs).await;
+}

@@ -1,0 +1,58 @@
+//! What is done to the servers. All tests of this program share them, so one makes trouble at a time.
+
+use std::fs::File;
+use std::path::Path;
+
+use tokio::process::Command;
+
+use crate::world::variable;
+
+/// Nobody else makes trouble as long as this lives.
+pub struct Alone {
+    _lock: File,
+}
+
+impl Alone {
+    pub async fn wait() -> Self {
+        let path = Path::new(&variable("KURIR_TEST_SERVERS")).join("trouble.lock");
+        let locked = tokio::task::spawn_blocking(move || {
+            let file = File::create(path)?;
+            file.lock().map(|()| file)
+        });
+        Self { _lock: locked.await.unwrap().unwrap() }
+    }
+}
+
+async fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().await.unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn servers(what: &str, name: &str) {
+    run(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers"), &[what, &variable("KURIR_TEST_SERVERS"), name]).await;
+}
+
+/// Stops a server: `redis`, `rabbitmq` or `postgres`.
+pub async fn stop(name: &str) {
+    servers("stop", name).await;
+}
+
+/// Starts a server that was stopped. Redis comes back empty.
+pub async fn start(name: &str) {
+    servers("start", name).await;
+}
+
+/// Runs `rabbitmqctl`.
+pub async fn rabbitmqctl(arguments: &[&str]) {
+    run(&variable("KURIR_TEST_RABBITMQCTL"), arguments).await;
+}
+
+/// Lets PostgreSQL take writes, or refuse them all.
+pub async fn read_only(on: bool) {
+    use sqlx::Connection as _;
+    let mut connection = sqlx::PgConnection::connect(&variable("KURIR_TEST_POSTGRES_URL")).await.unwrap();
+    let setting = if on { "SET default_transaction_read_only = on" } else { "RESET default_transaction_read_only" };
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("ALTER SYSTEM {setting}"))).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql("SELECT pg_reload_conf()").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
