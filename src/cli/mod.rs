@@ -49,14 +49,14 @@ enum Role {
     Worker,
     /// Publishes the events that workers left behind.
     Relay,
+    /// Looks at jobs that could not be processed, tries them again or drops them.
+    Dead(dead::DeadArgs),
     /// Shows where sessions are, and moves them.
     #[command(subcommand)]
     Sessions(fleet::Sessions),
     /// Shows the workers, and empties them.
     #[command(subcommand)]
     Workers(fleet::Workers),
-    /// Looks at jobs that could not be processed, tries them again or drops them.
-    Dead(dead::DeadArgs),
     /// Simulates WhatsApp on this machine.
     #[cfg(feature = "simulator")]
     Sim(SimArgs),
@@ -149,9 +149,9 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Gateway => compose::gateway(config, signal::stop()?).await?,
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
+        Role::Dead(args) => return dead::run(args, config).await,
         Role::Sessions(asked) => fleet::sessions(asked, &config).await?,
         Role::Workers(asked) => fleet::workers(asked, &config).await?,
-        Role::Dead(args) => return dead::run(args, config).await,
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {
             compose::simulator(config, signal::stop()?, |clients, page| {

@@ -46,6 +46,11 @@ impl World {
         Self::start_with(&[]).await
     }
 
+    /// The same with these settings laid over those of these tests.
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_with(&[]).await
+    }
+
     /// The same with other settings, as variables of the environment.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         let tag = format!("{:08x}", SystemEntropy.nonce() & 0xffff_ffff);
@@ -78,6 +83,8 @@ impl World {
         .chain(settings)
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
+
+        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
 
         let mut sim = Running::start("sim", &["sim"], &environment);
         let after = |line: &str, word: &str| {

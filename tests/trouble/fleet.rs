@@ -51,9 +51,7 @@ pub struct Fleet {
 impl Fleet {
     /// Starts it with these settings laid over its own, and links its sessions.
     pub async fn start(settings: &[(&str, &str)]) -> Self {
-        let mut world = World::start().await;
-        let all = SETTINGS.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        world.environment.extend(all);
+        let world = World::start_with(&[&SETTINGS[..], settings].concat()).await;
         let (worker, relay) = (world.worker("worker"), world.relay());
         let sessions: Vec<String> = (0..SESSIONS).map(|at| world.session(at)).collect();
         let tag = u32::from_str_radix(&world.tag, 16).unwrap() % 90_000;

@@ -1,10 +1,9 @@
 //! A producer that goes on whatever happens: what was not confirmed it publishes again under the same id.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use kurir::adapters::rabbitmq::{RabbitMq, RabbitOptions};
-use kurir_core::domain::{JobId, JobKey, Lane, MessageId, SessionId, Target, TenantId, Timestamp};
+use kurir_core::domain::{JobId, JobKey, Lane, MessageId, SessionId, Target, TenantId};
 use kurir_core::memory::SystemClock;
 use kurir_core::policy::Backoff;
 use kurir_core::port::{Clock as _, Enqueued, JobHeaders, JobQueue as _, PublishJob};
@@ -16,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::fleet::{Fleet, PATIENCE};
-use crate::world::variable;
 
 /// Between two jobs.
 const EVERY: Duration = Duration::from_millis(80);
@@ -43,8 +41,8 @@ impl Load {
     pub async fn start(fleet: &Fleet, before: usize) -> Self {
         let reconnect = Backoff { base: Duration::from_millis(20), max: Duration::from_millis(500) };
         let publish_timeout = Duration::from_secs(3);
-        let options =
-            RabbitOptions { reconnect, publish_timeout, ..RabbitOptions::new(variable("KURIR_TEST_AMQP_URL")) };
+        let url = fleet.world.environment["KURIR_RABBITMQ__URL"].clone();
+        let options = RabbitOptions { reconnect, publish_timeout, ..RabbitOptions::new(url) };
         let rabbit = RabbitMq::connect(options).await.unwrap();
         let (tell, count) = watch::channel(0);
         let stop = CancellationToken::new();
@@ -114,7 +112,7 @@ impl Producer {
     fn job(&self, at: usize, id: Uuid) -> PublishJob {
         let session = self.sessions[at % self.sessions.len()].clone();
         let lane = if at / self.sessions.len() % 2 == 0 { Lane::Otp } else { Lane::Bulk };
-        let now: Timestamp = Arc::new(SystemClock).now();
+        let now = SystemClock.now();
         let body = json!({
             "id": id,
             "tenant": self.tenant.as_str(),

@@ -2,6 +2,7 @@
 //! in the end every job has been shown once.
 #![cfg(feature = "simulator")]
 
+mod balancer;
 mod fleet;
 #[path = "../fleet/http.rs"]
 mod http;
@@ -16,6 +17,7 @@ mod servers;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod world;
 
+use balancer::Balancer;
 use fleet::Fleet;
 use load::Load;
 use proxy::Proxy;
@@ -85,11 +87,10 @@ async fn connections_to_rabbitmq_are_lost() {
         proxy.cut();
     }
     fleet.sends(BEFORE).await;
-    // Both ends believe in them; nothing comes through. Heartbeats tell.
+    // Both ends believe in them; nothing comes through, until heartbeats tell.
     for connection in 0..proxy.count() {
         proxy.swallow(connection);
     }
-    fleet.falls_silent().await;
     fleet.sends(BEFORE).await;
     let jobs = load.finish().await;
     fleet.has_sent(&jobs).await;
@@ -112,17 +113,18 @@ async fn rabbitmq_is_restarted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rabbitmq_blocks_publishers() {
     let _alone = Alone::wait().await;
-    let fleet = Fleet::start(&[]).await;
+    // Slower than the producer, so that there is always something to send.
+    let fleet = Fleet::start(&[("KURIR_LIMITS__SENDER__EVERY", "700ms"), ("KURIR_LIMITS__SENDER__BURST", "1")]).await;
     let load = Load::start(&fleet, 0).await;
     for (alarm, none) in [
-        (["set_disk_free_limit", "1000TB"], ["set_disk_free_limit", "50MB"]),
+        (["set_disk_free_limit", "900000GB"], ["set_disk_free_limit", "50MB"]),
         (["set_vm_memory_high_watermark", "0.0000001"], ["set_vm_memory_high_watermark", "0.4"]),
     ] {
         fleet.sends(BEFORE).await;
         rabbitmqctl(&alarm).await;
-        // What it sends now it could not tell of.
+        // Nobody would hear of what it sends now.
         let count = fleet.falls_silent().await;
-        fleet.is_silent_since(count).await;
+        assert!(count < load.so_far() as u64, "there was nothing left to send");
         rabbitmqctl(&none).await;
         fleet.sends(BEFORE).await;
     }
@@ -147,4 +149,26 @@ async fn a_sessions_queues_are_deleted() {
     let mut jobs = load.finish().await;
     jobs.extend(first);
     fleet.has_sent(&jobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_a_cluster_is_killed() {
+    let _alone = Alone::wait().await;
+    let url = variable("KURIR_TEST_AMQP_URL");
+    let first = servers::address(&url);
+    let (second, third) = (servers::join("rabbitmq2").await, servers::join("rabbitmq3").await);
+    // The fleet's connections, and with them the leaders of its queues, are at the node that dies.
+    let balancer = Balancer::start(vec![second, third, first.clone()]).await;
+    let fleet = Fleet::start(&[("KURIR_RABBITMQ__URL", &url.replace(&first, balancer.address()))]).await;
+    let load = Load::start(&fleet, 0).await;
+    fleet.sends(BEFORE).await;
+    servers::kill("rabbitmq2").await;
+    fleet.sends(2 * BEFORE).await;
+    servers::start("rabbitmq2").await;
+    fleet.sends(BEFORE).await;
+    let jobs = load.finish().await;
+    fleet.has_sent(&jobs).await;
+    for node in ["rabbitmq2", "rabbitmq3"] {
+        servers::leave(node).await;
+    }
 }

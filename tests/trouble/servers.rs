@@ -23,13 +23,14 @@ impl Alone {
     }
 }
 
-async fn run(program: &str, arguments: &[&str]) {
+async fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().await.unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
-async fn servers(what: &str, name: &str) {
-    run(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers"), &[what, &variable("KURIR_TEST_SERVERS"), name]).await;
+async fn servers(what: &str, name: &str) -> String {
+    run(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers"), &[what, &variable("KURIR_TEST_SERVERS"), name]).await
 }
 
 /// Stops a server: `redis`, `rabbitmq` or `postgres`.
@@ -40,6 +41,27 @@ pub async fn stop(name: &str) {
 /// Starts a server that was stopped. Redis comes back empty.
 pub async fn start(name: &str) {
     servers("start", name).await;
+}
+
+/// Ends a server at once.
+pub async fn kill(name: &str) {
+    servers("kill", name).await;
+}
+
+/// Starts another node of RabbitMQ, in a cluster with those that there are; gives its address, `host:port`.
+pub async fn join(name: &str) -> String {
+    address(&servers("join", name).await)
+}
+
+/// Takes a node that has joined out of the cluster again.
+pub async fn leave(name: &str) {
+    servers("leave", name).await;
+}
+
+/// Where a broker's URL leads, `host:port`.
+pub fn address(url: &str) -> String {
+    let (_, rest) = url.split_once('@').unwrap();
+    rest.split('/').next().unwrap().to_owned()
 }
 
 /// Runs `rabbitmqctl`.

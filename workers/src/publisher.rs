@@ -83,7 +83,7 @@ impl Publisher {
     /// Publishes events without waiting for the broker; they are in the outbox, so nothing is lost if it fails.
     pub(crate) fn publish_later(&self, events: Vec<OutboxEvent>) {
         // While the broker is away the relay has them: waiting here would gather without bound.
-        if events.is_empty() || !*self.healthy.borrow() {
+        if events.is_empty() || !self.is_healthy() {
             return;
         }
         // Handed in here and not in the task: tasks start in any order, and one message's events would come out mixed up.
@@ -100,6 +100,11 @@ impl Publisher {
         self.background.close();
         // What is left stays in the outbox.
         let _ = tokio::time::timeout(deadline, self.background.wait()).await;
+    }
+
+    /// Whether events can be published, as far as it is known.
+    pub(crate) fn is_healthy(&self) -> bool {
+        *self.healthy.borrow()
     }
 
     /// Waits until events can be published; as long as they can't, nothing new should be sent.

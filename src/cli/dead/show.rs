@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use comfy_table::Table;
 use kurir_core::domain::{JobId, PhoneNumber, Timestamp};
 use kurir_core::port::DeadJob;
 use serde_json::{Value, json};
@@ -96,32 +97,23 @@ pub(super) fn table(letters: &[DeadJob]) -> String {
         return String::new();
     }
     let dash = || "-".to_owned();
-    let rows: Vec<[String; 8]> = letters
-        .iter()
-        .map(|letter| {
-            let glance = Glance::of(letter);
-            [
-                letter.id.to_string(),
-                rfc3339(moment(letter)).unwrap_or_else(dash),
-                plain(&letter.reason),
-                if letter.detail.is_empty() { dash() } else { plain(&letter.detail) },
-                session(letter),
-                letter.place().map_or_else(dash, |(_, lane)| lane.to_string()),
-                glance.to.unwrap_or_else(dash),
-                glance.job.unwrap_or_else(dash),
-            ]
-        })
-        .collect();
-    let head = HEAD.map(str::to_owned);
-    let all = || std::iter::once(&head).chain(&rows);
-    let widths: Vec<usize> =
-        (0..HEAD.len()).map(|at| all().map(|row| row[at].chars().count()).max().unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in all() {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
+    table.set_header(HEAD);
+    for letter in letters {
+        let glance = Glance::of(letter);
+        table.add_row([
+            letter.id.to_string(),
+            rfc3339(moment(letter)).unwrap_or_else(dash),
+            plain(&letter.reason),
+            if letter.detail.is_empty() { dash() } else { plain(&letter.detail) },
+            session(letter),
+            letter.place().map_or_else(dash, |(_, lane)| lane.to_string()),
+            glance.to.unwrap_or_else(dash),
+            glance.job.unwrap_or_else(dash),
+        ]);
     }
-    text
+    format!("{table}\n")
 }
 
 /// A letter on a sheet of its own.

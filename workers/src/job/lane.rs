@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::Lane;
+use kurir_core::domain::{Lane, Wanted};
 use kurir_core::policy::Backoff;
 use kurir_core::port::{Delivery, JobHeaders, JobStream, PortError, Settled};
 use tokio::sync::{Semaphore, mpsc};
@@ -30,17 +30,21 @@ pub(crate) async fn serve_lane(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sen
     let slots = Arc::new(Semaphore::new(usize::from(window)));
     let mut jobs: JoinSet<()> = JoinSet::new();
     let mut attempt = 0;
+    let mut refused = false;
     while !owned.stopping.is_cancelled() && !owned.lost.is_cancelled() {
-        let failed = match owned.shared.ports.jobs.subscribe(owned.id(), lane, window).await {
+        let failed = match subscribe(&owned, lane, window, refused).await {
             Ok(mut stream) => {
-                attempt = 0;
+                (attempt, refused) = (0, false);
                 let taken = take(&owned, &mut *stream, &slots, &mut jobs, &limited).await;
                 if let Err(error) = stream.close().await {
                     tracing::debug!(session = %owned.id(), %lane, error = %error.chain(), "the lane's stream did not close well");
                 }
                 taken
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                refused = true;
+                Err(error)
+            }
         };
         if let Err(error) = failed {
             attempt += 1;
@@ -54,6 +58,19 @@ pub(crate) async fn serve_lane(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sen
         }
     }
     finish(&owned, jobs).await
+}
+
+/// Subscribes. After a refusal (`again`) the queues are declared first, since somebody may have deleted them.
+async fn subscribe(owned: &Owned, lane: Lane, window: u16, again: bool) -> Result<Box<dyn JobStream>, PortError> {
+    let ports = &owned.shared.ports;
+    if again {
+        let record = ports.sessions.get(owned.id()).await?;
+        // The queues of a session that is gone, or about to be, must not come back.
+        if record.is_some_and(|record| record.epoch == owned.fence.epoch && record.wanted == Wanted::Running) {
+            ports.jobs.declare(owned.id()).await?;
+        }
+    }
+    ports.jobs.subscribe(owned.id(), lane, window).await
 }
 
 /// As many jobs as the pace lets go within [`HELD`], at least one: those that wait for their turn are held unsettled, and

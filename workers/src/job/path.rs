@@ -245,6 +245,11 @@ async fn ready(owned: &Owned, job: &Job, entry: &LedgerEntry, headers: &JobHeade
     };
     match turn {
         Turn::Go(pace) => {
+            // Taken before events could not be published any more. Back to those that were not: waiting here, it would
+            // go out in one burst with others that had their turn.
+            if !owned.shared.publisher.is_healthy() {
+                return Ok(Ready::No(Outcome::Abandon));
+            }
             // The last look at the clock before the intent: a deadline that passed while waiting still counts.
             Ok(late(ports.clock.now()).map_or(Ready::Go(pace), Ready::No))
         }
