@@ -168,7 +168,9 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
             let stop = signal::stop()?;
             let up = compose::up(&config).await?;
             println!("gateway {}", up.gateway_url);
-            println!("phones  {}", up.simulator.control_url());
+            if let Some(simulator) = up.simulator() {
+                println!("phones  {}", simulator.control_url());
+            }
             if config.gateway.api_key.is_none() {
                 println!("API key {} (made for this run; set gateway.api_key for a lasting one)", up.api_key.expose());
             }

@@ -11,8 +11,9 @@ use kurir_core::port::{
     Clock, Entropy, EventSink, EventSource, JobQueue, LeaseStore, Ledger, Membership, Outbox, RecipientLimits,
     SessionStore, StateStore, Vigil, Wishes,
 };
-use kurir_workers::{GroupedState, Refused};
+use kurir_workers::{Crash, GroupedState, Refused};
 
+use super::crash;
 use super::keys::{Missing, keyring};
 use crate::adapters::sqlite::{SqliteOptions, SqliteStore};
 use crate::config::Config;
@@ -55,12 +56,15 @@ pub struct Backends {
     pub refused: Refused,
     /// What `/readyz` asks.
     pub probes: Vec<Probe>,
+    /// Where the process dies, if a test wants it to.
+    pub(super) crash: Crash,
     pub(super) close: Vec<Close>,
 }
 
 impl Backends {
     /// One process alone: SQLite for all that must last, memory for what may be forgotten.
     pub async fn embedded(config: &Config) -> anyhow::Result<Self> {
+        let crash = crash::of_process()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = keyring(&config.store, Missing::Make, &*entropy)?;
@@ -77,7 +81,7 @@ impl Backends {
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             ledger: Arc::clone(&shared) as _,
             outbox: shared,
-            jobs: Arc::new(store.queue()),
+            jobs: crash::around(Arc::new(store.queue()), &crash),
             event_sink: Arc::clone(&events) as _,
             event_source: events,
             leases: Arc::new(MemoryLeases::new(Arc::clone(&clock))),
@@ -87,6 +91,7 @@ impl Backends {
             recipients: Arc::new(MemoryRecipientLimits::new()),
             clock,
             entropy,
+            crash,
             refused,
             close: vec![Box::new(move || Box::pin(async move { store.close().await }))],
         })

@@ -12,6 +12,7 @@ use kurir_core::port::{Clock, Entropy, LeaseStore, Membership, RecipientLimits, 
 use kurir_workers::{GroupedState, Refused};
 
 use super::backends::{Backends, Close};
+use super::crash;
 use super::keys::{Missing, keyring};
 use super::parts::{rabbit_probe, store_probe};
 use crate::adapters::postgres::{PostgresOptions, PostgresStore};
@@ -37,6 +38,7 @@ type Volatile = (Arc<dyn LeaseStore>, Arc<dyn Membership>, Arc<dyn RecipientLimi
 impl Backends {
     /// A process of a fleet; `role` stands in the names of its connections.
     pub async fn fleet(config: &Config, role: &str, needs: Needs) -> anyhow::Result<Self> {
+        let crash = crash::of_process()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = keyring(&config.store, Missing::Refuse, &*entropy)?;
@@ -44,8 +46,8 @@ impl Backends {
             .await
             .context("PostgreSQL (postgres.url) can't be used")?;
         store.migrate().await.context("the tables in PostgreSQL could not be brought to this version")?;
-        let rabbit =
-            RabbitMq::connect(rabbitmq(config, role)).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
+        let rabbit = crash::between_copies(rabbitmq(config, role), &crash);
+        let rabbit = RabbitMq::connect(rabbit).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
         let (leases, members, recipients, wishes) = match needs {
             Needs::Redis => redis(config).await?,
             // Never asked by these roles.
@@ -71,7 +73,7 @@ impl Backends {
             ledger: Arc::clone(&shared) as _,
             vigil: Arc::clone(&shared) as _,
             outbox: shared,
-            jobs: Arc::clone(&broker) as _,
+            jobs: crash::around(Arc::clone(&broker) as _, &crash),
             event_sink: Arc::clone(&broker) as _,
             event_source: broker,
             leases,
@@ -80,6 +82,7 @@ impl Backends {
             wishes,
             clock,
             entropy,
+            crash,
             refused,
             close,
         })

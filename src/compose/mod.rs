@@ -4,6 +4,7 @@
 mod backends;
 #[cfg(feature = "simulator")]
 mod bench;
+mod crash;
 mod dead;
 mod fleet;
 mod keys;

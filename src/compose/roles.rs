@@ -21,7 +21,8 @@ pub async fn worker(config: Config, stop: CancellationToken) -> anyhow::Result<(
     let backends = Backends::fleet(&config, "worker", Needs::Redis).await?;
     let name = parts::worker_name(&config, &*backends.entropy);
     let messenger = parts::messenger(&config, &backends)?;
-    let worker = Worker::start(settings::worker(&config, name.clone()), parts::worker_ports(&backends, messenger));
+    let options = settings::worker(&config, name.clone(), backends.crash.clone());
+    let worker = Worker::start(options, parts::worker_ports(&backends, messenger));
     tracing::info!(worker = %name, "worker started");
     let broken = tokio::select! {
         () = stop.cancelled() => false,

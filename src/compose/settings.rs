@@ -6,7 +6,7 @@ use std::time::Duration;
 use kurir_core::domain::WorkerName;
 use kurir_core::policy::{AttemptRule, Backoff, DayRule, PaceRule};
 use kurir_core::port::RecipientRule;
-use kurir_workers::{RelayOptions, SenderOptions, WhenDown, WorkerOptions};
+use kurir_workers::{Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 
 use crate::config::{self, Config};
 
@@ -19,8 +19,8 @@ fn within(per_second: u32, span: Duration) -> usize {
     count.max(1)
 }
 
-/// The settings of a worker called `name`.
-pub fn worker(config: &Config, name: WorkerName) -> WorkerOptions {
+/// The settings of a worker called `name`, and where a test wants it to die.
+pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions {
     let worker = &config.worker;
     let backoff = Backoff { base: config.retry.backoff_base, max: config.retry.backoff_max };
     let attempts = |attempts| AttemptRule { attempts, backoff };
@@ -55,6 +55,7 @@ pub fn worker(config: &Config, name: WorkerName) -> WorkerOptions {
         retry_bulk: attempts(config.retry.bulk_attempts),
         default_country: config.fleet.default_country.clone(),
         prove_tenant: worker.prove_tenant,
+        crash,
     }
 }
 

@@ -1,4 +1,4 @@
-//! All in one process: simulator, worker, relay and gateway over SQLite.
+//! All in one process: worker, relay and gateway over SQLite, and a simulator unless another one is named.
 
 use std::time::Duration;
 
@@ -20,8 +20,6 @@ const STOP: Duration = Duration::from_secs(10);
 
 /// A running kurir in one process.
 pub struct Embedded {
-    /// The simulated WhatsApp.
-    pub simulator: SimHandle,
     /// Where the gateway listens: `http://127.0.0.1:PORT`.
     pub gateway_url: String,
     /// A key for the gateway.
@@ -30,6 +28,8 @@ pub struct Embedded {
     pub backends: Backends,
     worker: Worker,
     relay: Relay,
+    /// None where the settings name an endpoint.
+    simulator: Option<SimHandle>,
     gateway: JoinHandle<()>,
     stop_gateway: CancellationToken,
 }
@@ -38,18 +38,18 @@ pub struct Embedded {
 pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
     config.require_for(Role::Up)?;
     let mut config = config.clone();
-    let stop_simulator = CancellationToken::new();
-    let simulator = Simulator::start(simulator::settings(&config)?, stop_simulator)
-        .await
-        .context("the simulator could not be started")?;
-    config.whatsapp.endpoint = Some(simulator.ws_url());
+    let simulator = if config.whatsapp.endpoint.is_some() { None } else { Some(simulated(&config).await?) };
+    if let Some(simulator) = &simulator {
+        config.whatsapp.endpoint = Some(simulator.ws_url());
+    }
     let backends = Backends::embedded(&config).await?;
     let key = config.gateway.api_key.clone().unwrap_or_else(|| fresh_key(&*backends.entropy));
     config.gateway.api_key = Some(key.clone());
 
     let messenger = parts::messenger(&config, &backends)?;
     let name = parts::worker_name(&config, &*backends.entropy);
-    let worker = Worker::start(settings::worker(&config, name), parts::worker_ports(&backends, messenger));
+    let options = settings::worker(&config, name, backends.crash.clone());
+    let worker = Worker::start(options, parts::worker_ports(&backends, messenger));
     let relay = Relay::start(settings::relay(&config), parts::relay_ports(&backends));
 
     let listen = config.gateway.listen;
@@ -63,11 +63,21 @@ pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
     Ok(Embedded { simulator, gateway_url, api_key: key, backends, worker, relay, gateway, stop_gateway })
 }
 
+async fn simulated(config: &Config) -> anyhow::Result<SimHandle> {
+    let simulator = Simulator::start(simulator::settings(config)?, CancellationToken::new()).await;
+    simulator.context("the simulator could not be started")
+}
+
 fn fresh_key(entropy: &dyn Entropy) -> Secret<String> {
     Secret::new(format!("kurir_{:032x}", entropy.nonce()))
 }
 
 impl Embedded {
+    /// The simulated WhatsApp of this process; none where the settings name another one, which may outlive it.
+    pub const fn simulator(&self) -> Option<&SimHandle> {
+        self.simulator.as_ref()
+    }
+
     /// Stops all parts, those that others need last.
     pub async fn stop(self) -> StopReport {
         let report = self.worker.stop().await;
@@ -80,7 +90,9 @@ impl Embedded {
         if self.relay.stop(STOP).await.is_none() {
             tracing::warn!("the relay did not stop in time");
         }
-        self.simulator.stop(STOP).await;
+        if let Some(simulator) = self.simulator {
+            simulator.stop(STOP).await;
+        }
         self.backends.close().await;
         report
     }

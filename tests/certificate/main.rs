@@ -1,7 +1,11 @@
 //! The check of WhatsApp's certificate: on in the build that talks to WhatsApp, off only in the one with the simulator.
 //!
+//! And what else only the test build may have.
+//!
 //! The same handshake runs in both builds, against the same simulator. `make test` runs this file twice: with the feature
 //! `simulator` among all other tests, and without it, where `KURIR_TEST_SIMULATOR` names a program that has the simulator.
+
+mod crash_points;
 
 use std::ffi::OsString;
 use std::process::Stdio;

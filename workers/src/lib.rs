@@ -2,6 +2,7 @@
 //!
 //! Every loop starts, says when it is ready, stops when told to within a deadline, and reports what it abandoned.
 
+mod crash_point;
 mod fleet;
 mod group;
 mod job;
@@ -14,6 +15,9 @@ mod relay;
 mod session;
 mod worker;
 
+#[cfg(feature = "crash-points")]
+pub use crash_point::NoSuchPoint;
+pub use crash_point::{Crash, CrashPoint};
 pub use group::GroupedState;
 pub use lease::{Lease, Loss};
 pub use options::{RelayOptions, SenderOptions, WhenDown, WorkerOptions};

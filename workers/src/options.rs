@@ -59,6 +59,8 @@ pub struct WorkerOptions {
     pub default_country: Option<String>,
     /// Whether a job's tenant must be the user that the broker vouches for.
     pub prove_tenant: bool,
+    /// Where the process dies, if a test wants it to.
+    pub crash: crate::Crash,
 }
 
 impl WorkerOptions {

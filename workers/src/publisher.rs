@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::{EventId, OutboxEvent};
+use kurir_core::domain::{EventId, EventKind, OutboxEvent};
 use kurir_core::policy::Backoff;
 use kurir_core::port::{Entropy, EventSink, Outbox, PortError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::crash_point::{Crash, CrashPoint};
 use crate::group::Group;
 
 /// Most publications gathered for one round.
@@ -34,6 +35,7 @@ impl Publisher {
         outbox: Arc<dyn Outbox>,
         entropy: Arc<dyn Entropy>,
         stop: CancellationToken,
+        crash: Crash,
     ) -> Self {
         let (health, healthy) = watch::channel(true);
         let forget = Group::start("the clean-up of the outbox", MOST, move |ids: Vec<Vec<EventId>>| {
@@ -48,11 +50,14 @@ impl Publisher {
         let tasks = background.clone();
         let group = Group::start("the publisher of events", MOST, move |batches: Vec<Vec<OutboxEvent>>| {
             let (sink, entropy, forget) = (Arc::clone(&sink), Arc::clone(&entropy), forget.clone());
-            let (health, stop, tasks) = (health.clone(), stop.clone(), tasks.clone());
+            let (health, stop, tasks, crash) = (health.clone(), stop.clone(), tasks.clone(), crash.clone());
             async move {
                 let count = batches.len();
                 let events = batches.concat();
                 publish(&*sink, &*entropy, &events, &health, &stop).await?;
+                if events.iter().any(|event| event.kind == EventKind::MessageSent) {
+                    crash.pass(CrashPoint::EventConfirmed);
+                }
                 let ids = events.iter().map(|event| event.id).collect();
                 // Nobody waits for the clean-up: what it misses, the relay publishes once more under the same id.
                 tasks.spawn(async move {

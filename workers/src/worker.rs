@@ -200,6 +200,7 @@ fn share(options: WorkerOptions, ports: WorkerPorts, parts: &CancellationToken) 
         Arc::clone(&ports.outbox),
         Arc::clone(&ports.entropy),
         parts.clone(),
+        options.crash.clone(),
     );
     let keeper =
         Keeper::new(Arc::clone(&ports.leases), Arc::clone(&ports.clock), options.lease_ttl, options.renew_every);

@@ -49,6 +49,9 @@ pub struct RabbitOptions {
     pub consume_connections: usize,
     /// The pauses between attempts to connect again.
     pub reconnect: Backoff,
+    /// Called between the confirm of a copy and the acknowledgement of its original, where tests end the process.
+    #[cfg(feature = "simulator")]
+    pub copy_confirmed: Option<std::sync::Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl RabbitOptions {
@@ -65,6 +68,8 @@ impl RabbitOptions {
             publish_channels: 16,
             consume_connections: 1,
             reconnect: Backoff { base: Duration::from_millis(200), max: Duration::from_secs(10) },
+            #[cfg(feature = "simulator")]
+            copy_confirmed: None,
         }
     }
 }

@@ -48,6 +48,10 @@ impl RabbitSettle {
         }
         let copy = Outgoing { exchange, key: self.key.clone(), properties, body: &self.body, mandatory: true };
         self.shared.publisher.place(copy).await.map_err(|error| error.during(action))?;
+        #[cfg(feature = "simulator")]
+        if let Some(copy_confirmed) = &self.shared.options.copy_confirmed {
+            copy_confirmed();
+        }
         self.acknowledge().await
     }
 

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kurir_core::domain::{EventKind, FailReason, Lane, PhoneNumber, SessionId, Target, TenantId};
 use kurir_core::port::{Enqueued as Answer, EventFilter, EventStream, JobHeaders, PublishJob};
 use kurir_core::wire::{ContentV1, JOB_KIND, JobV1};
+use kurir_sim::SimHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::recipients::{self, Row};
@@ -43,17 +44,25 @@ pub async fn run(args: DemoArgs, mut config: Config, stop: CancellationToken) ->
         "the demo's pace is set high: one message per {:?} and sender, bursts of {} (config/demo.toml); real accounts need a far slower one",
         config.limits.sender.every, config.limits.sender.burst
     );
+    // It judges by its own phones, whatever else the settings name.
+    config.whatsapp.endpoint = None;
     let up = up(&config).await?;
+    let page = phones(&up)?.control_url();
     println!("gateway   {}", up.gateway_url);
-    println!("phones    {}   <- the live page with the phones' inboxes", up.simulator.control_url());
+    println!("phones    {page}   <- the live page with the phones' inboxes");
     let judged = stop.run_until_cancelled(judge(&args, &config, &up, &rows)).await;
     if let (Some(Ok(_)), false) = (&judged, args.once) {
-        println!("\nserving until Ctrl-C; the phones' inboxes: {}", up.simulator.control_url());
+        println!("\nserving until Ctrl-C; the phones' inboxes: {page}");
         stop.cancelled().await;
     }
     up.stop().await;
     let Some(judged) = judged else { return Ok(ExitCode::from(INTERRUPTED)) };
     Ok(if judged? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The simulator that the demo has started.
+pub(super) fn phones(up: &Embedded) -> anyhow::Result<&SimHandle> {
+    up.simulator().context("the demo runs a simulator of its own")
 }
 
 /// Links, enqueues, waits, prints the table, and tells whether all came out as it should.
@@ -75,7 +84,7 @@ async fn judge(args: &DemoArgs, config: &Config, up: &Embedded, rows: &[Row]) ->
 
     let country = config.fleet.default_country.as_deref();
     let failed = |row: &Enqueued| tally.reason(&row.job).is_some();
-    let inbox = |number: &PhoneNumber| Ok(up.simulator.inbox(number.digits())?);
+    let inbox = |number: &PhoneNumber| Ok(phones(up)?.inbox(number.digits())?);
     let arrivals = verify::arrivals(&enqueued, country, failed, inbox)?;
     let figures = tally.figures();
     println!("{}", table(enqueued.len(), &figures, &arrivals));

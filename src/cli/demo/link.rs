@@ -24,8 +24,10 @@ pub async fn link(up: &Embedded, id: &SessionId, number: &PhoneNumber, draw: boo
         println!("{}", qr.terminal);
         println!("(the simulated phone scans this code)");
     }
-    let device =
-        up.simulator.scan(&qr.text, number.digits()).await.context("the simulated phone could not scan the code")?;
+    let device = super::flow::phones(up)?
+        .scan(&qr.text, number.digits())
+        .await
+        .context("the simulated phone could not scan the code")?;
     wait(&mut *events, EventKind::SessionConnected).await?;
     println!("session {id} is linked to the simulated phone {number} as its device {}", device.device);
     std::io::stdout().flush()?;

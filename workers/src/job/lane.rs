@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::path::{self, Settlement};
+use crate::crash_point::CrashPoint;
 use crate::session::Owned;
 
 /// Pauses between tries to subscribe while the broker is away.
@@ -131,7 +132,10 @@ async fn serve(owned: &Owned, delivery: Delivery, limited: &mpsc::Sender<Rest>) 
     };
     let settled = match settlement {
         Settlement::Ack => settle.ack().await,
-        Settlement::Park(delay, headers) => settle.park(delay, headers).await,
+        Settlement::Park(delay, headers) => {
+            let parked = settle.park(delay, headers).await;
+            parked.inspect(|_| owned.shared.options.crash.pass(CrashPoint::JobParked))
+        }
         Settlement::Dead(letter) => settle.dead(letter).await,
         Settlement::Release => settle.release().await,
         Settlement::Leave => return,

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::limits;
 use super::step::{Step, step};
+use crate::crash_point::CrashPoint;
 use crate::session::{Owned, Turn};
 
 /// What to tell the queue.
@@ -61,6 +62,7 @@ pub(crate) async fn process(
         let now = owned.shared.ports.clock.now();
         return Ok(park(now, now, headers));
     };
+    owned.shared.options.crash.pass(CrashPoint::JobTaken);
     for _ in 0..TRIES {
         match attempt(owned, &job, &headers, limited).await? {
             Some(settlement) => return Ok(settlement),
@@ -153,6 +155,7 @@ async fn attempt(
                 Step::Done(sending) => *sending,
                 Step::Conflict | Step::Fenced => return Ok(None),
             };
+            owned.shared.options.crash.pass(CrashPoint::IntentPersisted);
             let attempted = send(owned, job, &sending, in_doubt, limited).await;
             return conclude(owned, job, &sending, attempted, in_doubt, headers).await;
         }
@@ -239,7 +242,7 @@ async fn ready(owned: &Owned, job: &Job, entry: &LedgerEntry, headers: &JobHeade
     }
     if job.lane == Lane::Otp {
         match limits::charge(owned, job).await? {
-            Charge::Allowed => {}
+            Charge::Allowed => options.crash.pass(CrashPoint::RecipientCharged),
             Charge::NotBefore(until) => {
                 return Ok(Ready::No(Outcome::ParkUntil(until, FailReason::RecipientLimited)));
             }
@@ -305,6 +308,7 @@ async fn send(
         answered = tokio::time::timeout(left, sent) => answered.unwrap_or(Ok(SendAnswer::Unknown)),
         () = out_of_time(owned) => return Attempted { outcome: Outcome::Abandon, code: None, on_wire: true, pace: None },
     };
+    options.crash.pass(CrashPoint::Answered);
     let now = ports.clock.now();
     let fraction = ports.entropy.fraction();
     let pause = rule.backoff.delay(sending.attempts, fraction);

@@ -4,6 +4,7 @@ use kurir_core::domain::{LedgerEntry, MessageState, Spent};
 use kurir_core::port::{LedgerWrite, PortError, Written};
 use kurir_core::wire::MessageDataV1;
 
+use crate::crash_point::CrashPoint;
 use crate::session::Owned;
 
 /// What became of a step.
@@ -36,6 +37,9 @@ pub(crate) async fn step(
     let write = LedgerWrite { fence: Some(owned.fence.clone()), entry: entry.clone(), spent, events: events.clone() };
     match owned.shared.ledger.write(write).await? {
         Written::Done => {
+            if next != MessageState::Sending {
+                owned.shared.options.crash.pass(CrashPoint::ResultPersisted);
+            }
             owned.shared.publisher.publish(events).await?;
             entry.version += 1;
             Ok(Step::Done(Box::new(entry)))

@@ -8,6 +8,7 @@ use kurir_core::wire::{MessageDataV1, ReceivedDataV1};
 use tokio::sync::mpsc;
 
 use super::Owned;
+use crate::crash_point::CrashPoint;
 
 /// Most receipts handled in one round.
 const ROUND: usize = 128;
@@ -101,8 +102,10 @@ pub(crate) async fn receive(owned: &Owned, messages: &[Incoming]) -> bool {
             ReceivedDataV1::event(&owned.tenant, owned.id(), &message.id, message.from.as_ref(), text, message.at)
         })
         .collect();
+    owned.shared.options.crash.pass(CrashPoint::IncomingArrived);
     match owned.shared.ports.outbox.add(&events).await {
         Ok(()) => {
+            owned.shared.options.crash.pass(CrashPoint::IncomingStored);
             owned.shared.publisher.publish_later(events);
             true
         }

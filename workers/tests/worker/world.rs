@@ -72,6 +72,7 @@ pub fn options(name: &str) -> WorkerOptions {
         retry_bulk: rule,
         default_country: Some("62".into()),
         prove_tenant: false,
+        crash: kurir_workers::Crash::default(),
     }
 }
 
