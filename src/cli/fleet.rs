@@ -125,7 +125,7 @@ async fn move_session(backends: &Backends, session: &str, worker: Option<&str>) 
     if backends.sessions.get(&session).await?.is_none() {
         bail!("there is no session {session}; `kurir sessions list` tells which there are");
     }
-    let worker = worker.map(|name| name_of(name)).transpose()?;
+    let worker = worker.map(name_of).transpose()?;
     if let Some(name) = &worker
         && !backends.members.members().await?.iter().any(|beat| beat.worker == *name)
     {
