@@ -152,7 +152,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Gateway => compose::gateway(config, signal::stop()?).await?,
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
-        Role::Dead(args) => return dead::run(args, config).await,
+        Role::Dead(args) => return dead::run(args, &config).await,
         Role::Sessions(asked) => fleet::sessions(asked, &config).await?,
         Role::Workers(asked) => fleet::workers(asked, &config).await?,
         Role::Limits(args) => limits::run(&args, &config).await?,

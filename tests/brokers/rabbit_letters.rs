@@ -59,8 +59,7 @@ async fn what_the_broker_gave_up_is_told_with_its_reason(rabbit: &RabbitMq) {
     // Single active consumers and `basic.get` don't go together on quorum queues, so it is consumed.
     let options = lapin::options::BasicConsumeOptions::default();
     let queue = topology::lane_queue(&session, Lane::Otp);
-    let consumer = channel.basic_consume(queue.clone().into(), "".into(), options, <_>::default()).await.unwrap();
-    let mut consumer = consumer;
+    let mut consumer = channel.basic_consume(queue.clone().into(), "".into(), options, <_>::default()).await.unwrap();
     let delivery = futures_util::StreamExt::next(&mut consumer).await.unwrap().unwrap();
     delivery.nack(BasicNackOptions { requeue: false, multiple: false }).await.unwrap();
     channel.close(200, "".into()).await.unwrap();

@@ -128,18 +128,21 @@ impl World {
         assert_eq!(status, 201, "{answer}");
         let path = format!("/v1/sessions/{session}/qr?format=json");
         // A code may end between the look and the scan; a person takes the next one then, and so does this.
-        for attempt in 1.. {
+        let mut tried = Vec::new();
+        loop {
             let qr = self
                 .gateway
                 .until("QR code", 30, &path, |status, body| {
-                    (status == 200).then(|| body["qr"]["text"].as_str().or(body["text"].as_str()).map(str::to_owned))?
+                    let shown = body["qr"]["text"].as_str().or(body["text"].as_str()).filter(|_| status == 200)?;
+                    (!tried.iter().any(|code| code == shown)).then(|| shown.to_owned())
                 })
                 .await;
             let (status, answer) = self.sim.post("/scan", json!({"qr": qr, "phone": number})).await;
             if status == 200 {
                 break;
             }
-            assert!(status == 404 && attempt < 5, "{status} {answer}");
+            assert!(status == 404 && tried.len() < 5, "{status} {answer}");
+            tried.push(qr);
         }
         self.connected(session).await;
     }

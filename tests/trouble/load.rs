@@ -111,7 +111,7 @@ impl Producer {
 
     fn job(&self, at: usize, id: Uuid) -> PublishJob {
         let session = self.sessions[at % self.sessions.len()].clone();
-        let lane = if at / self.sessions.len() % 2 == 0 { Lane::Otp } else { Lane::Bulk };
+        let lane = if (at / self.sessions.len()).is_multiple_of(2) { Lane::Otp } else { Lane::Bulk };
         let now = SystemClock.now();
         let body = json!({
             "id": id,

@@ -103,8 +103,8 @@ impl Chosen {
 
 /// Does what was asked and tells it on standard output. The status is a failure where a letter that was named is not
 /// there, or one could not be tried again.
-pub(super) async fn run(args: DeadArgs, config: Config) -> anyhow::Result<ExitCode> {
-    let open = OpenDeadLetters::open(&config).await?;
+pub(super) async fn run(args: DeadArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let open = OpenDeadLetters::open(config).await?;
     let mut out = Vec::new();
     let done = carry_out(args.what, &*open.letters, &mut out).await;
     open.close().await;

@@ -19,6 +19,9 @@ use crate::world::{World, in_time, job_events, key, options, otp, session, until
 /// What somebody else does at a certain step of the worker.
 type Other = Box<dyn FnOnce() + Send>;
 
+/// What somebody else came to: written, or too late.
+type Answer = Arc<Mutex<Option<Result<Written, MessageState>>>>;
+
 /// A ledger that lets somebody in right before or right after the first intent is written.
 struct Stepped {
     inner: Arc<MemoryStores>,
@@ -31,10 +34,14 @@ impl Ledger for Stepped {
     async fn write(&self, writes: Vec<LedgerWrite>) -> Result<Vec<Written>, PortError> {
         let intent = writes.iter().any(|write| write.entry.state == MessageState::Sending);
         let other = self.before.lock().unwrap().take_if(|_| intent);
-        other.into_iter().for_each(|other| other());
+        if let Some(other) = other {
+            other();
+        }
         let answers = Ledger::write(&*self.inner, writes).await;
         let other = self.after.lock().unwrap().take_if(|_| intent);
-        other.into_iter().for_each(|other| other());
+        if let Some(other) = other {
+            other();
+        }
         answers
     }
 
@@ -78,7 +85,7 @@ fn change_now(
     key: JobKey,
     next: MessageState,
     not_before: Option<Timestamp>,
-    answer: &Arc<Mutex<Option<Result<Written, MessageState>>>>,
+    answer: &Answer,
 ) -> Other {
     let (stores, answer) = (Arc::clone(stores), Arc::clone(answer));
     Box::new(move || {
@@ -106,9 +113,9 @@ async fn stepped(
     next: MessageState,
     not_before: Option<Timestamp>,
     first: bool,
-) -> (World, Worker, Arc<Mutex<Option<Result<Written, MessageState>>>>) {
+) -> (World, Worker, Answer) {
     let mut world = World::new();
-    let answer = Arc::default();
+    let answer = Answer::default();
     let other = Some(change_now(&world.stores, key(job), next, not_before, &answer));
     let (before, after) = if first { (other, None) } else { (None, other) };
     let inner = Arc::clone(&world.stores);
@@ -127,8 +134,8 @@ async fn cancelled_right_before_the_intent_it_is_not_sent() {
     let job = otp(1);
     let (world, worker, answer) = stepped(&job, MessageState::Cancelled, None, true).await;
     world.publish(&job).await;
-    until("cancellation", async || *answer.lock().unwrap()).await.unwrap();
-    assert_eq!(*answer.lock().unwrap(), Some(Ok(Written::Done)));
+    let answered = until("cancellation", async || *answer.lock().unwrap()).await;
+    assert_eq!(answered, Ok(Written::Done));
     until_drained(&world).await;
     // Its recipient was charged for it and gets the next one at once.
     let mut events = world.events().await;
