@@ -138,5 +138,5 @@ async fn gaps(events: &mut dyn EventStream, sessions: &[SessionId], since: Insta
 fn report(what: &str, gaps: Vec<Duration>) {
     let longest = gaps.iter().max().copied().unwrap_or_default();
     let Latency { p50, p99 } = Latency::of(gaps);
-    println!("{what}: connected elsewhere after p50 {p50:.0?}, p99 {p99:.0?}, at most {longest:.0?}");
+    println!("{what}: connected elsewhere after p50 {p50:.1?}, p99 {p99:.1?}, at most {longest:.1?}");
 }
