@@ -12,7 +12,7 @@ ARGS ?=
 # client anew, which takes minutes. An old date on that file prevents it.
 SETTLE := find $(TARGET) -path '*/waproto-*/out/whatsapp.local.desc' -exec touch -d 2006-07-24 {} +
 
-.PHONY: help demo test fuzz bench lint fmt docs audit
+.PHONY: help demo test trouble fuzz bench lint fmt docs audit
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -33,15 +33,20 @@ test: ## Every test, on private Redis, RabbitMQ and PostgreSQL, with Node and Ch
 	KURIR_TEST_SIMULATOR="$$(realpath $(TARGET)/debug/kurir)" \
 		$(CARGO) test --locked --package kurir --target-dir $(TARGET)/production --test certificate
 
-# Seconds for each target, and the build: `--dev` compiles in a few minutes, `--release` takes twenty and runs many times
-# faster.
-FUZZ_SECONDS ?= 30
+trouble: ## A working fleet whose servers fail: RabbitMQ, PostgreSQL and Redis stop, block and come back (minutes)
+	$(CARGO) test $(FLAGS) --no-run
+	$(SETTLE)
+	tests/servers run $(CARGO) test $(FLAGS) --test trouble
+
+# How long each target runs, as libFuzzer counts it, and the build: `--dev` compiles in a few minutes, `--release` takes
+# twenty and runs many times faster.
+FUZZ ?= -max_total_time=30
 FUZZ_BUILD ?= --dev
 fuzz: ## Fuzz the simulator's decoders and its handling of stanzas (builds cargo-fuzz if missing: several minutes)
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
 	for target in frame node handshake session; do \
 		$(CARGO) fuzz run $(FUZZ_BUILD) --fuzz-dir sim/fuzz --sanitizer none --target-dir $(TARGET)/fuzz $$target -- \
-			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024 || exit 1; \
+			$(FUZZ) -max_len=4096 -timeout=10 -rss_limit_mb=1024 || exit 1; \
 	done
 
 bench: ## Speed and CPU time per message on private servers, beside the client alone (release build: several minutes)
