@@ -14,7 +14,6 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
-	"google.golang.org/protobuf/proto"
 )
 
 // received are the messages that came in, so that a test can have their files downloaded.
@@ -53,36 +52,34 @@ func trusting(file string) (*http.Client, error) {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}, nil
 }
 
+// fileKinds are the kinds of files that tests send, by the names that they use.
+var fileKinds = map[string]whatsmeow.MediaType{"image": whatsmeow.MediaImage, "document": whatsmeow.MediaDocument}
+
 // sendFile uploads a file and sends the message that points at it.
 func (client *session) sendFile(ctx context.Context, asked command) (any, error) {
 	to, err := types.ParseJID(asked.To)
 	if err != nil {
 		return nil, err
 	}
-	message := &waE2E.Message{}
-	switch asked.Media {
-	case "image":
-		uploaded, err := client.Upload(ctx, asked.Bytes, whatsmeow.MediaImage)
-		if err != nil {
-			return nil, err
-		}
-		message.ImageMessage = &waE2E.ImageMessage{
-			Caption: proto.String(asked.Text), Mimetype: proto.String(asked.Mimetype),
-			URL: &uploaded.URL, DirectPath: &uploaded.DirectPath, MediaKey: uploaded.MediaKey,
-			FileEncSHA256: uploaded.FileEncSHA256, FileSHA256: uploaded.FileSHA256, FileLength: &uploaded.FileLength,
-		}
-	case "document":
-		uploaded, err := client.Upload(ctx, asked.Bytes, whatsmeow.MediaDocument)
-		if err != nil {
-			return nil, err
-		}
-		message.DocumentMessage = &waE2E.DocumentMessage{
-			FileName: proto.String(asked.Text), Mimetype: proto.String(asked.Mimetype),
-			URL: &uploaded.URL, DirectPath: &uploaded.DirectPath, MediaKey: uploaded.MediaKey,
-			FileEncSHA256: uploaded.FileEncSHA256, FileSHA256: uploaded.FileSHA256, FileLength: &uploaded.FileLength,
-		}
-	default:
+	kind, known := fileKinds[asked.Media]
+	if !known {
 		return nil, fmt.Errorf("no kind of file is called %q", asked.Media)
+	}
+	file, err := client.Upload(ctx, asked.Bytes, kind)
+	if err != nil {
+		return nil, err
+	}
+	message := &waE2E.Message{}
+	if kind == whatsmeow.MediaImage {
+		message.ImageMessage = &waE2E.ImageMessage{
+			Caption: &asked.Text, Mimetype: &asked.Mimetype, URL: &file.URL, DirectPath: &file.DirectPath, MediaKey: file.MediaKey,
+			FileEncSHA256: file.FileEncSHA256, FileSHA256: file.FileSHA256, FileLength: &file.FileLength,
+		}
+	} else {
+		message.DocumentMessage = &waE2E.DocumentMessage{
+			FileName: &asked.Text, Mimetype: &asked.Mimetype, URL: &file.URL, DirectPath: &file.DirectPath, MediaKey: file.MediaKey,
+			FileEncSHA256: file.FileEncSHA256, FileSHA256: file.FileSHA256, FileLength: &file.FileLength,
+		}
 	}
 	sent, err := client.SendMessage(ctx, to, message)
 	if err != nil {
