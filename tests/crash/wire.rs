@@ -1,12 +1,11 @@
 //! From the queue to WhatsApp's answer: nothing is lost, and what goes out twice is shown once.
 
 use kurir_core::domain::EventKind;
-use serde_json::json;
 
 use crate::death::{died, kill, stop};
 use crate::in_both_modes;
 use crate::job::{Got, Job};
-use crate::world::{Mode, OWN, World};
+use crate::world::{Mode, World};
 
 const TO: &str = "6281600000001";
 
@@ -51,9 +50,7 @@ async fn wire_and_answer(mode: Mode) {
     let mut world = World::start(mode, &[]).await;
     let first = world.sender(None).await;
     world.link().await;
-    let silence = json!({"kind": "no_ack", "from": OWN, "deliver": true, "times": 1});
-    let (status, answer) = world.sim.post("/faults", silence).await.unwrap();
-    assert_eq!(status, 200, "{answer}");
+    world.next_answer_is_lost().await;
     let job = Job::to(TO);
     world.publish(&job).await;
     job.arrives(&world).await;

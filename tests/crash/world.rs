@@ -206,6 +206,13 @@ impl World {
         self.events.broker().expect("only a fleet has a broker")
     }
 
+    /// The session's next message reaches its phone, and WhatsApp's answer to it never comes.
+    pub async fn next_answer_is_lost(&self) {
+        let silence = json!({"kind": "no_ack", "from": OWN, "deliver": true, "times": 1});
+        let (status, answer) = self.sim.post("/faults", silence).await.unwrap();
+        assert_eq!(status, 200, "{answer}");
+    }
+
     /// Sends one job more, which comes last, and judges the whole run by what the phones got: nothing was shown twice,
     /// no key was used twice, nothing was late.
     pub async fn settles(&self) {
