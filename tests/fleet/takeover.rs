@@ -67,6 +67,26 @@ async fn a_killed_workers_sessions_go_on_elsewhere_long_before_their_leases_end(
     }
 }
 
+/// Nobody was there to see the death. The leases and the heartbeat of the dead one go on for minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sessions_of_a_worker_that_died_alone_go_on_when_another_starts() {
+    let world = World::start_with(&[("KURIR_WORKER__LEASE_TTL", "10m"), ("KURIR_WORKER__SCAN_EVERY", "2m")]).await;
+    let store = world.store().await;
+    let mut first = world.worker("worker-1");
+    first.line("start", started).await;
+    link_all(&world).await;
+    first.signal("KILL").await;
+    let (status, _) = first.ended(Duration::from_mins(1)).await;
+    assert!(!status.success());
+    let second = world.worker("worker-2");
+    until_owners(&*store, &world, SESSIONS, "take-over", |o| by(o, "worker-2") == SESSIONS).await;
+    for at in 0..SESSIONS {
+        world.connected(&world.session(at)).await;
+    }
+    nothing_is_damaged(&world).await;
+    stop(second).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_wakes_after_its_leases_ended_gives_way() {
     let world = World::start_with(&[

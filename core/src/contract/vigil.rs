@@ -18,6 +18,7 @@ pub async fn vigil(make: impl AsyncFn() -> Arc<dyn Vigil>) {
         [
             vigil::all_who_live_are_seen,
             vigil::who_is_gone_has_died,
+            vigil::who_lives_now_can_be_asked,
             vigil::who_comes_back_is_seen_again,
             vigil::a_nudge_reaches_all,
         ]
@@ -77,6 +78,19 @@ async fn who_is_gone_has_died(fleet: Fleet) {
         seen(watch, Sight::Died(three)).await;
     }
     not_seen(&mut first, Sight::Died(two)).await;
+}
+
+async fn who_lives_now_can_be_asked(fleet: Fleet) {
+    let (one, two) = (process(), process());
+    let mut first = fleet.keep(one).await.unwrap();
+    let second = fleet.keep(two).await.unwrap();
+    let alive = fleet.alive().await.unwrap();
+    assert!(alive.contains(&one) && alive.contains(&two), "{alive:?}");
+    seen(&mut first, Sight::Appeared(two)).await;
+    drop(second);
+    seen(&mut first, Sight::Died(two)).await;
+    let alive = fleet.alive().await.unwrap();
+    assert!(alive.contains(&one) && !alive.contains(&two), "{alive:?}");
 }
 
 async fn who_comes_back_is_seen_again(fleet: Fleet) {

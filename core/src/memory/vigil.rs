@@ -1,6 +1,6 @@
 //! The vigil within one process: those who watch are told by each other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -53,6 +53,10 @@ impl Vigil for MemoryVigil {
         watchers.insert(process, sender);
         tell(&watchers, Sight::Appeared(process));
         Ok(Watch { sights, guard: Box::new(Guard { process, watchers: Arc::clone(&self.watchers) }) })
+    }
+
+    async fn alive(&self) -> Result<BTreeSet<u64>, PortError> {
+        Ok(lock(&self.watchers).keys().copied().collect())
     }
 
     async fn nudge(&self) -> Result<(), PortError> {

@@ -56,16 +56,25 @@ impl Vigil for PostgresStore {
     async fn keep(&self, process: u64) -> Result<Watch, PortError> {
         const ACTION: &str = "keeping the vigil";
         let options = self.unlimited.clone().application_name("kurir vigil").options(PROBES);
-        let connection = show(&options, process).await.map_err(|e| port_error(ACTION, e))?;
+        let mut connection = show(&options, process).await.map_err(|e| port_error(ACTION, e))?;
+        // Whoever dies from now on is missed.
+        let alive = holders(&mut connection).await.map_err(|e| port_error(ACTION, e))?;
         let mut listener = PgListener::connect_with(&self.pool).await.map_err(|e| port_error(ACTION, e))?;
         listener.listen(&self.channel()).await.map_err(|e| port_error(ACTION, e))?;
         let (sender, sights) = mpsc::channel(SIGHTS);
         let stop = CancellationToken::new();
         tokio::spawn(hear(listener, sender.clone(), stop.clone()));
-        let lookout = Lookout { options, process, roll: RollCall::default(), sights: sender };
+        let mut lookout = Lookout { options, process, roll: RollCall::default(), sights: sender };
+        lookout.tell(alive);
         tokio::spawn(lookout.run(connection, stop.clone()));
         let guard: DropGuard = stop.drop_guard();
         Ok(Watch { sights, guard: Box::new(guard) })
+    }
+
+    async fn alive(&self) -> Result<BTreeSet<u64>, PortError> {
+        const ACTION: &str = "asking who lives";
+        let mut connection = self.pool.acquire().await.map_err(|e| port_error(ACTION, e))?;
+        holders(&mut connection).await.map_err(|e| port_error(ACTION, e))
     }
 
     async fn nudge(&self) -> Result<(), PortError> {
@@ -87,6 +96,13 @@ async fn show(options: &PgConnectOptions, process: u64) -> Result<PgConnection, 
         Ok(connection)
     };
     timeout(PATIENCE, made).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+/// The processes whose locks are held.
+async fn holders(connection: &mut PgConnection) -> Result<BTreeSet<u64>, sqlx::Error> {
+    let alive = sqlx::query_scalar::<_, i64>(HOLDERS).fetch_all(connection);
+    let alive = timeout(PATIENCE, alive).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+    Ok(alive.into_iter().map(i64::cast_unsigned).collect())
 }
 
 /// Passes nudges on. The listener connects anew by itself.
@@ -117,6 +133,14 @@ struct Lookout {
 }
 
 impl Lookout {
+    /// Tells what has changed.
+    fn tell(&mut self, alive: BTreeSet<u64>) {
+        for sight in self.roll.look(alive) {
+            // The heartbeats tell the same later.
+            let _ = self.sights.try_send(sight);
+        }
+    }
+
     async fn run(mut self, connection: PgConnection, stop: CancellationToken) {
         let mut connection = Some(connection);
         let mut timer = tokio::time::interval(LOOK_EVERY);
@@ -136,15 +160,8 @@ impl Lookout {
                 }
                 continue;
             };
-            let alive = sqlx::query_scalar::<_, i64>(HOLDERS).fetch_all(open);
-            match timeout(PATIENCE, alive).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
-                Ok(alive) => {
-                    let alive: BTreeSet<u64> = alive.into_iter().map(i64::cast_unsigned).collect();
-                    for sight in self.roll.look(alive) {
-                        // The heartbeats tell the same later.
-                        let _ = self.sights.try_send(sight);
-                    }
-                }
+            match holders(open).await {
+                Ok(alive) => self.tell(alive),
                 Err(error) => {
                     // The server may have restarted, and all locks with it.
                     tracing::debug!(%error, "the vigil's connection is lost");

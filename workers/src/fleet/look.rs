@@ -59,6 +59,7 @@ impl Fleet {
         let leaving = drained.contains(&self.shared.options.name);
         ports.members.beat(&self.beat(leaving), self.beat_ttl()).await?;
         let members = ports.members.members().await?;
+        self.doubt(&members).await;
         let records = self.records().await?;
         self.drop_unwanted(&records);
         let (era, boot) = (self.shared.ports.leases.era().await?, self.shared.ports.clock.boot());
@@ -108,6 +109,28 @@ impl Fleet {
         let waiting = self.with_waiting_otps(mine).await;
         self.takes.fill(waiting);
         Ok(())
+    }
+
+    /// Finds members that died before this worker watched: of these the vigil tells nothing.
+    /// Whoever beats shows its life before, so a member that does not is dead, or its vigil's connection is being made
+    /// anew; not to disturb that one again and again, each process is doubted only once.
+    async fn doubt(&mut self, members: &[Beat]) {
+        let processes = members.iter().map(|beat| process_of(beat.instance));
+        let strangers: Vec<u64> = processes
+            .filter(|process| *process != process_of(self.shared.instance) && !self.known.contains(process))
+            .collect();
+        if strangers.is_empty() {
+            return;
+        }
+        match self.shared.ports.vigil.alive().await {
+            Ok(alive) => {
+                for process in strangers.into_iter().filter(|process| !alive.contains(process)) {
+                    self.known.insert(process);
+                    self.dead.insert(process);
+                }
+            }
+            Err(error) => tracing::debug!(error = %error.chain(), "it could not be asked who lives"),
+        }
     }
 
     /// Frees what dead processes held, and strikes them from the list. Those who remain.

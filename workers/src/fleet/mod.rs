@@ -39,6 +39,8 @@ pub(crate) struct Fleet {
     takes: Takes,
     /// Processes whose sign of life has ended. Their heartbeats don't count any more.
     dead: HashSet<u64>,
+    /// Processes that were seen alive, or were asked for once: the vigil tells when these die.
+    known: HashSet<u64>,
     quarantine: Quarantine,
     /// How many sessions may still be handed to others before the next regular look.
     moves: usize,
@@ -58,6 +60,7 @@ impl Fleet {
             tasks: JoinSet::new(),
             takes: Takes::default(),
             dead: HashSet::new(),
+            known: HashSet::new(),
             quarantine: Quarantine::default(),
             moves: 0,
         }
@@ -97,7 +100,10 @@ impl Fleet {
     /// Takes note of what was seen; tells whether it is worth a look at once.
     pub(crate) fn see(&mut self, sight: Sight) -> bool {
         match sight {
-            Sight::Appeared(process) => self.dead.remove(&process),
+            Sight::Appeared(process) => {
+                self.known.insert(process);
+                self.dead.remove(&process)
+            }
             Sight::Died(process) if process == process_of(self.shared.instance) => {
                 // Our sign of life was taken away, and is shown again by now or soon.
                 tracing::warn!("the fleet may take this worker for dead");
