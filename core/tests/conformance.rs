@@ -32,7 +32,7 @@ impl DeadLetterProbe for Dead {
 async fn job_queue() {
     contract::job_queue(async || {
         let queue = MemoryJobQueue::new(Arc::new(SystemClock));
-        Queues { jobs: Arc::new(queue.clone()), dead: Some(Arc::new(Dead(queue))) }
+        Queues { jobs: Arc::new(queue.clone()), pools: Arc::new(queue.clone()), dead: Some(Arc::new(Dead(queue))) }
     })
     .await;
 }

@@ -8,8 +8,8 @@ use kurir_core::memory::{
     MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::port::{
-    Clock, Entropy, EventSink, EventSource, JobQueue, LeaseStore, Ledger, Membership, Outbox, RecipientLimits,
-    SessionStore, StateStore, Vigil, Wishes,
+    Clock, Entropy, EventSink, EventSource, JobQueue, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
+    RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -38,6 +38,8 @@ pub struct Backends {
     pub outbox: Arc<dyn Outbox>,
     /// The job queues.
     pub jobs: Arc<dyn JobQueue>,
+    /// The queues of pools.
+    pub pools: Arc<dyn PoolQueue>,
     /// Where events go.
     pub event_sink: Arc<dyn EventSink>,
     /// Where events come from.
@@ -82,6 +84,7 @@ impl Backends {
             ledger: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: crash::around(Arc::new(store.queue()), &crash),
+            pools: Arc::new(store.queue()),
             event_sink: Arc::clone(&events) as _,
             event_source: events,
             leases: Arc::new(MemoryLeases::new(Arc::clone(&clock))),

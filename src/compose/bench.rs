@@ -15,8 +15,7 @@ pub async fn bare_client(config: &Config) -> anyhow::Result<Connection> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stores = Arc::new(MemoryStores::new(Arc::clone(&clock)));
     let session = SessionId::new("bare")?;
-    let new =
-        NewSession { id: session.clone(), tenant: config.fleet.tenant.clone(), at: clock.now(), events: Vec::new() };
+    let new = NewSession::new(session.clone(), config.fleet.tenant.clone(), clock.now());
     let Created::New(_) = stores.create(new).await? else { bail!("a new store has a session already") };
     let claimed =
         stores.claim(&session, &WorkerName::new("bare")?).await?.context("a session that was created is gone")?;

@@ -74,6 +74,7 @@ impl Backends {
             vigil: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: crash::around(Arc::clone(&broker) as _, &crash),
+            pools: Arc::clone(&broker) as _,
             event_sink: Arc::clone(&broker) as _,
             event_source: broker,
             leases,

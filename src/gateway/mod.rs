@@ -12,7 +12,7 @@ pub mod usecase;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::port::{Clock, Entropy, JobQueue, Ledger, SessionStore, Vigil};
+use kurir_core::port::{Clock, Entropy, JobQueue, Ledger, PoolQueue, SessionStore, Vigil};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +30,8 @@ pub struct GatewayPorts {
     pub ledger: Arc<dyn Ledger>,
     /// The queues.
     pub jobs: Arc<dyn JobQueue>,
+    /// The queues of pools.
+    pub pools: Arc<dyn PoolQueue>,
     /// Where the workers are told that there is something to do.
     pub vigil: Arc<dyn Vigil>,
     /// Time.

@@ -11,7 +11,7 @@ use crate::servers::rabbit;
 async fn keeps_its_promises(kind: QueueKind) {
     job_queue(async || {
         let jobs = Arc::new(rabbit(kind).await);
-        Queues { jobs, dead: Some(Arc::new(DeadLetters::watch().await)) }
+        Queues { pools: jobs.clone(), jobs, dead: Some(Arc::new(DeadLetters::watch().await)) }
     })
     .await;
 }

@@ -20,7 +20,7 @@ pub async fn first(rabbit: &RabbitMq, session: &SessionId) -> Delivery {
 
 async fn produce(channel: &Channel, session: &SessionId, properties: BasicProperties) {
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-    let key = topology::lane_key(session, Lane::Otp);
+    let key = Target::from(session).routing_key(Lane::Otp);
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let confirm = channel.basic_publish(topology::JOBS.into(), key.into(), options, b"{}", properties).await.unwrap();
     let confirmation = confirm.await.unwrap();
@@ -130,7 +130,11 @@ async fn a_job_whose_session_goes_while_it_waits_is_a_dead_letter() {
     let letter =
         eventually("the job among the dead letters", async || dead.take().await.filter(|letter| letter.data == body))
             .await;
-    assert_eq!(letter.routing_key.as_str(), topology::lane_key(&session, Lane::Otp), "it tells where it came from");
+    assert_eq!(
+        letter.routing_key.as_str(),
+        Target::from(&session).routing_key(Lane::Otp),
+        "it tells where it came from"
+    );
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn what_the_broker_gave_up_is_told_with_its_reason(rabbit: &RabbitMq) {
     let channel = raw_channel().await;
     // Single active consumers and `basic.get` don't go together on quorum queues, so it is consumed.
     let options = lapin::options::BasicConsumeOptions::default();
-    let queue = topology::lane_queue(&session, Lane::Otp);
+    let queue = topology::lane_queue(&Target::from(&session), Lane::Otp);
     let mut consumer = channel.basic_consume(queue.clone().into(), "".into(), options, <_>::default()).await.unwrap();
     let delivery = futures_util::StreamExt::next(&mut consumer).await.unwrap().unwrap();
     delivery.nack(BasicNackOptions { requeue: false, multiple: false }).await.unwrap();

@@ -124,6 +124,7 @@ impl Fixture {
             sessions: stores.clone(),
             ledger: stores.clone(),
             jobs: queue.clone(),
+            pools: queue.clone(),
             clock: clock.clone(),
             vigil: Arc::new(MemoryVigil::default()),
             entropy: Arc::new(SeededEntropy::new(7)),

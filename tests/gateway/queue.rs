@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use kurir_core::domain::{Lane, SessionId};
+use kurir_core::domain::{Lane, PoolId, SessionId};
 use kurir_core::memory::MemoryJobQueue;
-use kurir_core::port::{Clock, Enqueued, JobQueue, JobStream, PortError, PublishJob};
+use kurir_core::port::{Clock, Enqueued, JobQueue, JobStream, PoolQueue, PortError, PublishJob, Share};
 use tokio::sync::Semaphore;
 
 /// What goes wrong.
@@ -95,5 +95,28 @@ impl JobQueue for FaultyQueue {
 
     async fn depth(&self, session: &SessionId, lane: Lane) -> Result<u64, PortError> {
         self.inner.depth(session, lane).await
+    }
+}
+
+#[async_trait]
+impl PoolQueue for FaultyQueue {
+    async fn declare_pool(&self, pool: &PoolId) -> Result<(), PortError> {
+        match self.fault() {
+            Fault::Down => Err(down("declaring")),
+            Fault::NoTarget => Ok(()),
+            _ => self.inner.declare_pool(pool).await,
+        }
+    }
+
+    async fn remove_pool(&self, pool: &PoolId) -> Result<(), PortError> {
+        self.inner.remove_pool(pool).await
+    }
+
+    async fn subscribe_pool(&self, pool: &PoolId, lane: Lane, share: Share) -> Result<Box<dyn JobStream>, PortError> {
+        self.inner.subscribe_pool(pool, lane, share).await
+    }
+
+    async fn pool_depth(&self, pool: &PoolId, lane: Lane) -> Result<u64, PortError> {
+        self.inner.pool_depth(pool, lane).await
     }
 }

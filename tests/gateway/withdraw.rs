@@ -256,6 +256,7 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 sessions: it.stores.clone(),
                 ledger: Arc::new(ledger),
                 jobs: it.queue.clone(),
+                pools: it.queue.clone(),
                 vigil: Arc::new(MemoryVigil::default()),
                 clock: it.clock.clone(),
                 entropy: Arc::new(SeededEntropy::new(1)),

@@ -49,7 +49,7 @@ async fn spent_something(folder: &Path, id: &SessionId) -> Rest {
     let options = SqliteOptions::new(folder.join("kurir.db"));
     let store = SqliteStore::open(options, keys, Arc::new(SystemEntropy), Arc::new(SystemClock)).await.unwrap();
     let (now, tenant) = (SystemClock.now(), TenantId::new("acme").unwrap());
-    store.create(NewSession { id: id.clone(), tenant: tenant.clone(), at: now, events: vec![] }).await.unwrap();
+    store.create(NewSession::new(id.clone(), tenant.clone(), now)).await.unwrap();
     let record = store.claim(id, &WorkerName::new("w").unwrap()).await.unwrap().unwrap();
     let fence = Fence { session: id.clone(), epoch: record.epoch };
     let number = PhoneNumber::parse("6281234567890", None).unwrap();

@@ -134,7 +134,7 @@ pub fn worker(text: &str) -> WorkerName {
 
 /// Creates and claims a session.
 pub async fn owned(store: &PostgresStore, id: &SessionId) -> Fence {
-    let new = NewSession { id: id.clone(), tenant: tenant(), at: Timestamp::from_millis(1), events: Vec::new() };
+    let new = NewSession::new(id.clone(), tenant(), Timestamp::from_millis(1));
     assert!(matches!(store.create(new).await.unwrap(), Created::New(_)));
     claim(store, id).await
 }

@@ -41,7 +41,7 @@ fn compare<S: SessionStore + StateStore + 'static>(runtime: &tokio::runtime::Run
 
 async fn claim(store: &dyn SessionStore, id: SessionId) -> Fence {
     let tenant = TenantId::new("t1").expect("a name");
-    let new = NewSession { id: id.clone(), tenant, at: Timestamp::from_millis(0), events: Vec::new() };
+    let new = NewSession::new(id.clone(), tenant, Timestamp::from_millis(0));
     store.create(new).await.expect("the session");
     let record =
         store.claim(&id, &WorkerName::new("w1").expect("a name")).await.expect("the store").expect("the session");

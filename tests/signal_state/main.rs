@@ -71,7 +71,7 @@ async fn same_answers(store: Arc<dyn StateStore>, fence: Fence, calls: &[Call]) 
 async fn memory_stores() -> (Arc<dyn StateStore>, Fence) {
     let stores = Arc::new(MemoryStores::new(Arc::new(SystemClock)));
     let tenant = TenantId::new("t1").expect("a name");
-    let new = NewSession { id: session(), tenant, at: Timestamp::from_millis(0), events: Vec::new() };
+    let new = NewSession::new(session(), tenant, Timestamp::from_millis(0));
     stores.create(new).await.expect("the session");
     let worker = WorkerName::new("w1").expect("a name");
     let record = stores.claim(&session(), &worker).await.expect("the store").expect("the session");

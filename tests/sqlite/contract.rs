@@ -54,7 +54,7 @@ async fn the_queues_keep_their_promises() {
     let places = Places::default();
     job_queue(async || {
         let queue = places.open().await.queue();
-        Queues { jobs: Arc::new(queue.clone()), dead: Some(Arc::new(Probe(queue))) }
+        Queues { jobs: Arc::new(queue.clone()), pools: Arc::new(queue.clone()), dead: Some(Arc::new(Probe(queue))) }
     })
     .await;
 }

@@ -97,7 +97,7 @@ fn session() -> SessionId {
 
 /// Creates the session and claims it.
 async fn owned(store: &SqliteStore) -> Fence {
-    let new = NewSession { id: session(), tenant: tenant(), at: WallClock.now(), events: vec![] };
+    let new = NewSession::new(session(), tenant(), WallClock.now());
     assert!(matches!(store.create(new).await.unwrap(), Created::New(_)));
     claimed(store).await
 }

@@ -33,7 +33,7 @@ impl World {
         let stores = Arc::new(MemoryStores::new(Arc::new(SystemClock)));
         let session = SessionId::new("s1").expect("a name");
         let tenant = TenantId::new("t1").expect("a name");
-        let new = NewSession { id: session.clone(), tenant, at: Timestamp::from_millis(0), events: Vec::new() };
+        let new = NewSession::new(session.clone(), tenant, Timestamp::from_millis(0));
         stores.create(new).await.expect("the session");
         Self { sim, stores, session }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kurir_core::port::{
-    Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, RecipientLimits,
+    Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
     SessionStore, StateStore, Vigil, Wishes,
 };
 
@@ -22,6 +22,8 @@ pub struct WorkerPorts {
     pub outbox: Arc<dyn Outbox>,
     /// The job queues.
     pub jobs: Arc<dyn JobQueue>,
+    /// The queues of pools.
+    pub pools: Arc<dyn PoolQueue>,
     /// Where events go.
     pub events: Arc<dyn EventSink>,
     /// Who works on which session.

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 use super::suite::{QUIET, SOON, checks, eventually};
-use super::{fixture, jobs_park, jobs_streams};
+use super::{fixture, jobs_park, jobs_pools, jobs_streams};
 use crate::domain::{Lane, PoolId, SessionId, Target, Timestamp};
-use crate::port::{DeadLetter, Delivery, Enqueued, JobHeaders, JobQueue, JobStream, PublishJob, Settled};
+use crate::port::{DeadLetter, Delivery, Enqueued, JobHeaders, JobQueue, JobStream, PoolQueue, PublishJob, Settled};
 
 /// Reads dead letters for the suite; kurir itself never does.
 #[async_trait]
@@ -23,6 +23,8 @@ pub trait DeadLetterProbe: Send + Sync {
 pub struct Queues {
     /// The queues.
     pub jobs: Arc<dyn JobQueue>,
+    /// The queues of pools, in the same place.
+    pub pools: Arc<dyn PoolQueue>,
     /// Where their dead letters can be read; without it the suite only checks that dead jobs leave their queue.
     pub dead: Option<Arc<dyn DeadLetterProbe>>,
 }
@@ -127,6 +129,11 @@ pub async fn job_queue(make: impl AsyncFn() -> Queues) {
             jobs_park::a_parked_job_survives_its_stream,
             jobs_park::a_parked_job_frees_the_window,
             jobs_park::a_dead_job_leaves_the_queue,
+            jobs_pools::a_pools_jobs_are_shared_by_all_who_have_room,
+            jobs_pools::who_has_the_higher_priority_is_served_first,
+            jobs_pools::a_pools_lanes_and_names_are_apart,
+            jobs_pools::a_job_is_passed_to_another_target_and_back,
+            jobs_pools::an_unknown_pool_can_not_be_read,
         ]
     );
 }

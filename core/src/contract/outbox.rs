@@ -97,7 +97,7 @@ pub(super) async fn an_event_told_twice_does_not_stop_its_fact(stores: Stores) {
 pub(super) async fn session_writes_bring_their_events(stores: Stores) {
     let (tenant, id) = (tenant(), session());
     let told: Vec<_> = (0..4).map(|_| event(&tenant, Some(&id))).collect();
-    let new = NewSession { id: id.clone(), tenant: tenant.clone(), at: now(), events: told[..2].to_vec() };
+    let new = NewSession { events: told[..2].to_vec(), ..NewSession::new(id.clone(), tenant.clone(), now()) };
     assert!(matches!(stores.sessions.create(new).await.unwrap(), Created::New(_)));
     let fence = stores.claim(&id).await;
     assert_eq!(stores.sessions.update(&fence, &status(1), &told[2..]).await.unwrap(), Written::Done);

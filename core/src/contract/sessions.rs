@@ -12,13 +12,13 @@ use crate::port::{Created, NewSession, Written};
 
 pub(super) async fn a_new_session_is_as_created(stores: Stores) {
     let (tenant, id, at) = (tenant(), session(), now());
-    let new = NewSession { id: id.clone(), tenant: tenant.clone(), at, events: vec![] };
+    let new = NewSession::new(id.clone(), tenant.clone(), at);
     let Created::New(record) = stores.sessions.create(new).await.unwrap() else { panic!("it is new") };
     assert_eq!(record.id, id);
     assert_eq!(record.tenant, tenant);
     assert_eq!(record.wanted, Wanted::Running);
     assert_eq!(record.epoch, Epoch(0));
-    assert_eq!(record.owner, None);
+    assert_eq!((record.owner.as_ref(), record.pool.as_ref()), (None, None));
     assert_eq!(record.pace, SenderPace::default());
     assert_eq!(record.status, SessionStatus::created(at));
     assert_eq!(record.created_at, at);
@@ -30,7 +30,8 @@ pub(super) async fn creating_again_changes_nothing(stores: Stores) {
     let (first, id) = (tenant(), session());
     let before = stores.created(&first, &id).await;
     let other = tenant();
-    let again = NewSession { id: id.clone(), tenant: other.clone(), at: now(), events: vec![event(&other, Some(&id))] };
+    let again =
+        NewSession { events: vec![event(&other, Some(&id))], ..NewSession::new(id.clone(), other.clone(), now()) };
     assert_eq!(stores.sessions.create(again).await.unwrap(), Created::Exists(before.clone()));
     assert_eq!(stores.sessions.get(&id).await.unwrap(), Some(before));
     assert_eq!(stores.waiting().await, [], "nothing happened, so nothing is told");

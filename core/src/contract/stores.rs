@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    fixture, ledger, ledger_guard, outbox, sessions, sessions_guard, spending, state, state_guard, state_scan,
+    fixture, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state, state_guard,
+    state_scan,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{Created, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Written};
@@ -32,7 +33,7 @@ pub(super) struct Owned {
 impl Stores {
     /// Creates a session without events.
     pub(super) async fn created(&self, tenant: &TenantId, id: &SessionId) -> SessionRecord {
-        let new = NewSession { id: id.clone(), tenant: tenant.clone(), at: fixture::now(), events: Vec::new() };
+        let new = NewSession::new(id.clone(), tenant.clone(), fixture::now());
         match self.sessions.create(new).await.unwrap() {
             Created::New(record) => record,
             Created::Exists(_) => panic!("a session with a random id was there already"),
@@ -110,6 +111,10 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             sessions_guard::an_old_owner_deletes_nothing,
             sessions_guard::delete_removes_the_session_with_its_state_only,
             sessions_guard::a_session_created_anew_is_empty,
+            sessions_pools::a_pool_is_its_first_users,
+            sessions_pools::one_of_many_who_want_a_new_pool_gets_it,
+            sessions_pools::a_session_joins_changes_and_leaves_its_pool,
+            sessions_pools::nobody_joins_a_pool_that_is_nobodys,
             state::a_value_is_read_back_byte_for_byte,
             state::get_answers_in_order,
             state::the_last_put_of_a_place_wins,

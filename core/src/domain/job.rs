@@ -45,6 +45,18 @@ pub enum Target {
     Pool(PoolId),
 }
 
+impl From<&SessionId> for Target {
+    fn from(session: &SessionId) -> Self {
+        Self::Session(session.clone())
+    }
+}
+
+impl From<&PoolId> for Target {
+    fn from(pool: &PoolId) -> Self {
+        Self::Pool(pool.clone())
+    }
+}
+
 impl Target {
     /// The routing key of this target's lane: `s.{session}.{lane}` or `p.{pool}.{lane}`.
     pub fn routing_key(&self, lane: Lane) -> String {

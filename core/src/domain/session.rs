@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Epoch, FailReason, FirstLink, PhoneNumber, QrCode, Rest, SenderPace, SessionId, TenantId, Timestamp, WorkerName,
+    Epoch, FailReason, FirstLink, PhoneNumber, PoolId, QrCode, Rest, SenderPace, SessionId, TenantId, Timestamp,
+    WorkerName,
 };
 
 /// Where a session stands.
@@ -228,6 +229,8 @@ pub struct SessionRecord {
     pub id: SessionId,
     /// Whose it is.
     pub tenant: TenantId,
+    /// The pool whose jobs it shares.
+    pub pool: Option<PoolId>,
     /// What the operator wants of it.
     pub wanted: Wanted,
     /// How often it has changed hands.

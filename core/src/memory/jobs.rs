@@ -9,16 +9,17 @@ use tokio::sync::Notify;
 
 use super::jobs_stream::MemoryJobStream;
 use super::lock;
-use crate::domain::{FailReason, Lane, SessionId, Target, Timestamp};
+use crate::domain::{FailReason, Lane, PoolId, SessionId, Target, Timestamp};
 use crate::port::{
-    Clock, DeadId, DeadJob, DeadLetter, Enqueued, JobHeaders, JobQueue, JobStream, PortError, PublishJob,
+    Clock, DeadId, DeadJob, DeadLetter, Enqueued, JobHeaders, JobQueue, JobStream, PoolQueue, PortError, PublishJob,
+    Share,
 };
 
 /// How many dead letters are kept; the oldest go first.
 const DEAD_KEPT: usize = 10_000;
 
 /// Which queue.
-pub(super) type Place = (SessionId, Lane);
+pub(super) type Place = (Target, Lane);
 
 /// A job in a queue.
 pub(super) struct Item {
@@ -36,7 +37,19 @@ pub(super) struct Unsettled {
     pub(super) orphan: bool,
 }
 
-/// One lane of one session.
+/// One who takes jobs.
+pub(super) struct Consumer {
+    pub(super) id: u64,
+    pub(super) window: u16,
+    /// Among those who share a pool; `None` in a session's queue, where the first one takes all.
+    pub(super) priority: Option<u8>,
+    /// When it got its last job.
+    served: u64,
+    /// Whether it waits for one.
+    pub(super) asks: bool,
+}
+
+/// One lane of one session or pool.
 #[derive(Default)]
 pub(super) struct Queue {
     pub(super) ready: BTreeMap<u64, Item>,
@@ -45,7 +58,7 @@ pub(super) struct Queue {
     /// By tag.
     pub(super) unsettled: HashMap<u64, Unsettled>,
     /// Those that listen, the active one first.
-    pub(super) consumers: VecDeque<u64>,
+    pub(super) consumers: VecDeque<Consumer>,
     /// Told whenever there may be something for a consumer that waits.
     pub(super) changed: Arc<Notify>,
 }
@@ -61,15 +74,22 @@ impl Queue {
     }
 
     /// The next job for a consumer, if it is the active one and has room in its window.
-    fn hand_out(&mut self, consumer: u64, window: u16) -> Option<Item> {
-        if self.consumers.front() != Some(&consumer) {
+    fn hand_out(&mut self, consumer: u64, turn: u64) -> Option<Item> {
+        let unsettled = &self.unsettled;
+        let has_room = |consumer: &&mut Consumer| {
+            let out = unsettled.values().filter(|unsettled| unsettled.consumer == consumer.id).count();
+            consumer.asks && out < usize::from(consumer.window.max(1))
+        };
+        let shared = self.consumers.front().is_some_and(|first| first.priority.is_some());
+        let bound = if shared { usize::MAX } else { 1 };
+        let ready = self.consumers.iter_mut().take(bound).filter(has_room);
+        let next = ready.max_by_key(|ready| (ready.priority, std::cmp::Reverse(ready.served)))?;
+        if next.id != consumer {
             return None;
         }
-        let out = self.unsettled.values().filter(|unsettled| unsettled.consumer == consumer).count();
-        if out >= usize::from(window.max(1)) {
-            return None;
-        }
-        self.ready.pop_first().map(|(_, item)| item)
+        let (_, item) = self.ready.pop_first()?;
+        next.served = turn;
+        Some(item)
     }
 }
 
@@ -98,13 +118,13 @@ impl State {
     }
 
     /// Hands out the next job of a queue under a new tag.
-    pub(super) fn take(&mut self, place: &Place, consumer: u64, window: u16, now: Duration) -> Taken {
+    pub(super) fn take(&mut self, place: &Place, consumer: u64, now: Duration) -> Taken {
         let tag = self.fresh();
         // Numbers for what comes back are taken from here on.
         self.next += 1;
         let Some(queue) = self.queues.get_mut(place) else { return Taken::Removed };
         queue.promote(now, &mut self.next);
-        let Some(item) = queue.hand_out(consumer, window) else {
+        let Some(item) = queue.hand_out(consumer, tag) else {
             return Taken::Nothing { due: queue.parked.keys().next().map(|(due, _)| due.saturating_sub(now)) };
         };
         let (body, headers) = (item.body.clone(), item.headers.clone());
@@ -112,21 +132,20 @@ impl State {
         Taken::Job { tag, body, headers }
     }
 
-    pub(super) fn bury(&mut self, (session, lane): &Place, item: Item, letter: DeadLetter, at: Timestamp) {
+    pub(super) fn bury(&mut self, (target, lane): &Place, item: Item, letter: DeadLetter, at: Timestamp) {
         if self.dead.len() >= DEAD_KEPT {
             self.dead.pop_front();
         }
         let id = DeadId(self.fresh().to_string());
-        let (key, reason) = (Target::Session(session.clone()).routing_key(*lane), letter.reason.to_string());
+        let (key, reason) = (target.routing_key(*lane), letter.reason.to_string());
         let (headers, body) = (item.headers, item.body);
         self.dead.push_back(DeadJob { id, key, reason, detail: letter.detail, at: Some(at), headers, body });
     }
 
     /// Puts a job behind those of its queue, if there is such a queue.
     pub(super) fn put(&mut self, target: &Target, lane: Lane, body: Vec<u8>, headers: JobHeaders) -> Enqueued {
-        let Target::Session(session) = target else { return Enqueued::NoSuchTarget };
         let order = self.fresh();
-        let Some(queue) = self.queues.get_mut(&(session.clone(), lane)) else { return Enqueued::NoSuchTarget };
+        let Some(queue) = self.queues.get_mut(&(target.clone(), lane)) else { return Enqueued::NoSuchTarget };
         queue.ready.insert(order, Item { order, body, headers });
         queue.changed.notify_waiters();
         Enqueued::Accepted
@@ -161,23 +180,60 @@ impl MemoryJobQueue {
     }
 }
 
+impl MemoryJobQueue {
+    fn make(&self, target: &Target) {
+        let mut state = lock(&self.shared.state);
+        for lane in Lane::ALL {
+            state.queues.entry((target.clone(), lane)).or_default();
+        }
+    }
+
+    fn drop_queues(&self, target: &Target) {
+        let mut state = lock(&self.shared.state);
+        for lane in Lane::ALL {
+            if let Some(queue) = state.queues.remove(&(target.clone(), lane)) {
+                queue.changed.notify_waiters();
+            }
+        }
+    }
+
+    fn stream(
+        &self,
+        target: Target,
+        lane: Lane,
+        window: u16,
+        priority: Option<u8>,
+    ) -> Result<Box<dyn JobStream>, PortError> {
+        let place = (target, lane);
+        let mut state = lock(&self.shared.state);
+        let id = state.fresh();
+        let queue = state.queues.get_mut(&place).ok_or_else(|| PortError::Refused {
+            system: "the job queue in memory",
+            action: "a subscription",
+            source: format!("there is no queue {}; declare it first", place.0.routing_key(lane)).into(),
+        })?;
+        queue.consumers.push_back(Consumer { id, window, priority, served: 0, asks: false });
+        Ok(Box::new(MemoryJobStream::new(self.shared.clone(), place, id, queue.changed.clone())))
+    }
+
+    fn count(&self, target: Target, lane: Lane) -> u64 {
+        let now = self.shared.clock.boot();
+        let state = lock(&self.shared.state);
+        let Some(queue) = state.queues.get(&(target, lane)) else { return 0 };
+        let due = queue.parked.keys().take_while(|(due, _)| *due <= now).count();
+        (queue.ready.len() + due) as u64
+    }
+}
+
 #[async_trait]
 impl JobQueue for MemoryJobQueue {
     async fn declare(&self, session: &SessionId) -> Result<(), PortError> {
-        let mut state = lock(&self.shared.state);
-        for lane in Lane::ALL {
-            state.queues.entry((session.clone(), lane)).or_default();
-        }
+        self.make(&session.into());
         Ok(())
     }
 
     async fn remove(&self, session: &SessionId) -> Result<(), PortError> {
-        let mut state = lock(&self.shared.state);
-        for lane in Lane::ALL {
-            if let Some(queue) = state.queues.remove(&(session.clone(), lane)) {
-                queue.changed.notify_waiters();
-            }
-        }
+        self.drop_queues(&session.into());
         Ok(())
     }
 
@@ -192,23 +248,31 @@ impl JobQueue for MemoryJobQueue {
     }
 
     async fn subscribe(&self, session: &SessionId, lane: Lane, window: u16) -> Result<Box<dyn JobStream>, PortError> {
-        let place = (session.clone(), lane);
-        let mut state = lock(&self.shared.state);
-        let consumer = state.fresh();
-        let queue = state.queues.get_mut(&place).ok_or_else(|| PortError::Refused {
-            system: "the job queue in memory",
-            action: "a subscription",
-            source: format!("session {session} has no queues; declare them first").into(),
-        })?;
-        queue.consumers.push_back(consumer);
-        Ok(Box::new(MemoryJobStream::new(self.shared.clone(), place, consumer, window, queue.changed.clone())))
+        self.stream(session.into(), lane, window, None)
     }
 
     async fn depth(&self, session: &SessionId, lane: Lane) -> Result<u64, PortError> {
-        let now = self.shared.clock.boot();
-        let state = lock(&self.shared.state);
-        let Some(queue) = state.queues.get(&(session.clone(), lane)) else { return Ok(0) };
-        let due = queue.parked.keys().take_while(|(due, _)| *due <= now).count();
-        Ok((queue.ready.len() + due) as u64)
+        Ok(self.count(session.into(), lane))
+    }
+}
+
+#[async_trait]
+impl PoolQueue for MemoryJobQueue {
+    async fn declare_pool(&self, pool: &PoolId) -> Result<(), PortError> {
+        self.make(&pool.into());
+        Ok(())
+    }
+
+    async fn remove_pool(&self, pool: &PoolId) -> Result<(), PortError> {
+        self.drop_queues(&pool.into());
+        Ok(())
+    }
+
+    async fn subscribe_pool(&self, pool: &PoolId, lane: Lane, share: Share) -> Result<Box<dyn JobStream>, PortError> {
+        self.stream(pool.into(), lane, share.window, Some(share.priority))
+    }
+
+    async fn pool_depth(&self, pool: &PoolId, lane: Lane) -> Result<u64, PortError> {
+        Ok(self.count(pool.into(), lane))
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::jobs::{Item, Place, Queue, Shared, Taken};
 use super::lock;
-use crate::domain::Target;
+use crate::domain::{FailReason, Target};
 use crate::port::{DeadLetter, Delivery, JobHeaders, JobStream, PortError, Settle, Settled};
 
 /// How long to believe that the clock goes on by itself: one that is moved by hand tells nobody.
@@ -19,20 +19,13 @@ pub(super) struct MemoryJobStream {
     shared: Arc<Shared>,
     place: Place,
     consumer: u64,
-    window: u16,
     changed: Arc<Notify>,
     closed: bool,
 }
 
 impl MemoryJobStream {
-    pub(super) const fn new(
-        shared: Arc<Shared>,
-        place: Place,
-        consumer: u64,
-        window: u16,
-        changed: Arc<Notify>,
-    ) -> Self {
-        Self { shared, place, consumer, window, changed, closed: false }
+    pub(super) const fn new(shared: Arc<Shared>, place: Place, consumer: u64, changed: Arc<Notify>) -> Self {
+        Self { shared, place, consumer, changed, closed: false }
     }
 
     /// Makes room for the next consumer and gives back what nobody can settle.
@@ -40,7 +33,7 @@ impl MemoryJobStream {
         self.closed = true;
         let mut state = lock(&self.shared.state);
         let Some(queue) = state.queues.get_mut(&self.place) else { return };
-        queue.consumers.retain(|consumer| *consumer != self.consumer);
+        queue.consumers.retain(|consumer| consumer.id != self.consumer);
         let consumer = self.consumer;
         let orphans = queue.unsettled.extract_if(|_, unsettled| unsettled.orphan && unsettled.consumer == consumer);
         let orphans: Vec<Item> = orphans.map(|(_, unsettled)| unsettled.item).collect();
@@ -55,9 +48,42 @@ impl Drop for MemoryJobStream {
     }
 }
 
+/// Whoever waits for a job is served in its turn, and nobody else: one who does not ask must not stop the others.
+struct Asks {
+    shared: Arc<Shared>,
+    place: Place,
+    consumer: u64,
+}
+
+impl Asks {
+    fn new(stream: &MemoryJobStream) -> Self {
+        let asks = Self { shared: stream.shared.clone(), place: stream.place.clone(), consumer: stream.consumer };
+        asks.set(true);
+        asks
+    }
+
+    fn set(&self, asks: bool) {
+        let mut state = lock(&self.shared.state);
+        let Some(queue) = state.queues.get_mut(&self.place) else { return };
+        if let Some(consumer) = queue.consumers.iter_mut().find(|consumer| consumer.id == self.consumer) {
+            consumer.asks = asks;
+        }
+        if !asks && !queue.ready.is_empty() {
+            queue.changed.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        self.set(false);
+    }
+}
+
 #[async_trait]
 impl JobStream for MemoryJobStream {
     async fn next(&mut self) -> Result<Option<Delivery>, PortError> {
+        let _asks = Asks::new(self);
         loop {
             if self.closed {
                 return Ok(None);
@@ -65,18 +91,17 @@ impl JobStream for MemoryJobStream {
             // Made before the look, so that what changes after the look is not missed.
             let changed = self.changed.notified();
             let now = self.shared.clock.boot();
-            let taken = lock(&self.shared.state).take(&self.place, self.consumer, self.window, now);
+            let taken = lock(&self.shared.state).take(&self.place, self.consumer, now);
             match taken {
                 // From here to the return nothing waits: what was taken is never lost by a dropped call.
                 Taken::Job { tag, body, headers } => {
-                    let (session, lane) = self.place.clone();
+                    let (target, lane) = self.place.clone();
                     let settle = MemorySettle {
                         shared: self.shared.clone(),
                         place: self.place.clone(),
                         consumer: self.consumer,
                         tag,
                     };
-                    let target = Target::Session(session);
                     return Ok(Some(Delivery { target, lane, body, headers, settle: Box::new(settle) }));
                 }
                 Taken::Nothing { due: Some(due) } => {
@@ -84,7 +109,7 @@ impl JobStream for MemoryJobStream {
                     let _ = timeout(due.min(LOOK_AGAIN), changed).await;
                 }
                 Taken::Nothing { due: None } => changed.await,
-                Taken::Removed => return Err(PortError::Closed("the queue of a removed session")),
+                Taken::Removed => return Err(PortError::Closed("a queue that was removed")),
             }
         }
     }
@@ -119,7 +144,7 @@ impl Drop for MemorySettle {
     fn drop(&mut self) {
         let mut state = lock(&self.shared.state);
         let Some(queue) = state.queues.get_mut(&self.place) else { return };
-        if queue.consumers.contains(&self.consumer) {
+        if queue.consumers.iter().any(|consumer| consumer.id == self.consumer) {
             if let Some(unsettled) = queue.unsettled.get_mut(&self.tag) {
                 unsettled.orphan = true;
             }
@@ -142,6 +167,24 @@ impl Settle for MemorySettle {
         Ok(self.settle(|queue, item| {
             queue.parked.insert((due, tag), Item { headers, ..item });
         }))
+    }
+
+    async fn pass(self: Box<Self>, to: &Target, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError> {
+        let (boot, now) = (self.shared.clock.boot(), self.shared.clock.now());
+        let mut passed = None;
+        let settled = self.settle(|_, item| passed = Some(Item { headers, ..item }));
+        if let Some(item) = passed {
+            let (mut state, lane) = (lock(&self.shared.state), self.place.1);
+            if let Some(queue) = state.queues.get_mut(&(to.clone(), lane)) {
+                // Its tag is as unique in the other queue as it was in this one.
+                queue.parked.insert((boot.saturating_add(delay), self.tag), item);
+                queue.changed.notify_waiters();
+            } else {
+                let letter = DeadLetter { reason: FailReason::WrongTarget, detail: "the target is gone".into() };
+                state.bury(&(to.clone(), lane), item, letter, now);
+            }
+        }
+        Ok(settled)
     }
 
     async fn dead(self: Box<Self>, letter: DeadLetter) -> Result<Settled, PortError> {

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::MemoryStores;
 use crate::domain::{
-    Epoch, Fence, OutboxEvent, SenderPace, SessionId, SessionRecord, SessionStatus, TenantId, Wanted, WorkerName,
+    Epoch, Fence, OutboxEvent, PoolId, SenderPace, SessionId, SessionRecord, SessionStatus, TenantId, Wanted,
+    WorkerName,
 };
 use crate::port::{Created, NewSession, PortError, SessionStore, Written};
 
@@ -18,9 +19,11 @@ impl SessionStore for MemoryStores {
         if let Some(record) = tables.sessions.get(&session.id) {
             return Ok(Created::Exists(record.clone()));
         }
+        tables.known(session.pool.as_ref(), "creating a session")?;
         let record = SessionRecord {
             id: session.id.clone(),
             tenant: session.tenant,
+            pool: session.pool,
             wanted: Wanted::Running,
             epoch: Epoch::default(),
             owner: None,
@@ -80,6 +83,20 @@ impl SessionStore for MemoryStores {
 
     async fn want(&self, id: &SessionId, wanted: Wanted) -> Result<bool, PortError> {
         Ok(self.tables().sessions.get_mut(id).map(|record| record.wanted = wanted).is_some())
+    }
+
+    async fn own_pool(&self, pool: &PoolId, tenant: &TenantId) -> Result<bool, PortError> {
+        Ok(self.tables().pools.entry(pool.clone()).or_insert_with(|| tenant.clone()) == tenant)
+    }
+
+    async fn pool_of(&self, pool: &PoolId) -> Result<Option<TenantId>, PortError> {
+        Ok(self.tables().pools.get(pool).cloned())
+    }
+
+    async fn join(&self, id: &SessionId, pool: Option<&PoolId>) -> Result<bool, PortError> {
+        let mut tables = self.tables();
+        tables.known(pool, "joining a pool")?;
+        Ok(tables.sessions.get_mut(id).map(|record| record.pool = pool.cloned()).is_some())
     }
 
     async fn rest(&self, fence: &Fence) -> Result<Written, PortError> {

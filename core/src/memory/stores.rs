@@ -7,8 +7,8 @@ use super::ledger::Entries;
 use super::lock;
 use super::outbox::Waiting;
 use super::state::Values;
-use crate::domain::{Epoch, Fence, PhoneNumber, SessionId, SessionRecord};
-use crate::port::Clock;
+use crate::domain::{Epoch, Fence, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
+use crate::port::{Clock, PortError};
 
 /// A store that keeps everything until it is dropped. It guards its writes as a real one does.
 pub struct MemoryStores {
@@ -20,6 +20,8 @@ pub struct MemoryStores {
 #[derive(Default)]
 pub(super) struct Tables {
     pub(super) sessions: BTreeMap<SessionId, SessionRecord>,
+    /// Whose each pool is.
+    pub(super) pools: HashMap<PoolId, TenantId>,
     /// The last epochs of deleted sessions.
     pub(super) retired: HashMap<SessionId, Epoch>,
     pub(super) state: HashMap<SessionId, Values>,
@@ -33,6 +35,13 @@ impl Tables {
     /// Whether the writer still owns the session.
     pub(super) fn allows(&self, fence: &Fence) -> bool {
         self.sessions.get(&fence.session).is_some_and(|record| record.epoch == fence.epoch)
+    }
+
+    /// Whether a pool was entered, as a foreign key has it.
+    pub(super) fn known(&self, pool: Option<&PoolId>, action: &'static str) -> Result<(), PortError> {
+        let Some(unknown) = pool.filter(|pool| !self.pools.contains_key(*pool)) else { return Ok(()) };
+        let source = format!("there is no pool {unknown}").into();
+        Err(PortError::Refused { system: "the store in memory", action, source })
     }
 
     /// The session's record, if the writer still owns it.

@@ -78,6 +78,10 @@ pub trait Settle: Send + Sync {
     /// The job comes back to the same queue after about `delay` (never earlier), with these headers.
     async fn park(self: Box<Self>, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError>;
 
+    /// The job goes to the queue of the same lane of another target after about `delay` (never earlier), with these
+    /// headers. Where that has none, it goes to the dead letters.
+    async fn pass(self: Box<Self>, to: &Target, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError>;
+
     /// The job goes to the dead letters.
     async fn dead(self: Box<Self>, letter: DeadLetter) -> Result<Settled, PortError>;
 

@@ -11,6 +11,7 @@ mod lease;
 mod ledger;
 mod members;
 mod messenger;
+mod pools;
 mod recipients;
 mod sessions;
 mod state;
@@ -29,6 +30,7 @@ pub use members::{Beat, Membership};
 pub use messenger::{
     Connection, Incoming, Messenger, MessengerError, MessengerEvent, NumberStatus, Receipt, ReceiptKind, Sender,
 };
+pub use pools::{PoolQueue, Share};
 pub use recipients::{Charge, RecipientLimits, RecipientRule};
 pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{PortError, Written};
 use crate::domain::{
-    Epoch, Fence, OutboxEvent, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted, WorkerName,
+    Epoch, Fence, OutboxEvent, PoolId, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted, WorkerName,
 };
 
 /// A session to create.
@@ -14,10 +14,19 @@ pub struct NewSession {
     pub id: SessionId,
     /// Whose it is.
     pub tenant: TenantId,
+    /// The pool it belongs to; it must have been entered as the tenant's.
+    pub pool: Option<PoolId>,
     /// When.
     pub at: Timestamp,
     /// The events that tell of it.
     pub events: Vec<OutboxEvent>,
+}
+
+impl NewSession {
+    /// A session without a pool, of which nobody is told.
+    pub const fn new(id: SessionId, tenant: TenantId, at: Timestamp) -> Self {
+        Self { id, tenant, pool: None, at, events: Vec::new() }
+    }
 }
 
 /// What became of a session to create.
@@ -57,6 +66,16 @@ pub trait SessionStore: Send + Sync {
 
     /// Says what the operator wants; tells whether there is such a session.
     async fn want(&self, id: &SessionId, wanted: Wanted) -> Result<bool, PortError>;
+
+    /// Enters a pool as the tenant's if nobody has a pool of this name; tells whether it is theirs.
+    async fn own_pool(&self, pool: &PoolId, tenant: &TenantId) -> Result<bool, PortError>;
+
+    /// Whose the pool is; `None`: nobody's.
+    async fn pool_of(&self, pool: &PoolId) -> Result<Option<TenantId>, PortError>;
+
+    /// Puts a session into a pool that was entered before, or takes it out of its pool; tells whether there is such a
+    /// session. Whose pool and session are is for the caller to look at.
+    async fn join(&self, id: &SessionId, pool: Option<&PoolId>) -> Result<bool, PortError>;
 
     /// The owner has nothing to do until somebody asks anew (nobody scanned, logged out): what is wanted goes from
     /// `Running` to `Stopped`. `Conflict`: something else is wanted by now, and stays so.

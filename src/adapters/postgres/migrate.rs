@@ -25,7 +25,14 @@ fn migrator(schema: Option<&str>) -> Migrator {
         include_str!("migrations/0002_spending.sql").into_sql_str(),
         false,
     );
-    let mut migrator = Migrator::with_migrations(vec![first, second]);
+    let third = Migration::new(
+        3,
+        "pools".into(),
+        MigrationType::Simple,
+        include_str!("migrations/0003_pools.sql").into_sql_str(),
+        false,
+    );
+    let mut migrator = Migrator::with_migrations(vec![first, second, third]);
     if let Some(name) = schema {
         // Checked when the store was connected: a plain name needs no quotes.
         migrator.create_schema(name.to_owned());

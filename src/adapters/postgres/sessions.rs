@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{
-    Epoch, Fence, OutboxEvent, SenderPace, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted,
-    WorkerName,
+    Epoch, Fence, OutboxEvent, PoolId, SenderPace, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp,
+    Wanted, WorkerName,
 };
 use kurir_core::port::{Created, NewSession, PortError, SessionStore, Written};
 use sqlx::Row as _;
@@ -17,7 +17,7 @@ use super::spending;
 
 const CREATE: &str = "\
 WITH new AS (
-    INSERT INTO session (id, tenant, state, status, created_at) VALUES ($1, $2, $3, $4, $5)
+    INSERT INTO session (id, tenant, state, status, created_at, pool) VALUES ($1, $2, $3, $4, $5, $12)
     ON CONFLICT (id) DO NOTHING
     RETURNING id
 ), told AS (
@@ -31,12 +31,12 @@ WITH new AS (
 SELECT count(*) > 0 FROM new";
 
 const GET: &str = "\
-SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, p.pace, p.spent
+SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, s.pool, p.pace, p.spent
 FROM session s LEFT JOIN session_pace p ON p.session = s.id
 WHERE s.id = $1";
 
 const LIST: &str = "\
-SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, p.pace, p.spent
+SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, s.pool, p.pace, p.spent
 FROM session s LEFT JOIN session_pace p ON p.session = s.id
 WHERE ($1::text IS NULL OR s.tenant = $1) AND s.id > $2
 ORDER BY s.id LIMIT $3";
@@ -45,7 +45,7 @@ const CLAIM: &str = "\
 UPDATE session
 SET epoch = GREATEST(epoch, COALESCE((SELECT r.epoch FROM retired_session r WHERE r.id = $1), 0)) + 1, owner = $2
 WHERE id = $1
-RETURNING id, tenant, wanted, epoch, owner, status, created_at, NULL::bigint AS pace, NULL::text AS spent";
+RETURNING id, tenant, wanted, epoch, owner, status, created_at, pool, NULL::bigint AS pace, NULL::text AS spent";
 
 const SPENT: &str = "SELECT pace, spent FROM session_pace WHERE session = $1";
 
@@ -64,6 +64,13 @@ WITH changed AS (
 SELECT count(*) > 0 FROM changed";
 
 const WANT: &str = "UPDATE session SET wanted = $2 WHERE id = $1";
+
+// The row that is there is left as it is; the second look sees one that was entered meanwhile.
+const OWN_POOL: &str = "INSERT INTO pool (id, tenant) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+
+const POOL_OF: &str = "SELECT tenant FROM pool WHERE id = $1";
+
+const JOIN: &str = "UPDATE session SET pool = $2 WHERE id = $1";
 
 const REST: &str = "\
 WITH held AS MATERIALIZED (
@@ -101,10 +108,12 @@ fn record(vault: &Vault, row: &PgRow) -> Result<SessionRecord, PortError> {
     let owner: Option<&str> = row.try_get("owner").map_err(failed)?;
     let pace: Option<i64> = row.try_get("pace").map_err(failed)?;
     let spent: Option<&str> = row.try_get("spent").map_err(failed)?;
+    let pool: Option<&str> = row.try_get("pool").map_err(failed)?;
     let status = vault.open_json(&Place::Status(&id), row.try_get("status").map_err(failed)?)?;
     Ok(SessionRecord {
         tenant: TenantId::new(row.try_get::<&str, _>("tenant").map_err(failed)?)
             .map_err(|e| corrupt(format!("the tenant of session {id}"), e))?,
+        pool: pool.map(PoolId::new).transpose().map_err(|e| corrupt(format!("the pool of session {id}"), e))?,
         wanted: Wanted::parse(&wanted)
             .ok_or_else(|| corrupt(format!("session {id}"), UnknownWord { column: "wanted", found: wanted }))?,
         epoch: Epoch(rows::to_count(row.try_get("epoch").map_err(failed)?, || format!("the epoch of session {id}"))?),
@@ -124,6 +133,7 @@ impl SessionStore for PostgresStore {
         let sealed = &self.vault.seal_json(&Place::Status(&session.id), &status)?;
         let events = &EventColumns::of_one(&self.vault, &session.events);
         let (id, tenant, state) = (session.id.as_str(), session.tenant.as_str(), status.state.as_str());
+        let pool = session.pool.as_ref().map(PoolId::as_str);
         for _ in 0..LOOKS {
             let new: bool = self
                 .retrying(ACTION, |_| async move {
@@ -139,6 +149,7 @@ impl SessionStore for PostgresStore {
                         .bind(&events.kinds)
                         .bind(&events.ats)
                         .bind(&events.bodies)
+                        .bind(pool)
                         .fetch_one(&self.pool)
                         .await
                 })
@@ -147,6 +158,7 @@ impl SessionStore for PostgresStore {
                 return Ok(Created::New(SessionRecord {
                     id: session.id.clone(),
                     tenant: session.tenant.clone(),
+                    pool: session.pool.clone(),
                     wanted: Wanted::Running,
                     epoch: Epoch(0),
                     owner: None,
@@ -240,6 +252,33 @@ impl SessionStore for PostgresStore {
         let id = id.as_str();
         self.retrying("saying what is wanted of a session", |_| async move {
             let done = sqlx::query(WANT).bind(id).bind(wanted.as_str()).execute(&self.pool).await?;
+            Ok(done.rows_affected() > 0)
+        })
+        .await
+    }
+
+    async fn own_pool(&self, pool: &PoolId, tenant: &TenantId) -> Result<bool, PortError> {
+        let (id, owner) = (pool.as_str(), tenant.as_str());
+        self.retrying("entering a pool", |_| async move {
+            sqlx::query(OWN_POOL).bind(id).bind(owner).execute(&self.pool).await
+        })
+        .await?;
+        Ok(self.pool_of(pool).await?.as_ref() == Some(tenant))
+    }
+
+    async fn pool_of(&self, pool: &PoolId) -> Result<Option<TenantId>, PortError> {
+        let tenant: Option<String> = sqlx::query_scalar(POOL_OF)
+            .bind(pool.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|e| port_error("looking whose a pool is", e))?;
+        tenant.map(TenantId::new).transpose().map_err(|e| corrupt(format!("the tenant of pool {pool}"), e))
+    }
+
+    async fn join(&self, id: &SessionId, pool: Option<&PoolId>) -> Result<bool, PortError> {
+        let (id, pool) = (id.as_str(), pool.map(PoolId::as_str));
+        self.retrying("putting a session into a pool", |_| async move {
+            let done = sqlx::query(JOIN).bind(id).bind(pool).execute(&self.pool).await?;
             Ok(done.rows_affected() > 0)
         })
         .await

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use kurir_core::domain::{Lane, SessionId, Target};
+use kurir_core::domain::{Lane, Target};
 use kurir_core::port::{Delivery, JobStream, PortError};
 use lapin::message::Delivery as AmqpDelivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 use tokio::time::timeout;
 
@@ -41,16 +41,16 @@ pub(super) struct RabbitStream {
 impl RabbitStream {
     pub(super) async fn open(
         shared: Arc<Shared>,
-        session: &SessionId,
+        target: Target,
         lane: Lane,
         window: u16,
+        priority: Option<u8>,
     ) -> Result<Self, RabbitError> {
         // A prefetch of 0 means no bound at all to the broker, and the client's buffer has none either.
         let window = window.clamp(1, shared.options.max_prefetch.max(1));
-        let tag = format!("{} {}", shared.options.connection_name, topology::lane_key(session, lane));
-        let queue = topology::lane_queue(session, lane);
-        let subscription = consume(&shared, &queue, tag_of(&tag), window).await?;
-        let target = Target::Session(session.clone());
+        let tag = format!("{} {}", shared.options.connection_name, target.routing_key(lane));
+        let queue = topology::lane_queue(&target, lane);
+        let subscription = consume(&shared, &queue, tag_of(&tag), window, arguments(priority)).await?;
         Ok(Self { shared, target, lane, state: State::Open(Box::new(subscription)) })
     }
 
@@ -60,6 +60,7 @@ impl RabbitStream {
             shared: self.shared.clone(),
             channel: channel.clone(),
             acker: delivery.acker,
+            lane: self.lane,
             key: self.target.routing_key(self.lane),
             properties: delivery.properties,
             body: delivery.data.clone(),
@@ -125,20 +126,41 @@ impl Subscription {
 }
 
 /// Opens a channel and consumes a queue on it, at most `window` unacknowledged.
-async fn consume(shared: &Shared, queue: &str, tag: ShortString, window: u16) -> Result<Subscription, RabbitError> {
+async fn consume(
+    shared: &Shared,
+    queue: &str,
+    tag: ShortString,
+    window: u16,
+    arguments: FieldTable,
+) -> Result<Subscription, RabbitError> {
     let limit = shared.options.publish_timeout;
     let link = shared.consuming();
     let open = async {
         let channel = link.connection(limit).await?.create_channel().await?;
-        let consumer = start(&channel, queue, tag, window).await?;
+        let consumer = start(&channel, queue, tag, window, arguments).await?;
         Ok(Subscription { channel, consumer })
     };
     timeout(limit, open).await.map_err(|_| link.timed_out(limit))?
 }
 
-pub(super) async fn start(channel: &Channel, queue: &str, tag: ShortString, window: u16) -> lapin::Result<Consumer> {
+pub(super) async fn start(
+    channel: &Channel,
+    queue: &str,
+    tag: ShortString,
+    window: u16,
+    arguments: FieldTable,
+) -> lapin::Result<Consumer> {
     channel.basic_qos(window, BasicQosOptions::default()).await?;
-    channel.basic_consume(queue.into(), tag, BasicConsumeOptions::default(), FieldTable::default()).await
+    channel.basic_consume(queue.into(), tag, BasicConsumeOptions::default(), arguments).await
+}
+
+/// The broker serves consumers of a higher priority first, as long as they have room.
+fn arguments(priority: Option<u8>) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    if let Some(priority) = priority {
+        arguments.insert("x-priority".into(), AMQPValue::LongInt(priority.into()));
+    }
+    arguments
 }
 
 /// A consumer's tag, for the eyes of an operator; an empty one lets the broker choose.

@@ -67,7 +67,7 @@ async fn follow(shared: &Shared, key: &str) -> Result<RabbitEvents, RabbitError>
         let queue = channel.queue_declare(ShortString::default(), options, arguments).await?;
         let (name, none) = (queue.name().as_str(), FieldTable::default());
         channel.queue_bind(name.into(), topology::EVENTS.into(), key.into(), QueueBindOptions::default(), none).await?;
-        let consumer = start(&channel, name, ShortString::default(), WINDOW).await?;
+        let consumer = start(&channel, name, ShortString::default(), WINDOW, FieldTable::default()).await?;
         Ok(RabbitEvents { link: link.clone(), _channel: channel, consumer, last: None, failed: None })
     };
     timeout(limit, open).await.map_err(|_| link.timed_out(limit))?

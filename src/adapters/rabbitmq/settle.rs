@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use kurir_core::domain::{Lane, Target};
 use kurir_core::policy::delay_step;
 use kurir_core::port::{DeadLetter, JobHeaders, PortError, Settle, Settled};
 use lapin::options::{BasicAckOptions, BasicNackOptions};
@@ -22,6 +23,7 @@ pub(super) struct RabbitSettle {
     /// Keeps the channel open that the delivery must be settled on.
     pub(super) channel: Channel,
     pub(super) acker: Acker,
+    pub(super) lane: Lane,
     /// The routing key of the lane it stood in.
     pub(super) key: String,
     pub(super) properties: BasicProperties,
@@ -40,13 +42,14 @@ impl RabbitSettle {
     async fn move_to(
         &self,
         exchange: &str,
+        key: &str,
         properties: BasicProperties,
         action: &'static str,
     ) -> Result<Settled, PortError> {
         if self.is_stale() {
             return Ok(Settled::Stale);
         }
-        let copy = Outgoing { exchange, key: self.key.clone(), properties, body: &self.body, mandatory: true };
+        let copy = Outgoing { exchange, key: key.to_owned(), properties, body: &self.body, mandatory: true };
         self.shared.publisher.place(copy).await.map_err(|error| error.during(action))?;
         #[cfg(feature = "simulator")]
         if let Some(copy_confirmed) = &self.shared.options.copy_confirmed {
@@ -80,12 +83,20 @@ impl Settle for RabbitSettle {
     /// must follow.
     async fn park(self: Box<Self>, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError> {
         let properties = headers::of_parked(&self.properties, &headers, Vouched(&self.shared.user));
-        self.move_to(&topology::delay_name(delay_step(delay)), properties, "parking a job").await
+        self.move_to(&topology::delay_name(delay_step(delay)), &self.key, properties, "parking a job").await
+    }
+
+    /// Without a delay by way of the exchange that delays end in: what it can't route becomes a dead letter, while the
+    /// producers' one would return it.
+    async fn pass(self: Box<Self>, to: &Target, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError> {
+        let properties = headers::of_parked(&self.properties, &headers, Vouched(&self.shared.user));
+        let exchange = if delay.is_zero() { topology::REQUEUE } else { &topology::delay_name(delay_step(delay)) };
+        self.move_to(exchange, &to.routing_key(self.lane), properties, "passing a job on").await
     }
 
     async fn dead(self: Box<Self>, letter: DeadLetter) -> Result<Settled, PortError> {
         let properties = headers::of_dead(&self.properties, &letter, &self.key, Vouched(&self.shared.user));
-        self.move_to(topology::DEAD_EXCHANGE, properties, "dead-lettering a job").await
+        self.move_to(topology::DEAD_EXCHANGE, &self.key, properties, "dead-lettering a job").await
     }
 
     /// By `basic.nack`, so that it comes back at once, also while others of the same channel are unsettled. A quorum

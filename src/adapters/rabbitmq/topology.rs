@@ -3,7 +3,7 @@
 //! Only arguments that can't change are declared. Limits (`delivery-limit`, `max-length`, `dead-letter-strategy`) are
 //! policies of the broker, so that an operator can change them without removing a queue.
 
-use kurir_core::domain::{Lane, SessionId, Target};
+use kurir_core::domain::{Lane, Target};
 use kurir_core::policy::DELAY_STEPS;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -29,14 +29,9 @@ pub fn delay_name(step: std::time::Duration) -> String {
     format!("kurir.delay.{}", step.as_millis())
 }
 
-/// The queue of one session's lane.
-pub fn lane_queue(session: &SessionId, lane: Lane) -> String {
-    format!("kurir.{}", lane_key(session, lane))
-}
-
-/// The routing key of one session's lane.
-pub fn lane_key(session: &SessionId, lane: Lane) -> String {
-    Target::Session(session.clone()).routing_key(lane)
+/// The queue of a lane of one session or pool.
+pub fn lane_queue(target: &Target, lane: Lane) -> String {
+    format!("kurir.{}", target.routing_key(lane))
 }
 
 /// Declares what the whole fleet shares. Called on every new connection: a broker may have been replaced meanwhile.
@@ -69,15 +64,17 @@ pub(super) async fn declare_fleet(channel: &Channel) -> lapin::Result<()> {
     Ok(())
 }
 
-/// Declares a session's two queues.
+/// Declares the two queues of a session or a pool. A session's have one active consumer at a time.
 ///
 /// What the broker itself takes out of them goes to the dead letters: RabbitMQ 4 drops a message from a quorum queue
 /// after 20 deliveries by default, and a consumer that lost its connection as often would lose the job otherwise.
-pub(super) async fn declare_session(channel: &Channel, session: &SessionId, kind: QueueKind) -> lapin::Result<()> {
+pub(super) async fn declare_lanes(channel: &Channel, target: &Target, kind: QueueKind) -> lapin::Result<()> {
     for lane in Lane::ALL {
-        let (name, key) = (lane_queue(session, lane), lane_key(session, lane));
+        let (name, key) = (lane_queue(target, lane), target.routing_key(lane));
         let mut arguments = durable(kind);
-        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+        if matches!(target, Target::Session(_)) {
+            arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+        }
         arguments.insert("x-dead-letter-exchange".into(), text(DEAD_EXCHANGE));
         queue(channel, &name, arguments).await?;
         bind(channel, &name, JOBS, &key).await?;
@@ -113,13 +110,17 @@ async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> lapi
 
 #[cfg(test)]
 mod tests {
+    use kurir_core::domain::{PoolId, SessionId};
+
     use super::*;
 
     #[test]
     fn names_are_those_of_the_contract() {
-        let session = SessionId::new("acme-1").unwrap();
-        assert_eq!(lane_key(&session, Lane::Otp), "s.acme-1.otp");
+        let session = Target::from(&SessionId::new("acme-1").unwrap());
+        assert_eq!(session.routing_key(Lane::Otp), "s.acme-1.otp");
         assert_eq!(lane_queue(&session, Lane::Bulk), "kurir.s.acme-1.bulk");
+        let pool = Target::from(&PoolId::new("acme").unwrap());
+        assert_eq!(lane_queue(&pool, Lane::Otp), "kurir.p.acme.otp");
         assert_eq!(delay_name(DELAY_STEPS[11]), "kurir.delay.21600000");
     }
 }

@@ -27,11 +27,41 @@ enum Held {
     Abandoned,
 }
 
+/// Who reads a lane.
+struct Reader {
+    id: StreamId,
+    window: usize,
+    /// Among those who share a pool; `None` in a session's lane, where the first one is active.
+    priority: Option<u8>,
+    /// When it claimed a job last.
+    served: u64,
+    /// Whether it waits for one.
+    asks: bool,
+}
+
 struct LaneState {
-    /// In the order of subscribing; the first one is active.
-    streams: VecDeque<StreamId>,
+    /// In the order of subscribing.
+    streams: VecDeque<Reader>,
     claims: BTreeMap<i64, (StreamId, Held)>,
     changed: watch::Sender<()>,
+}
+
+impl LaneState {
+    /// How many more jobs a reader may claim.
+    fn room(&self, reader: &Reader) -> usize {
+        reader.window.saturating_sub(self.claims.values().filter(|(holder, _)| *holder == reader.id).count())
+    }
+
+    /// Whose turn it is to claim jobs: the first one's, or in a pool whoever asks, has room and the highest priority, and
+    /// among those the one who waits longest.
+    fn next(&self) -> Option<&Reader> {
+        let first = self.streams.front()?;
+        if first.priority.is_none() {
+            return Some(first);
+        }
+        let ready = self.streams.iter().filter(|reader| reader.asks && self.room(reader) > 0);
+        ready.max_by_key(|reader| (reader.priority, std::cmp::Reverse(reader.served)))
+    }
 }
 
 impl Default for LaneState {
@@ -44,13 +74,17 @@ impl Default for LaneState {
 struct State {
     lanes: HashMap<LaneKey, LaneState>,
     streams: StreamId,
+    claims: u64,
 }
 
 /// Whether a stream may take a job now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     /// It may.
-    Take,
+    Take {
+        /// How many jobs to read.
+        ahead: usize,
+    },
     /// Another stream is active, or its window is full: wait for a change.
     Wait,
 }
@@ -68,12 +102,12 @@ impl Lanes {
     }
 
     /// A new stream, behind those that are there.
-    pub(super) fn join(&self, key: &LaneKey) -> (StreamId, watch::Receiver<()>) {
+    pub(super) fn join(&self, key: &LaneKey, window: usize, priority: Option<u8>) -> (StreamId, watch::Receiver<()>) {
         let mut state = self.state();
         state.streams += 1;
         let id = state.streams;
         let lane = state.lanes.entry(key.clone()).or_default();
-        lane.streams.push_back(id);
+        lane.streams.push_back(Reader { id, window, priority, served: 0, asks: false });
         (id, lane.changed.subscribe())
     }
 
@@ -82,7 +116,7 @@ impl Lanes {
     pub(super) fn leave(&self, key: &LaneKey, stream: StreamId) {
         let mut state = self.state();
         if let Some(lane) = state.lanes.get_mut(key) {
-            lane.streams.retain(|id| *id != stream);
+            lane.streams.retain(|reader| reader.id != stream);
             lane.claims.retain(|_, (holder, held)| *holder != stream || *held == Held::Out);
             lane.changed.send_replace(());
         }
@@ -95,12 +129,34 @@ impl Lanes {
         }
     }
 
-    /// Whether the stream is the active one and has less than `window` jobs out.
-    pub(super) fn turn(&self, key: &LaneKey, stream: StreamId, window: usize) -> Turn {
+    /// Whether the stream may take a job, and how many it may read ahead: of a pool's one by one, since the next one
+    /// may be for somebody else.
+    pub(super) fn turn(&self, key: &LaneKey, stream: StreamId) -> Turn {
         let state = self.state();
         let Some(lane) = state.lanes.get(key) else { return Turn::Wait };
-        let out = lane.claims.values().filter(|(holder, held)| *holder == stream && *held != Held::Buffered).count();
-        if lane.streams.front() == Some(&stream) && out < window { Turn::Take } else { Turn::Wait }
+        let Some(reader) = lane.streams.iter().find(|reader| reader.id == stream) else { return Turn::Wait };
+        let held = |wanted: bool| {
+            let of = lane.claims.values().filter(|(holder, _)| *holder == stream);
+            of.filter(|(_, held)| (*held == Held::Buffered) == wanted).count()
+        };
+        let buffered = held(true) > 0;
+        if held(false) >= reader.window {
+            return Turn::Wait;
+        }
+        if reader.priority.is_some() {
+            let next = buffered || lane.next().is_some_and(|next| next.id == stream);
+            return if next { Turn::Take { ahead: 1 } } else { Turn::Wait };
+        }
+        let active = lane.next().is_some_and(|next| next.id == stream);
+        if active { Turn::Take { ahead: reader.window } } else { Turn::Wait }
+    }
+
+    /// Notes that a stream waits for a job, until what this gives is dropped: one who does not ask must not stop the
+    /// others.
+    pub(super) fn ask(self: &Arc<Self>, key: &LaneKey, stream: StreamId) -> Asks {
+        let asks = Asks { lanes: self.clone(), key: key.clone(), stream };
+        asks.set(true);
+        asks
     }
 
     /// The jobs of the lane that somebody has.
@@ -111,11 +167,16 @@ impl Lanes {
     /// Enters a job that was read ahead; false when somebody has it.
     pub(super) fn buffer(&self, key: &LaneKey, stream: StreamId, seq: i64) -> bool {
         let mut state = self.state();
+        state.claims += 1;
+        let claim = state.claims;
         let Some(lane) = state.lanes.get_mut(key) else { return false };
         if lane.claims.contains_key(&seq) {
             return false;
         }
         lane.claims.insert(seq, (stream, Held::Buffered));
+        if let Some(reader) = lane.streams.iter_mut().find(|reader| reader.id == stream && reader.priority.is_some()) {
+            reader.served = claim;
+        }
         true
     }
 
@@ -152,7 +213,7 @@ impl Lanes {
         let mut state = self.state();
         if let Some(lane) = state.lanes.get_mut(&claim.key) {
             let mine = lane.claims.get(&claim.seq).is_some_and(|(holder, _)| *holder == claim.stream);
-            if mine && (claim.settled || !lane.streams.contains(&claim.stream)) {
+            if mine && (claim.settled || !lane.streams.iter().any(|reader| reader.id == claim.stream)) {
                 lane.claims.remove(&claim.seq);
                 lane.changed.send_replace(());
             } else if mine {
@@ -184,6 +245,32 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.lanes.clone().let_go(self);
+    }
+}
+
+/// A stream's wait for a job.
+pub(super) struct Asks {
+    lanes: Arc<Lanes>,
+    key: LaneKey,
+    stream: StreamId,
+}
+
+impl Asks {
+    fn set(&self, asks: bool) {
+        let mut state = self.lanes.state();
+        let Some(lane) = state.lanes.get_mut(&self.key) else { return };
+        let Some(reader) = lane.streams.iter_mut().find(|reader| reader.id == self.stream) else { return };
+        reader.asks = asks;
+        if !asks && reader.priority.is_some() {
+            // The next job may be for somebody else, who has looked already.
+            lane.changed.send_replace(());
+        }
+    }
+}
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        self.set(false);
     }
 }
 

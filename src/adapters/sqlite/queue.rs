@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kurir_core::domain::{Lane, SessionId, Target, Timestamp};
-use kurir_core::port::{Enqueued, JobHeaders, JobQueue, JobStream, PortError, PublishJob};
+use kurir_core::domain::{Lane, PoolId, SessionId, Target, Timestamp};
+use kurir_core::port::{Enqueued, JobHeaders, JobQueue, JobStream, PoolQueue, PortError, PublishJob, Share};
 use serde::{Deserialize, Serialize};
 
 use super::database::Database;
@@ -96,10 +96,9 @@ impl Sealed {
     }
 }
 
-#[async_trait]
-impl JobQueue for SqliteQueue {
-    async fn declare(&self, session: &SessionId) -> Result<(), PortError> {
-        let target = target_name(&Target::Session(session.clone()));
+impl SqliteQueue {
+    async fn make(&self, target: Target) -> Result<(), PortError> {
+        let target = target_name(&target);
         self.db
             .writer
             .write("declaring a queue", move |connection| {
@@ -114,8 +113,8 @@ impl JobQueue for SqliteQueue {
             .await
     }
 
-    async fn remove(&self, session: &SessionId) -> Result<(), PortError> {
-        let target = target_name(&Target::Session(session.clone()));
+    async fn drop_queue(&self, target: Target) -> Result<(), PortError> {
+        let target = target_name(&target);
         let lanes = self.db.lanes.clone();
         let removed = target.clone();
         self.db
@@ -129,6 +128,54 @@ impl JobQueue for SqliteQueue {
             .await?;
         lanes.forget(&removed);
         Ok(())
+    }
+
+    async fn stream(
+        &self,
+        target: Target,
+        lane: Lane,
+        window: u16,
+        priority: Option<u8>,
+    ) -> Result<Box<dyn JobStream>, PortError> {
+        let key = LaneKey { target: target_name(&target), lane };
+        let there: Option<i64> = sqlx::query_scalar("SELECT 1 FROM queue WHERE target = ?1")
+            .bind(&*key.target)
+            .fetch_optional(&self.db.readers)
+            .await
+            .map_err(|error| sql("subscribing to a queue", error))?;
+        if there.is_none() {
+            let source = format!("there is no queue {}: declare it first", target.routing_key(lane)).into();
+            return Err(PortError::Refused { system: SYSTEM, action: "subscribing to a queue", source });
+        }
+        Ok(Box::new(SqliteStream::new(self.db.clone(), key, target, window, priority)))
+    }
+
+    async fn count(&self, target: Target, lane: Lane) -> Result<u64, PortError> {
+        let key = LaneKey { target: target_name(&target), lane };
+        let claimed = serde_json::to_string(&self.db.lanes.claimed(&key)).unwrap_or_else(|_| "[]".into());
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM job WHERE target = ?1 AND lane = ?2 AND (due_at IS NULL OR due_at <= ?3) \
+             AND seq NOT IN (SELECT value FROM json_each(?4))",
+        )
+        .bind(&*key.target)
+        .bind(lane.as_str())
+        .bind(self.db.clock.now().as_millis())
+        .bind(claimed)
+        .fetch_one(&self.db.readers)
+        .await
+        .map_err(|error| sql("counting jobs", error))?;
+        Ok(count.cast_unsigned())
+    }
+}
+
+#[async_trait]
+impl JobQueue for SqliteQueue {
+    async fn declare(&self, session: &SessionId) -> Result<(), PortError> {
+        self.make(session.into()).await
+    }
+
+    async fn remove(&self, session: &SessionId) -> Result<(), PortError> {
+        self.drop_queue(session.into()).await
     }
 
     async fn publish(&self, jobs: Vec<PublishJob>) -> Result<Vec<Enqueued>, PortError> {
@@ -170,34 +217,29 @@ impl JobQueue for SqliteQueue {
     }
 
     async fn subscribe(&self, session: &SessionId, lane: Lane, window: u16) -> Result<Box<dyn JobStream>, PortError> {
-        let target = Target::Session(session.clone());
-        let key = LaneKey { target: target_name(&target), lane };
-        let there: Option<i64> = sqlx::query_scalar("SELECT 1 FROM queue WHERE target = ?1")
-            .bind(&*key.target)
-            .fetch_optional(&self.db.readers)
-            .await
-            .map_err(|error| sql("subscribing to a queue", error))?;
-        if there.is_none() {
-            let source = format!("session {session} has no queues: declare them first").into();
-            return Err(PortError::Refused { system: SYSTEM, action: "subscribing to a queue", source });
-        }
-        Ok(Box::new(SqliteStream::new(self.db.clone(), key, target, window)))
+        self.stream(session.into(), lane, window, None).await
     }
 
     async fn depth(&self, session: &SessionId, lane: Lane) -> Result<u64, PortError> {
-        let key = LaneKey { target: target_name(&Target::Session(session.clone())), lane };
-        let claimed = serde_json::to_string(&self.db.lanes.claimed(&key)).unwrap_or_else(|_| "[]".into());
-        let count: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM job WHERE target = ?1 AND lane = ?2 AND (due_at IS NULL OR due_at <= ?3) \
-             AND seq NOT IN (SELECT value FROM json_each(?4))",
-        )
-        .bind(&*key.target)
-        .bind(lane.as_str())
-        .bind(self.db.clock.now().as_millis())
-        .bind(claimed)
-        .fetch_one(&self.db.readers)
-        .await
-        .map_err(|error| sql("counting jobs", error))?;
-        Ok(count.cast_unsigned())
+        self.count(session.into(), lane).await
+    }
+}
+
+#[async_trait]
+impl PoolQueue for SqliteQueue {
+    async fn declare_pool(&self, pool: &PoolId) -> Result<(), PortError> {
+        self.make(pool.into()).await
+    }
+
+    async fn remove_pool(&self, pool: &PoolId) -> Result<(), PortError> {
+        self.drop_queue(pool.into()).await
+    }
+
+    async fn subscribe_pool(&self, pool: &PoolId, lane: Lane, share: Share) -> Result<Box<dyn JobStream>, PortError> {
+        self.stream(pool.into(), lane, share.window, Some(share.priority)).await
+    }
+
+    async fn pool_depth(&self, pool: &PoolId, lane: Lane) -> Result<u64, PortError> {
+        self.count(pool.into(), lane).await
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{
-    Epoch, Fence, OutboxEvent, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted, WorkerName,
+    Epoch, Fence, OutboxEvent, PoolId, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted, WorkerName,
 };
 use kurir_core::port::{Created, NewSession, PortError, SessionStore, Written};
 use sqlx::sqlite::SqliteConnection;
@@ -25,6 +25,7 @@ row! {
         spent: Option<String>,
         status: Vec<u8>,
         created_at: i64,
+        pool: Option<String>,
     }
 }
 
@@ -48,6 +49,7 @@ impl Database {
         Ok(SessionRecord {
             id: SessionId::new(&row.id).map_err(name)?,
             tenant: TenantId::new(&row.tenant).map_err(name)?,
+            pool: row.pool.map(PoolId::new).transpose().map_err(name)?,
             wanted: Wanted::parse(&row.wanted).ok_or_else(|| corrupt(what(), "its wish is none"))?,
             epoch: Epoch(row.epoch.cast_unsigned()),
             owner: row.owner.map(WorkerName::new).transpose().map_err(name)?,
@@ -94,8 +96,8 @@ impl SessionStore for SqliteStore {
             .write("creating a session", move |connection| {
                 Box::pin(async move {
                     let done = sqlx::query(
-                        "INSERT INTO session (id, tenant, wanted, epoch, owner, pace, state, status, created_at) \
-                         VALUES (?1, ?2, ?3, 0, NULL, 0, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+                        "INSERT INTO session (id, tenant, wanted, epoch, owner, pace, state, status, created_at, pool) \
+                         VALUES (?1, ?2, ?3, 0, NULL, 0, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
                     )
                     .bind(session.id.as_str())
                     .bind(session.tenant.as_str())
@@ -103,6 +105,7 @@ impl SessionStore for SqliteStore {
                     .bind(status.state.as_str())
                     .bind(sealed)
                     .bind(at)
+                    .bind(session.pool.as_ref().map(PoolId::as_str))
                     .execute(&mut *connection)
                     .await?;
                     if done.rows_affected() == 0 {
@@ -226,6 +229,50 @@ impl SessionStore for SqliteStore {
                     let done = sqlx::query("UPDATE session SET wanted = ?2 WHERE id = ?1")
                         .bind(id.as_str())
                         .bind(wanted.as_str())
+                        .execute(connection)
+                        .await?;
+                    Ok(done.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    async fn own_pool(&self, pool: &PoolId, tenant: &TenantId) -> Result<bool, PortError> {
+        let (id, owner) = (pool.clone(), tenant.clone());
+        self.db
+            .writer
+            .write("entering a pool", move |connection| {
+                Box::pin(async move {
+                    sqlx::query("INSERT INTO pool (id, tenant) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")
+                        .bind(id.as_str())
+                        .bind(owner.as_str())
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(self.pool_of(pool).await?.as_ref() == Some(tenant))
+    }
+
+    async fn pool_of(&self, pool: &PoolId) -> Result<Option<TenantId>, PortError> {
+        let tenant: Option<String> = sqlx::query_scalar("SELECT tenant FROM pool WHERE id = ?1")
+            .bind(pool.as_str())
+            .fetch_optional(&self.db.readers)
+            .await
+            .map_err(|error| sql("looking whose a pool is", error))?;
+        tenant.map(TenantId::new).transpose().map_err(|error| corrupt(format!("the tenant of pool {pool}"), error))
+    }
+
+    async fn join(&self, id: &SessionId, pool: Option<&PoolId>) -> Result<bool, PortError> {
+        let (id, pool) = (id.clone(), pool.cloned());
+        self.db
+            .writer
+            .write("putting a session into a pool", move |connection| {
+                Box::pin(async move {
+                    let done = sqlx::query("UPDATE session SET pool = ?2 WHERE id = ?1")
+                        .bind(id.as_str())
+                        .bind(pool.as_ref().map(PoolId::as_str))
                         .execute(connection)
                         .await?;
                     Ok(done.rows_affected() > 0)

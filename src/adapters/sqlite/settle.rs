@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::Timestamp;
+use kurir_core::domain::{FailReason, Target, Timestamp};
 use kurir_core::port::{DeadLetter, JobHeaders, PortError, Settle, Settled};
 use sqlx::sqlite::SqliteConnection;
 
 use super::database::Database;
 use super::dead_letters;
 use super::error::Failure;
-use super::lanes::Claim;
-use super::queue::write_headers;
+use super::lanes::{Claim, LaneKey, Wake};
+use super::queue::{place, target_name, write_headers};
 
 /// The clock's milliseconds are cut off, and so are those of the delay: a job must not come back earlier than asked.
 const CUT_OFF: Duration = Duration::from_millis(2);
@@ -29,7 +29,49 @@ pub(super) struct SqliteSettle {
 enum Settlement {
     Ack,
     Park { due_at: i64, headers: String },
+    Pass(Passing),
     Dead { letter: DeadLetter, at: i64, keep: i64 },
+}
+
+/// A job on its way to another queue.
+struct Passing {
+    db: Arc<Database>,
+    from: LaneKey,
+    to: LaneKey,
+    due_at: i64,
+    headers: String,
+    at: i64,
+}
+
+impl Passing {
+    async fn carry_out(self, connection: &mut SqliteConnection, seq: i64) -> Result<bool, Failure> {
+        let lane = self.to.lane.as_str();
+        let row: Option<(Vec<u8>, Vec<u8>, bool)> =
+            sqlx::query_as("SELECT id, body, EXISTS (SELECT 1 FROM queue WHERE target = ?2) FROM job WHERE seq = ?1")
+                .bind(seq)
+                .bind(&*self.to.target)
+                .fetch_optional(&mut *connection)
+                .await?;
+        let Some((id, body, known)) = row else { return Ok(false) };
+        if !known {
+            let letter = DeadLetter { reason: FailReason::WrongTarget, detail: "the target is gone".into() };
+            dead_letters::bury(connection, seq, &letter, self.at, self.db.dead_letters_kept).await?;
+            sqlx::query("DELETE FROM job WHERE seq = ?1").bind(seq).execute(connection).await?;
+            return Ok(true);
+        }
+        // A sealed body is bound to its place.
+        let (from, to) = (place(&id, &self.from.target, lane), place(&id, &self.to.target, lane));
+        let body = self.db.sealer.open(&from, &body, || format!("a job of queue {}.{lane}", self.from.target))?;
+        sqlx::query("UPDATE job SET target = ?2, due_at = ?3, headers = ?4, body = ?5 WHERE seq = ?1")
+            .bind(seq)
+            .bind(&*self.to.target)
+            .bind(self.due_at)
+            .bind(self.headers)
+            .bind(self.db.sealer.seal(&to, &body))
+            .execute(connection)
+            .await?;
+        Ok(true)
+    }
 }
 
 impl Settlement {
@@ -37,12 +79,13 @@ impl Settlement {
         match self {
             Self::Ack => "acknowledging a job",
             Self::Park { .. } => "parking a job",
+            Self::Pass(_) => "passing a job on",
             Self::Dead { .. } => "moving a job to the dead letters",
         }
     }
 
     /// Writes it; tells whether the job was still there.
-    async fn carry_out(self, connection: &mut SqliteConnection, seq: i64) -> Result<bool, sqlx::Error> {
+    async fn carry_out(self, connection: &mut SqliteConnection, seq: i64) -> Result<bool, Failure> {
         match self {
             Self::Ack => {}
             Self::Park { due_at, headers } => {
@@ -54,6 +97,7 @@ impl Settlement {
                     .await?;
                 return Ok(done.rows_affected() > 0);
             }
+            Self::Pass(passing) => return passing.carry_out(connection, seq).await,
             Self::Dead { letter, at, keep } => dead_letters::bury(connection, seq, &letter, at, keep).await?,
         }
         let done = sqlx::query("DELETE FROM job WHERE seq = ?1").bind(seq).execute(connection).await?;
@@ -71,7 +115,7 @@ impl SqliteSettle {
             .write(settlement.action(), move |connection| {
                 Box::pin(async move {
                     claim.settled();
-                    let there = settlement.carry_out(connection, claim.seq).await.map_err(Failure::Sql)?;
+                    let there = settlement.carry_out(connection, claim.seq).await?;
                     Ok((there, claim))
                 })
             })
@@ -92,6 +136,29 @@ impl Settle for SqliteSettle {
         headers.enqueued_at = headers.enqueued_at.or(self.enqueued_at);
         let headers = write_headers(headers)?;
         self.settle(Settlement::Park { due_at, headers }).await
+    }
+
+    async fn pass(
+        self: Box<Self>,
+        to: &Target,
+        delay: Duration,
+        mut headers: JobHeaders,
+    ) -> Result<Settled, PortError> {
+        let now = self.db.clock.now();
+        headers.enqueued_at = headers.enqueued_at.or(self.enqueued_at);
+        let to = LaneKey { target: target_name(to), lane: self.claim.key.lane };
+        let wake = Wake { lanes: self.db.lanes.clone(), keys: vec![to.clone()] };
+        let passing = Passing {
+            db: self.db.clone(),
+            from: self.claim.key.clone(),
+            to,
+            due_at: now.plus(if delay.is_zero() { delay } else { delay.saturating_add(CUT_OFF) }).as_millis(),
+            headers: write_headers(headers)?,
+            at: now.as_millis(),
+        };
+        let settled = self.settle(Settlement::Pass(passing)).await;
+        drop(wake);
+        settled
     }
 
     async fn dead(self: Box<Self>, letter: DeadLetter) -> Result<Settled, PortError> {

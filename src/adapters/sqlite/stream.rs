@@ -38,7 +38,6 @@ pub(super) struct SqliteStream {
     key: LaneKey,
     target: Target,
     id: StreamId,
-    window: usize,
     changed: watch::Receiver<()>,
     /// Read and claimed, not handed out.
     ahead: VecDeque<Row>,
@@ -47,14 +46,14 @@ pub(super) struct SqliteStream {
 
 impl SqliteStream {
     /// Joins the lane. A window of 0 would never get anything and counts as 1.
-    pub(super) fn new(db: Arc<Database>, key: LaneKey, target: Target, window: u16) -> Self {
-        let (id, changed) = db.lanes.join(&key);
-        let window = usize::from(window.max(1));
-        Self { db, key, target, id, window, changed, ahead: VecDeque::new(), open: true }
+    /// `priority` is that among those who share a pool.
+    pub(super) fn new(db: Arc<Database>, key: LaneKey, target: Target, window: u16, priority: Option<u8>) -> Self {
+        let (id, changed) = db.lanes.join(&key, usize::from(window.max(1)), priority);
+        Self { db, key, target, id, changed, ahead: VecDeque::new(), open: true }
     }
 
     /// Reads jobs that are due and not claimed, the oldest first, and claims them.
-    async fn read(&mut self, now: Timestamp) -> Result<(), PortError> {
+    async fn read(&mut self, now: Timestamp, ahead: usize) -> Result<(), PortError> {
         let claimed = self.db.lanes.claimed(&self.key);
         let claimed = serde_json::to_string(&claimed).map_err(|error| corrupt("a list of jobs", error))?;
         // Two passes along the same index, ready and parked ones, so that a thousand parked jobs cost nothing.
@@ -73,7 +72,7 @@ impl SqliteStream {
         .bind(self.key.lane.as_str())
         .bind(now.as_millis())
         .bind(claimed)
-        .bind(i64::try_from(self.window.min(READ_AHEAD)).unwrap_or(1))
+        .bind(i64::try_from(ahead.min(READ_AHEAD)).unwrap_or(1))
         .fetch_all(&self.db.readers)
         .await
         .map_err(|error| sql("reading jobs", error))?;
@@ -128,21 +127,22 @@ impl SqliteStream {
 #[async_trait]
 impl JobStream for SqliteStream {
     async fn next(&mut self) -> Result<Option<Delivery>, PortError> {
+        let _asks = self.db.lanes.ask(&self.key, self.id);
         loop {
             if !self.open || self.db.stop.is_cancelled() {
                 return Ok(None);
             }
             // Whatever changes after this moment ends the wait below.
             self.changed.mark_unchanged();
-            if self.db.lanes.turn(&self.key, self.id, self.window) == Turn::Wait {
+            let Turn::Take { ahead } = self.db.lanes.turn(&self.key, self.id) else {
                 self.wait(LOOK_AGAIN).await;
                 continue;
-            }
+            };
             if let Some(delivery) = self.hand_out()? {
                 return Ok(Some(delivery));
             }
             let now = self.db.clock.now();
-            let looked = match self.read(now).await {
+            let looked = match self.read(now, ahead).await {
                 Ok(()) if self.ahead.is_empty() => self.idle(now).await,
                 Ok(()) => continue,
                 Err(error) => Err(error),

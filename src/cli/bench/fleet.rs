@@ -88,7 +88,7 @@ impl Fleet {
     async fn step(&mut self, plan: Plan) -> anyhow::Result<Figures> {
         for id in &self.sessions {
             let at = self.backends.clock.now();
-            let new = NewSession { id: id.clone(), tenant: self.tenant.clone(), at, events: Vec::new() };
+            let new = NewSession::new(id.clone(), self.tenant.clone(), at);
             self.backends.sessions.create(new).await?;
             self.backends.jobs.declare(id).await?;
         }

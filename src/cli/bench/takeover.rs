@@ -57,7 +57,7 @@ async fn measure(args: &TakeoverArgs, config: &Config, launch: &Launch) -> anyho
     let name = WorkerName::new(FIRST)?;
     for id in &sessions {
         let at = backends.clock.now();
-        let new = NewSession { id: id.clone(), tenant: tenant.clone(), at, events: Vec::new() };
+        let new = NewSession::new(id.clone(), tenant.clone(), at);
         backends.sessions.create(new).await?;
         backends.jobs.declare(id).await?;
         backends.wishes.pin(id, Some(&name)).await?;

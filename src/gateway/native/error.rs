@@ -94,6 +94,7 @@ impl From<UseCaseError> for ApiError {
                 answer
             }
             UseCaseError::SessionIdTaken => plain(StatusCode::CONFLICT, "session_id_taken").field("id"),
+            UseCaseError::PoolTaken => plain(StatusCode::CONFLICT, "pool_taken").field("pool"),
             UseCaseError::SessionDeleted => plain(StatusCode::CONFLICT, "session_deleted").field("session"),
             UseCaseError::IdReused => plain(StatusCode::CONFLICT, "id_reused").field("id"),
             UseCaseError::TooLate { state } => {
@@ -110,7 +111,9 @@ impl From<UseCaseError> for ApiError {
             }
             UseCaseError::NotQueued => plain(StatusCode::SERVICE_UNAVAILABLE, "not_queued").retry_later(),
             UseCaseError::Unsettled => plain(StatusCode::SERVICE_UNAVAILABLE, "unsettled").retry_later(),
-            UseCaseError::NotDeclared => plain(StatusCode::SERVICE_UNAVAILABLE, "not_declared").retry_later(),
+            UseCaseError::NotDeclared | UseCaseError::PoolNotDeclared => {
+                plain(StatusCode::SERVICE_UNAVAILABLE, "not_declared").retry_later()
+            }
             UseCaseError::NoQueue { state } => {
                 let mut answer = plain(StatusCode::NOT_FOUND, "no_queue").field("session");
                 answer.state = Some(state.as_str());

@@ -26,7 +26,10 @@ const MAX_TRACEPARENT: usize = 128;
 struct Send {
     #[serde(default)]
     id: Option<String>,
-    session: String,
+    #[serde(default)]
+    session: Option<String>,
+    #[serde(default)]
+    pool: Option<String>,
     to: String,
     #[serde(default)]
     lane: Option<Lane>,
@@ -104,6 +107,7 @@ pub(super) async fn enqueue(
     let job = Enqueue {
         id,
         session: send.session,
+        pool: send.pool,
         to: send.to,
         lane: send.lane,
         content: send.content,

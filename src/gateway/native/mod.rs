@@ -2,10 +2,11 @@
 //!
 //! | request | answers |
 //! |---|---|
-//! | `POST /v1/sessions` `{"id"?}` | 201 the session; 409 with the session that is there |
+//! | `POST /v1/sessions` `{"id"?, "pool"?}` | 201 the session; 409 with the session that is there |
 //! | `GET /v1/sessions?limit=&after=` | 200 a page of the tenant's sessions |
 //! | `GET /v1/sessions/{id}` | 200 |
 //! | `GET /v1/sessions/{id}/qr?format=json\|png\|svg\|text` | 200, by `format` or `Accept`; 404 with the reason, and `Retry-After` when one is to come |
+//! | `PUT /v1/sessions/{id}/pool` `{"pool"}` | 200; `null` takes it out of its pool |
 //! | `DELETE /v1/sessions/{id}` | 202 |
 //! | `POST /v1/messages` | 202 accepted; 200 known under this id |
 //! | `GET /v1/messages/{id}` | 200 |
@@ -30,7 +31,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use kurir_core::port::Entropy;
 use tokio_util::task::TaskTracker;
 
@@ -63,6 +64,7 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
         .route("/v1/sessions", post(sessions::create).get(sessions::list))
         .route("/v1/sessions/{id}", get(sessions::one).delete(sessions::delete))
         .route("/v1/sessions/{id}/qr", get(qr::show))
+        .route("/v1/sessions/{id}/pool", put(sessions::join_pool))
         .route("/v1/messages", post(messages::enqueue))
         .route("/v1/messages/{id}", get(messages::one))
         .route("/v1/messages/{id}/cancel", post(messages::cancel))

@@ -24,6 +24,7 @@ const MAX_PAGE: u32 = 200;
 #[derive(Debug, Serialize)]
 pub(super) struct SessionView {
     id: String,
+    pool: Option<String>,
     state: &'static str,
     since: String,
     wanted: &'static str,
@@ -44,6 +45,7 @@ impl SessionView {
         let status = &record.status;
         Self {
             id: record.id.to_string(),
+            pool: record.pool.as_ref().map(ToString::to_string),
             state: status.state.as_str(),
             since: status.since.to_rfc3339(),
             wanted: record.wanted.as_str(),
@@ -69,6 +71,8 @@ pub(super) fn session_id(text: &str) -> Result<SessionId, ApiError> {
 struct Create {
     #[serde(default)]
     id: Option<String>,
+    #[serde(default)]
+    pool: Option<String>,
 }
 
 pub(super) async fn create(
@@ -79,7 +83,7 @@ pub(super) async fn create(
     let body: Create = body::read_or_default(request, app.body_limit).await?;
     let cases = app.cases.clone();
     // In a task of its own, so that a caller who hangs up leaves no session without queues.
-    let created = app.tasks.spawn(async move { cases.create_session(&tenant, body.id).await });
+    let created = app.tasks.spawn(async move { cases.create_session(&tenant, body.id, body.pool).await });
     let record = created.await.map_err(|_| ended_early())??;
     let place = format!("/v1/sessions/{}", record.id);
     let mut response = (StatusCode::CREATED, Json(SessionView::of(&record))).into_response();
@@ -87,6 +91,25 @@ pub(super) async fn create(
         response.headers_mut().insert(header::LOCATION, place);
     }
     Ok(response)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Join {
+    /// `null`: out of its pool.
+    pool: Option<String>,
+}
+
+pub(super) async fn join_pool(
+    State(app): State<Arc<App>>,
+    Extension(Caller(tenant)): Extension<Caller>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<SessionView>, ApiError> {
+    let id = session_id(&id)?;
+    let Join { pool } = body::read(request, app.body_limit).await?;
+    let record = app.cases.join_pool(&tenant, &id, pool.as_deref()).await?;
+    Ok(Json(SessionView::of(&record)))
 }
 
 /// A task of ours panicked, which is a mistake of ours.

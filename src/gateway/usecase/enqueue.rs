@@ -18,9 +18,9 @@
 use std::collections::BTreeMap;
 
 use kurir_core::domain::{
-    FailReason, Job, JobId, Lane, LedgerEntry, MessageState, SessionId, Target, TenantId, Timestamp, Wanted,
+    FailReason, Job, JobId, Lane, LedgerEntry, MessageState, Target, TenantId, Timestamp, Wanted,
 };
-use kurir_core::port::{Enqueued, JobHeaders, LedgerWrite, PublishJob, Written};
+use kurir_core::port::{Enqueued, JobHeaders, LedgerWrite, PortError, PublishJob, Written};
 use kurir_core::wire::{ContentV1, JOB_KIND, JobV1, MAX_BODY, MessageDataV1};
 use uuid::Uuid;
 
@@ -35,8 +35,10 @@ const MAX_TTL: u32 = 30 * 24 * 3600;
 pub struct Enqueue {
     /// The caller's id of it; the same id again is the same message.
     pub id: Option<JobId>,
-    /// The session that is to send it.
-    pub session: String,
+    /// The session that is to send it; either this or `pool`.
+    pub session: Option<String>,
+    /// The pool of which any session may send it.
+    pub pool: Option<String>,
     /// The recipient's number as the caller writes it.
     pub to: String,
     /// The lane; without one, otp for a one-time password and bulk for everything else.
@@ -73,20 +75,11 @@ impl UseCases {
             return Err(UseCaseError::TooLarge);
         }
         let job = wire.into_job(self.default_country.as_deref()).map_err(|(reason, detail)| bad(reason, &detail))?;
-        let Target::Session(session) = job.target.clone() else {
-            return Err(UseCaseError::field("session", "a session is needed"));
-        };
-        let record = self.own_session(tenant, &session).await.map_err(|error| match error {
-            UseCaseError::NotFound { what, .. } => UseCaseError::NotFound { what, field: Some("session") },
-            other => other,
-        })?;
-        if record.wanted == Wanted::Deleted {
-            return Err(UseCaseError::SessionDeleted);
-        }
+        self.check_target(tenant, &job.target).await?;
         if job.expired(now) && self.entry(&job.key()).await?.is_none() {
             return Err(UseCaseError::field("expires_at", "lies in the past"));
         }
-        let (entry, known) = self.enter(&job, &session, now).await?;
+        let (entry, known) = self.enter(&job, now).await?;
         if known && !is_untouched(&entry) {
             return Ok(Receipt::Known(entry));
         }
@@ -103,8 +96,37 @@ impl UseCases {
                 ..JobHeaders::default()
             },
         };
-        let entry = self.publish(entry, publish, &session).await?;
+        let entry = self.publish(entry, publish).await?;
         Ok(if known { Receipt::Known(entry) } else { Receipt::Accepted(entry) })
+    }
+
+    /// Whether the tenant may send through this session or pool.
+    async fn check_target(&self, tenant: &TenantId, target: &Target) -> Result<(), UseCaseError> {
+        match target {
+            Target::Session(session) => {
+                let record = self.own_session(tenant, session).await.map_err(|error| match error {
+                    UseCaseError::NotFound { what, .. } => UseCaseError::NotFound { what, field: Some("session") },
+                    other => other,
+                })?;
+                if record.wanted == Wanted::Deleted {
+                    return Err(UseCaseError::SessionDeleted);
+                }
+            }
+            Target::Pool(pool) => {
+                if self.ports.sessions.pool_of(pool).await?.as_ref() != Some(tenant) {
+                    return Err(UseCaseError::NotFound { what: "pool", field: Some("pool") });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the queues of a target exist.
+    async fn declare(&self, target: &Target) -> Result<(), PortError> {
+        match target {
+            Target::Session(session) => self.ports.jobs.declare(session).await,
+            Target::Pool(pool) => self.ports.pools.declare_pool(pool).await,
+        }
     }
 
     /// The request as a job of the contract.
@@ -126,8 +148,8 @@ impl UseCases {
         Ok(JobV1 {
             id: request.id.map_or_else(|| self.random_job_id(now), JobId::as_uuid),
             tenant: tenant.to_string(),
-            session: Some(request.session),
-            pool: None,
+            session: request.session,
+            pool: request.pool,
             to: request.to,
             lane,
             content: request.content,
@@ -146,9 +168,9 @@ impl UseCases {
     }
 
     /// Writes the entry, or finds the one that is there; tells which.
-    async fn enter(&self, job: &Job, session: &SessionId, now: Timestamp) -> Result<(LedgerEntry, bool), UseCaseError> {
+    async fn enter(&self, job: &Job, now: Timestamp) -> Result<(LedgerEntry, bool), UseCaseError> {
         let mut entry = LedgerEntry::new(job, now);
-        let events = MessageDataV1::events(&entry, MessageState::Queued, Some(session), now);
+        let events = MessageDataV1::events(&entry, MessageState::Queued, entry.session.as_ref(), now);
         let write = LedgerWrite { fence: None, entry: entry.clone(), spent: None, events };
         if self.ports.ledger.write(vec![write]).await?.first() == Some(&Written::Done) {
             entry.version = 1;
@@ -156,21 +178,19 @@ impl UseCases {
         }
         let found = self.entry(&entry.key).await?.ok_or(UseCaseError::Unsettled)?;
         // The ledger holds neither the number nor the text, so this is as much as can be compared.
-        if found.recipient != entry.recipient || found.session != entry.session || found.lane != entry.lane {
+        // A pool's job belongs to a session by now, or to none yet.
+        let sessions_differ = entry.session.is_some() && found.session != entry.session;
+        if found.recipient != entry.recipient || sessions_differ || found.lane != entry.lane {
             return Err(UseCaseError::IdReused);
         }
         Ok((found, true))
     }
 
-    async fn publish(
-        &self,
-        entry: LedgerEntry,
-        job: PublishJob,
-        session: &SessionId,
-    ) -> Result<LedgerEntry, UseCaseError> {
+    async fn publish(&self, entry: LedgerEntry, job: PublishJob) -> Result<LedgerEntry, UseCaseError> {
+        let target = job.target.clone();
         let mut answer = self.ports.jobs.publish(vec![job.clone()]).await;
         if matches!(answer.as_deref(), Ok([Enqueued::NoSuchTarget])) {
-            answer = match self.ports.jobs.declare(session).await {
+            answer = match self.declare(&target).await {
                 Ok(()) => self.ports.jobs.publish(vec![job]).await,
                 Err(error) => Err(error),
             };
@@ -185,7 +205,7 @@ impl UseCases {
             }
             Ok(_) | Err(_) => {
                 let error = answer.err().map(|error| error.chain());
-                tracing::warn!(session = %session, job = %entry.key.job, error, "a job could not be published");
+                tracing::warn!(target = target.routing_key(entry.lane), job = %entry.key.job, error, "a job could not be published");
                 match self.end(&entry, MessageState::Cancelled, FailReason::NotQueued).await? {
                     (_, true) => Err(UseCaseError::NotQueued),
                     (moved, false) => Ok(moved),
@@ -227,7 +247,7 @@ impl UseCases {
 
 /// The contract tells a bad field as `field: what is wrong`.
 fn bad(reason: FailReason, detail: &str) -> UseCaseError {
-    const FIELDS: [&str; 6] = ["session", "to", "content", "expires_at", "metadata", "tenant"];
+    const FIELDS: [&str; 7] = ["session", "pool", "to", "content", "expires_at", "metadata", "tenant"];
     let (name, message) = detail.split_once(": ").unwrap_or(("", detail));
     let field = FIELDS.into_iter().find(|field| *field == name).unwrap_or("content");
     UseCaseError::Field { field, reason, message: message.to_owned() }

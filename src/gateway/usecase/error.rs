@@ -19,7 +19,7 @@ pub enum UseCaseError {
     /// There is no such thing, or it belongs to another tenant.
     #[error("there is no such {what}")]
     NotFound {
-        /// `session` or `message`.
+        /// `session`, `pool` or `message`.
         what: &'static str,
         /// The field that named it, where it was not the path.
         field: Option<&'static str>,
@@ -30,6 +30,12 @@ pub enum UseCaseError {
     /// The session's id belongs to somebody else.
     #[error("this session id is taken; choose another one, or leave it out to get one")]
     SessionIdTaken,
+    /// The pool's name belongs to somebody else.
+    #[error("this pool's name is taken; choose another one")]
+    PoolTaken,
+    /// The queues of a pool could not be declared.
+    #[error("the queue did not answer, so nothing was changed; send the same request again")]
+    PoolNotDeclared,
     /// The session is on its way out.
     #[error("the session is being deleted")]
     SessionDeleted,
@@ -68,7 +74,7 @@ pub enum UseCaseError {
     )]
     Unsettled,
     /// The session has no queue, and none could be made.
-    #[error("the session has no queue; it may have been deleted in this moment")]
+    #[error("there is no queue of this session or pool; it may have been deleted in this moment")]
     NoQueue {
         /// Where the message stands now.
         state: MessageState,

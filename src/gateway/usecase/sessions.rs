@@ -1,7 +1,7 @@
 //! Sessions: create, look at, scan, delete.
 
 use kurir_core::domain::{
-    Epoch, EventKind, QrCode, SessionId, SessionRecord, SessionState, SessionStatus, TenantId, Wanted,
+    Epoch, EventKind, PoolId, QrCode, SessionId, SessionRecord, SessionState, SessionStatus, TenantId, Wanted,
 };
 use kurir_core::port::{Created, NewSession};
 use kurir_core::wire::SessionDataV1;
@@ -22,10 +22,19 @@ impl UseCases {
     ///
     /// First the record, then the queues: a queue without a session would stay for ever, while a session without queues
     /// is healed by the same request again, by the first message for it, or by the worker that takes it.
-    pub async fn create_session(&self, tenant: &TenantId, id: Option<String>) -> Result<SessionRecord, UseCaseError> {
+    pub async fn create_session(
+        &self,
+        tenant: &TenantId,
+        id: Option<String>,
+        pool: Option<String>,
+    ) -> Result<SessionRecord, UseCaseError> {
         let id = match id {
             Some(id) => SessionId::new(id).map_err(|error| UseCaseError::field("id", error.to_string()))?,
             None => self.random_session_id()?,
+        };
+        let pool = match pool {
+            Some(pool) => Some(self.open_pool(tenant, &pool).await?),
+            None => None,
         };
         let at = self.ports.clock.now();
         let event = SessionDataV1::event(
@@ -37,7 +46,7 @@ impl UseCases {
             (Epoch(0), u64::try_from(at.as_millis()).unwrap_or(0)),
             at,
         )?;
-        let new = NewSession { id: id.clone(), tenant: tenant.clone(), at, events: vec![event] };
+        let new = NewSession { pool, events: vec![event], ..NewSession::new(id.clone(), tenant.clone(), at) };
         let created = self.ports.sessions.create(new).await?;
         let record = match &created {
             Created::New(record) | Created::Exists(record) => record,
@@ -59,6 +68,41 @@ impl UseCases {
             }
             Created::Exists(record) => Err(UseCaseError::SessionExists(Box::new(record))),
         }
+    }
+
+    /// Puts a session into a pool of the tenant's, which is made by its first use, or takes it out of its pool.
+    pub async fn join_pool(
+        &self,
+        tenant: &TenantId,
+        id: &SessionId,
+        pool: Option<&str>,
+    ) -> Result<SessionRecord, UseCaseError> {
+        let mut record = self.own_session(tenant, id).await?;
+        let pool = match pool {
+            Some(pool) => Some(self.open_pool(tenant, pool).await?),
+            None => None,
+        };
+        if !self.ports.sessions.join(id, pool.as_ref()).await? {
+            return Err(UseCaseError::NotFound { what: "session", field: None });
+        }
+        tracing::info!(session = %id, %tenant, pool = pool.as_ref().map(tracing::field::display), "session joins a pool");
+        self.nudge().await;
+        record.pool = pool;
+        Ok(record)
+    }
+
+    /// A pool of this tenant's with its queues, made if nobody has one of this name. Its queues come before its first
+    /// session: without them jobs for the pool would be refused, while a session reads them as soon as it belongs to it.
+    async fn open_pool(&self, tenant: &TenantId, pool: &str) -> Result<PoolId, UseCaseError> {
+        let pool = PoolId::new(pool).map_err(|error| UseCaseError::field("pool", error.to_string()))?;
+        if !self.ports.sessions.own_pool(&pool, tenant).await? {
+            return Err(UseCaseError::PoolTaken);
+        }
+        if let Err(error) = self.ports.pools.declare_pool(&pool).await {
+            tracing::warn!(%pool, error = error.chain(), "the queues of a pool could not be declared");
+            return Err(UseCaseError::PoolNotDeclared);
+        }
+        Ok(pool)
     }
 
     fn random_session_id(&self) -> Result<SessionId, UseCaseError> {

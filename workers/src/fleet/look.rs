@@ -62,6 +62,7 @@ impl Fleet {
         self.doubt(&members).await;
         let records = self.records().await?;
         self.drop_unwanted(&records);
+        self.tell_pools(&records);
         let (era, boot) = (self.shared.ports.leases.era().await?, self.shared.ports.clock.boot());
         if self.quarantine.holds(era, boot, self.shared.options.lease_ttl) {
             self.takes.fill(Vec::new());
@@ -92,15 +93,15 @@ impl Fleet {
             let here = at.is_some_and(|at| staying[at].instance == self.shared.instance);
             match self.held.get(&session) {
                 None if here && !elsewhere.contains(&session) && !self.takes.rests(&session, now) => mine.push(session),
-                Some(stop)
+                Some(held)
                     if !here
                         && at.is_some()
                         && self.moves > 0
-                        && !stop.is_cancelled()
+                        && !held.stop.is_cancelled()
                         && !scanned.contains(&session) =>
                 {
                     tracing::info!(%session, "session is handed over");
-                    stop.cancel();
+                    held.stop.cancel();
                     self.moves -= 1;
                 }
                 _ => {}
@@ -201,11 +202,26 @@ impl Fleet {
         }
     }
 
+    /// Tells the owners of sessions which pools those belong to now.
+    fn tell_pools(&mut self, records: &[SessionRecord]) {
+        self.pools = records.iter().filter_map(|record| Some((record.id.clone(), record.pool.clone()?))).collect();
+        for (session, held) in &self.held {
+            let pool = self.pools.get(session);
+            held.pool.send_if_modified(|told| {
+                let changed = told.as_ref() != pool;
+                if changed {
+                    *told = pool.cloned();
+                }
+                changed
+            });
+        }
+    }
+
     /// Stops what nobody wants running any more.
     fn drop_unwanted(&self, records: &[SessionRecord]) {
         for record in records.iter().filter(|record| record.wanted != Wanted::Running) {
-            if let Some(stop) = self.held.get(&record.id) {
-                stop.cancel();
+            if let Some(held) = self.held.get(&record.id) {
+                held.stop.cancel();
             }
         }
     }

@@ -8,10 +8,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::{EventKind, SessionId, Sight};
+use kurir_core::domain::{EventKind, PoolId, SessionId, Sight};
 use kurir_core::policy::Backoff;
 use kurir_core::port::Beat;
 use kurir_core::wire::FleetDataV1;
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -31,10 +32,19 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(500), max: Durati
 /// The longest pause before a session that was lost is tried again.
 const LONGEST_TRUCE: Duration = Duration::from_mins(15);
 
+/// A session that this worker owns, or tries to.
+struct Held {
+    stop: CancellationToken,
+    /// Tells its owner which pool it belongs to.
+    pool: watch::Sender<Option<PoolId>>,
+}
+
 /// What a worker knows of the fleet and holds of it.
 pub(crate) struct Fleet {
     pub(crate) shared: Arc<Shared>,
-    held: HashMap<SessionId, CancellationToken>,
+    held: HashMap<SessionId, Held>,
+    /// The pools of the sessions, as of the last look.
+    pools: HashMap<SessionId, PoolId>,
     tasks: JoinSet<(SessionId, Ended)>,
     takes: Takes,
     /// Processes whose sign of life has ended. Their heartbeats don't count any more.
@@ -57,6 +67,7 @@ impl Fleet {
         Self {
             shared,
             held: HashMap::new(),
+            pools: HashMap::new(),
             tasks: JoinSet::new(),
             takes: Takes::default(),
             dead: HashSet::new(),
@@ -117,9 +128,10 @@ impl Fleet {
     /// Starts to own a session.
     fn take(&mut self, session: SessionId) {
         let stop = CancellationToken::new();
-        self.held.insert(session.clone(), stop.clone());
+        let (pool, joined) = watch::channel(self.pools.get(&session).cloned());
+        self.held.insert(session.clone(), Held { stop: stop.clone(), pool });
         let span = tracing::info_span!("session", %session, worker = %self.shared.options.name, epoch = tracing::field::Empty, tenant = tracing::field::Empty);
-        let owning = own(Arc::clone(&self.shared), session.clone(), stop);
+        let owning = own(Arc::clone(&self.shared), session.clone(), joined, stop);
         self.tasks.spawn(async move { (session, owning.await) }.instrument(span));
     }
 
@@ -182,8 +194,8 @@ impl Fleet {
             tracing::debug!(error = %error.chain(), "the fleet could not be told that this worker leaves");
         }
         let mut report = StopReport { sessions: self.held.len(), ..StopReport::default() };
-        for stop in self.held.values() {
-            stop.cancel();
+        for held in self.held.values() {
+            held.stop.cancel();
         }
         let mut nudges = tokio::time::interval(NUDGE_EVERY);
         nudges.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -15,7 +15,7 @@ use crate::crash_point::CrashPoint;
 use crate::session::Owned;
 
 /// Pauses between tries to subscribe while the broker is away.
-const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), max: Duration::from_secs(10) };
+pub(super) const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), max: Duration::from_secs(10) };
 
 /// How long a job waits that met a store or a broker that did not answer.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ const HELD: Duration = Duration::from_mins(5);
 /// Serves a lane until the session stops or is lost. Tells how many jobs were cut off. `limited` hears of the rests
 /// that WhatsApp demands.
 pub(crate) async fn serve_lane(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sender<Rest>) -> usize {
-    let window = bounded(owned.shared.options.window(lane), owned.shared.options.pace.every);
+    let window = fitting(owned.shared.options.window(lane), owned.shared.options.pace.every, HELD);
     let slots = Arc::new(Semaphore::new(usize::from(window)));
     let mut jobs: JoinSet<()> = JoinSet::new();
     let mut attempt = 0;
@@ -73,15 +73,15 @@ async fn subscribe(owned: &Owned, lane: Lane, window: u16, again: bool) -> Resul
     ports.jobs.subscribe(owned.id(), lane, window).await
 }
 
-/// As many jobs as the pace lets go within [`HELD`], at least one: those that wait for their turn are held unsettled, and
+/// As many jobs as the pace lets go within `held`, at least one: those that wait for their turn are held unsettled, and
 /// the broker takes back what is held for too long.
-fn bounded(window: u16, every: Duration) -> u16 {
-    let fit = HELD.as_millis().checked_div(every.as_millis()).unwrap_or(u128::MAX).max(1);
+pub(super) fn fitting(window: u16, every: Duration, held: Duration) -> u16 {
+    let fit = held.as_millis().checked_div(every.as_millis()).unwrap_or(u128::MAX).max(1);
     window.min(u16::try_from(fit).unwrap_or(u16::MAX))
 }
 
 /// Takes jobs until the session stops (`Ok`) or the stream breaks.
-async fn take(
+pub(super) async fn take(
     owned: &Arc<Owned>,
     stream: &mut dyn JobStream,
     slots: &Arc<Semaphore>,
@@ -136,6 +136,7 @@ async fn serve(owned: &Owned, delivery: Delivery, limited: &mpsc::Sender<Rest>) 
             let parked = settle.park(delay, headers).await;
             parked.inspect(|_| owned.shared.options.crash.pass(CrashPoint::JobParked))
         }
+        Settlement::Pass(to, delay, headers) => settle.pass(&to, delay, headers).await,
         Settlement::Dead(letter) => settle.dead(letter).await,
         Settlement::Release => settle.release().await,
         Settlement::Leave => return,
@@ -150,7 +151,7 @@ async fn serve(owned: &Owned, delivery: Delivery, limited: &mpsc::Sender<Rest>) 
 }
 
 /// Waits for the jobs in work; once the session is lost, cuts off what is left and counts it.
-async fn finish(owned: &Owned, mut jobs: JoinSet<()>) -> usize {
+pub(super) async fn finish(owned: &Owned, mut jobs: JoinSet<()>) -> usize {
     loop {
         tokio::select! {
             joined = jobs.join_next() => if joined.is_none() { return 0 },

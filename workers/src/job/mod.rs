@@ -1,11 +1,17 @@
 //! Jobs: how they are taken from a lane, and the path of one job from the queue to WhatsApp and back.
 
+mod bond;
+mod conclude;
 mod in_work;
 mod lane;
 mod limits;
 mod path;
+mod pool;
+mod ready;
+mod send;
 mod step;
 
 pub(crate) use in_work::InWork;
 pub(crate) use lane::serve_lane;
 pub(crate) use limits::bounded;
+pub(crate) use pool::serve_pool;

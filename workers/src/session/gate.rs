@@ -7,6 +7,8 @@ use kurir_core::domain::{FailReason, Lane, Rest, SenderPace, Timestamp};
 use kurir_core::policy::{Budget, Pacer, Zone};
 use tokio::sync::oneshot;
 
+use super::standing::{Standing, Standings, priority};
+
 /// What a job asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask {
@@ -101,6 +103,21 @@ impl Gate {
     /// Where a job would be sent away at once, whoever waits before it.
     pub(super) fn look(&mut self, ask: Ask, now: Timestamp) -> Option<(Timestamp, FailReason)> {
         self.too_long(ask, now).map(|(until, reason)| (self.spread(until, ask.lane), reason))
+    }
+
+    /// What it could take of a pool's jobs.
+    pub(super) fn standings(&self, now: Timestamp) -> Standings {
+        let left = self.limits.budget.left(now);
+        let of = |lane, left: Option<u32>| {
+            if let Some(rest) = self.resting(now) {
+                return Standing::Shut { until: rest.until };
+            }
+            match self.limits.budget.look(now, lane, false) {
+                Ok(()) => Standing::Open { priority: priority(left) },
+                Err(over) => Standing::Shut { until: over.until },
+            }
+        };
+        Standings { otp: of(Lane::Otp, left.otp), bulk: of(Lane::Bulk, left.bulk) }
     }
 
     /// Lets through whom the limits allow; tells how long to wait before the next one may go, `None` when nobody waits.

@@ -7,17 +7,19 @@ mod limits;
 mod numbers;
 mod owner;
 mod receipts;
+mod standing;
 mod turnstile;
 
 pub(crate) use contacts::Contacts;
 pub(crate) use gate::{Ask, Turn};
 pub(crate) use numbers::{Belief, Numbers};
 pub(crate) use owner::{Ended, Shared, own};
+pub(crate) use standing::{Standing, Standings};
 pub(crate) use turnstile::Turnstile;
 
 use std::sync::Arc;
 
-use kurir_core::domain::{Fence, SessionId, TenantId};
+use kurir_core::domain::{Fence, PoolId, SessionId, TenantId};
 use kurir_core::port::Sender;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +38,8 @@ pub(crate) struct Owned {
     pub(crate) link: watch::Receiver<bool>,
     /// The sender's limits.
     pub(crate) turnstile: Turnstile,
+    /// The pool whose jobs it shares, if any.
+    pub(crate) pool: watch::Receiver<Option<PoolId>>,
     /// Whom it has written to.
     pub(crate) contacts: Contacts,
     /// Which numbers have WhatsApp.

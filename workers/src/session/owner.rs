@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use kurir_core::domain::{
-    FailReason, Fence, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, Rest, SessionId, SessionRecord, Wanted,
+    FailReason, Fence, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, PoolId, Rest, SessionId, SessionRecord,
+    Wanted,
 };
 use kurir_core::policy::Pacer;
 use kurir_core::port::{Connection, LedgerWrite, MessengerError, MessengerEvent, PortError, Receipt, Sender, Written};
@@ -77,7 +78,12 @@ pub(crate) enum EndError {
 }
 
 /// Takes the session, serves it until told to stop or until it is lost, and gives it back.
-pub(crate) async fn own(shared: Arc<Shared>, session: SessionId, stop: CancellationToken) -> Ended {
+pub(crate) async fn own(
+    shared: Arc<Shared>,
+    session: SessionId,
+    pool: watch::Receiver<Option<PoolId>>,
+    stop: CancellationToken,
+) -> Ended {
     let holder = LeaseHolder::new(&shared.options.name, shared.instance);
     let token = LeaseToken::new(&holder, shared.ports.entropy.nonce());
     let lost = match shared.keeper.acquire(&session, token).await {
@@ -87,7 +93,7 @@ pub(crate) async fn own(shared: Arc<Shared>, session: SessionId, stop: Cancellat
     };
     // However it ends, a panic included: whatever belongs to the session ends with it.
     let _end = lost.clone().drop_guard();
-    let owning = AssertUnwindSafe(claimed(&shared, &session, stop, lost)).catch_unwind();
+    let owning = AssertUnwindSafe(claimed(&shared, &session, pool, stop, lost)).catch_unwind();
     let ended = owning.await.unwrap_or(Err(EndError::Panicked));
     shared.keeper.release(&session).await;
     ended.unwrap_or_else(Ended::Failed)
@@ -96,6 +102,7 @@ pub(crate) async fn own(shared: Arc<Shared>, session: SessionId, stop: Cancellat
 async fn claimed(
     shared: &Arc<Shared>,
     session: &SessionId,
+    pool: watch::Receiver<Option<PoolId>>,
     stop: CancellationToken,
     lost: CancellationToken,
 ) -> Result<Ended, EndError> {
@@ -114,7 +121,7 @@ async fn claimed(
     }
     shared.ports.jobs.declare(session).await?;
     let connection = shared.ports.messenger.open(fence.clone()).await?;
-    Ok(serve(shared, record, fence, connection, stop, lost).await)
+    Ok(serve(shared, record, fence, connection, pool, stop, lost).await)
 }
 
 /// Logs the device out, if it is linked, and removes all that there is of the session.
@@ -160,6 +167,7 @@ async fn serve(
     record: SessionRecord,
     fence: Fence,
     connection: Connection,
+    pool: watch::Receiver<Option<PoolId>>,
     stop: CancellationToken,
     lost: CancellationToken,
 ) -> Ended {
@@ -177,6 +185,7 @@ async fn serve(
         sender: Arc::clone(&sender),
         link: linked,
         turnstile: Turnstile::start(limits::of(options, &record), Arc::clone(&clock), parts.clone()),
+        pool,
         contacts: Contacts::default(),
         numbers: Numbers::start(
             Arc::clone(&sender),
@@ -225,9 +234,10 @@ async fn serve(
                 }
                 link.send_replace(up);
                 if up && lanes.is_empty() {
-                    lanes.extend(
-                        Lane::ALL.map(|lane| tokio::spawn(job::serve_lane(Arc::clone(&owned), lane, limited.clone()))),
-                    );
+                    for lane in Lane::ALL {
+                        lanes.push(tokio::spawn(job::serve_lane(Arc::clone(&owned), lane, limited.clone())));
+                        lanes.push(tokio::spawn(job::serve_pool(Arc::clone(&owned), lane, limited.clone())));
+                    }
                 }
             }
             Ok(next @ (Next::Rest | Next::Banned | Next::Lost | Next::Replaced)) => break Some(next),

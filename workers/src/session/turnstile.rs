@@ -6,10 +6,11 @@ use std::time::Duration;
 use kurir_core::domain::{FailReason, Rest, SenderPace, Timestamp};
 use kurir_core::policy::Zone;
 use kurir_core::port::Clock;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::gate::{Ask, Gate, Limits, Turn, Waiting};
+use super::standing::Standings;
 
 enum Request {
     Turn(Waiting),
@@ -23,7 +24,11 @@ enum Request {
 #[derive(Clone)]
 pub(crate) struct Turnstile {
     queue: mpsc::Sender<Request>,
+    standings: watch::Receiver<Standings>,
 }
+
+/// The shortest wait for a lane to open: moments are told in milliseconds.
+const LEAST: Duration = Duration::from_millis(1);
 
 /// Most requests that wait outside; those in work are bounded by the lanes' windows.
 const QUEUE: usize = 64;
@@ -33,8 +38,15 @@ impl Turnstile {
     /// windows of the lanes.
     pub(crate) fn start(limits: Limits, clock: Arc<dyn Clock>, stop: CancellationToken) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
-        tokio::spawn(run(Gate::new(limits), clock, requests, stop));
-        Self { queue }
+        let gate = Gate::new(limits);
+        let (tell, standings) = watch::channel(gate.standings(clock.now()));
+        tokio::spawn(run(gate, clock, requests, tell, stop));
+        Self { queue, standings }
+    }
+
+    /// What the sender could take of a pool's jobs, followed live; it ends with the turnstile.
+    pub(crate) fn standings(&self) -> watch::Receiver<Standings> {
+        self.standings.clone()
     }
 
     /// Waits for a turn; sent away at once when it would come after the job's deadline, or not for long.
@@ -72,9 +84,20 @@ impl Turnstile {
     }
 }
 
-async fn run(mut gate: Gate, clock: Arc<dyn Clock>, mut requests: mpsc::Receiver<Request>, stop: CancellationToken) {
+async fn run(
+    mut gate: Gate,
+    clock: Arc<dyn Clock>,
+    mut requests: mpsc::Receiver<Request>,
+    tell: watch::Sender<Standings>,
+    stop: CancellationToken,
+) {
     loop {
-        let pause = gate.serve(clock.now());
+        let now = clock.now();
+        let next = gate.serve(now);
+        let standings = gate.standings(now);
+        tell.send_if_modified(|told| std::mem::replace(told, standings) != standings);
+        let opens = standings.opens().map(|opens| opens.since(now).max(LEAST));
+        let pause = [next, opens].into_iter().flatten().min();
         let request = tokio::select! {
             biased;
             () = stop.cancelled() => return,

@@ -20,7 +20,7 @@ fn bulk(at: u32) -> JobV1 {
 }
 
 /// A time zone in which it is about noon, so that no test runs over midnight.
-fn zone() -> Zone {
+pub fn zone() -> Zone {
     let now = SystemClock.now();
     let noon = |zone: &Zone| (9..15).contains(&(zone.next_day(now).since(now).as_secs() / 3600));
     let mut zones = (-11..=12).map(|hours| format!("Etc/GMT{hours:+}").parse().expect("a zone"));

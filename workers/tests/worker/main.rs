@@ -4,5 +4,6 @@ mod attempts;
 mod jobs;
 mod life;
 mod limits;
+mod pools;
 mod withdraw;
 mod world;

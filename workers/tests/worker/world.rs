@@ -91,6 +91,7 @@ impl World {
             ledger: Arc::clone(&stores) as _,
             outbox: Arc::clone(&stores) as _,
             jobs: Arc::clone(&queue) as _,
+            pools: Arc::clone(&queue) as _,
             events: Arc::clone(&events) as _,
             leases: Arc::new(MemoryLeases::new(Arc::clone(&clock) as _)),
             members: Arc::new(MemoryMembership::new(Arc::clone(&clock) as _)),
@@ -116,7 +117,7 @@ impl World {
 
     pub async fn create(&self) {
         let at = self.ports.clock.now();
-        self.stores.create(NewSession { id: session(), tenant: tenant(), at, events: Vec::new() }).await.unwrap();
+        self.stores.create(NewSession::new(session(), tenant(), at)).await.unwrap();
         self.queue.declare(&session()).await.unwrap();
     }
 

@@ -1,0 +1,120 @@
+//! Takes a session's share of its pool's jobs, while it has a pool, can send, and has something left of its day.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kurir_core::domain::{Lane, PoolId, Rest};
+use kurir_core::port::{JobStream, PortError, Share};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::lane::{self, BACKOFF};
+use crate::session::{Owned, Standing, Standings};
+
+/// As long as this a job of the pool may wait for its turn at one sender: others could send it meanwhile.
+const HELD: Duration = Duration::from_secs(2);
+
+/// Serves a lane of whatever pool the session belongs to, until the session stops or is lost. Tells how many jobs were
+/// cut off.
+pub(crate) async fn serve_pool(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sender<Rest>) -> usize {
+    let window = lane::fitting(owned.shared.options.window(lane), owned.shared.options.pace.every, HELD);
+    let slots = Arc::new(Semaphore::new(usize::from(window)));
+    let mut jobs = JoinSet::new();
+    let mut watches = Watches::new(&owned);
+    let mut attempt = 0;
+    while !owned.stopping.is_cancelled() && !owned.lost.is_cancelled() {
+        let Some(reader) = watches.reader(lane) else {
+            tokio::select! {
+                () = owned.stopping.cancelled() => {}
+                () = owned.lost.cancelled() => {}
+                // Every job tells its end by itself.
+                Some(_) = jobs.join_next(), if !jobs.is_empty() => {}
+                open = watches.changed() => if !open { break },
+            }
+            continue;
+        };
+        let failed = match subscribe(&owned, &reader, lane, window, attempt > 0).await {
+            Ok(mut stream) => {
+                attempt = 0;
+                let until =
+                    async { while watches.reader(lane).as_ref() == Some(&reader) && watches.changed().await {} };
+                let taken = tokio::select! {
+                    taken = lane::take(&owned, &mut *stream, &slots, &mut jobs, &limited) => taken,
+                    () = until => Ok(()),
+                };
+                if let Err(error) = stream.close().await {
+                    tracing::debug!(session = %owned.id(), pool = %reader.pool, %lane, error = %error.chain(), "the pool's stream did not close well");
+                }
+                taken
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = failed {
+            attempt += 1;
+            tracing::warn!(session = %owned.id(), pool = %reader.pool, %lane, attempt, error = %error.chain(), "the pool's queue can't be read; trying again");
+            let pause = BACKOFF.delay(attempt, owned.shared.ports.entropy.fraction());
+            tokio::select! {
+                () = owned.stopping.cancelled() => {}
+                () = owned.lost.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+    lane::finish(&owned, jobs).await
+}
+
+/// How the session reads its pool's queue now; another subscription is needed when that changes.
+#[derive(Debug, PartialEq, Eq)]
+struct Reader {
+    pool: PoolId,
+    priority: u8,
+}
+
+/// What decides whether the session reads its pool's queue.
+struct Watches {
+    pool: watch::Receiver<Option<PoolId>>,
+    link: watch::Receiver<bool>,
+    standings: watch::Receiver<Standings>,
+}
+
+impl Watches {
+    fn new(owned: &Owned) -> Self {
+        Self { pool: owned.pool.clone(), link: owned.link.clone(), standings: owned.turnstile.standings() }
+    }
+
+    fn reader(&mut self, lane: Lane) -> Option<Reader> {
+        let pool = self.pool.borrow_and_update().clone()?;
+        if !*self.link.borrow_and_update() {
+            return None;
+        }
+        match self.standings.borrow_and_update().of(lane) {
+            Standing::Open { priority } => Some(Reader { pool, priority }),
+            Standing::Shut { .. } => None,
+        }
+    }
+
+    /// Waits for a change; `false` when there will be none.
+    async fn changed(&mut self) -> bool {
+        let changed = tokio::select! {
+            changed = self.pool.changed() => changed,
+            changed = self.link.changed() => changed,
+            changed = self.standings.changed() => changed,
+        };
+        changed.is_ok()
+    }
+}
+
+/// Subscribes. After a refusal (`again`) the queues are declared first, since somebody may have deleted them.
+async fn subscribe(
+    owned: &Owned,
+    reader: &Reader,
+    lane: Lane,
+    window: u16,
+    again: bool,
+) -> Result<Box<dyn JobStream>, PortError> {
+    let pools = &owned.shared.ports.pools;
+    if again {
+        pools.declare_pool(&reader.pool).await?;
+    }
+    pools.subscribe_pool(&reader.pool, lane, Share { window, priority: reader.priority }).await
+}

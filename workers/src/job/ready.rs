@@ -1,0 +1,119 @@
+//! All that must hold before a job goes on the wire.
+
+use std::time::Duration;
+
+use kurir_core::domain::{FailReason, Job, Lane, LedgerEntry, MessageState, Outcome, Spent, Timestamp};
+use kurir_core::policy::Backoff;
+use kurir_core::port::{Charge, JobHeaders, NumberStatus, PortError};
+
+use super::bond::Bond;
+use super::limits;
+use crate::crash_point::CrashPoint;
+use crate::session::{Owned, Turn};
+
+/// Pauses before a job that could not be checked is tried again; it was not on the wire.
+pub(super) const CHECK_AGAIN: Backoff = Backoff { base: Duration::from_secs(2), max: Duration::from_mins(1) };
+
+/// Whether a job may go.
+pub(super) enum Ready {
+    /// It may go; this is saved with it.
+    Go(Spent),
+    /// It may not.
+    No(Outcome),
+}
+
+/// Looks at everything, the cheapest first.
+pub(super) async fn ready(
+    owned: &Owned,
+    job: &Job,
+    entry: &LedgerEntry,
+    bond: Bond<'_>,
+    headers: &JobHeaders,
+) -> Result<Ready, PortError> {
+    let ports = &owned.shared.ports;
+    let options = &owned.shared.options;
+    let late = |now| {
+        let outcome = if entry.state == MessageState::Sending { Outcome::Uncertain } else { Outcome::Expire };
+        job.expired(now).then_some(outcome)
+    };
+    if let Some(outcome) = late(ports.clock.now()) {
+        return Ok(Ready::No(outcome));
+    }
+    if entry.state == MessageState::Sending && entry.attempts >= options.retry(job.lane).attempts {
+        return Ok(Ready::No(Outcome::Uncertain));
+    }
+    // What others could send does not wait for this connection.
+    let linked = if bond.is_free() { *owned.link.borrow() } else { connected(owned, job.expires_at).await };
+    if !linked {
+        if owned.stopping.is_cancelled() || owned.lost.is_cancelled() {
+            return Ok(Ready::No(Outcome::Abandon));
+        }
+        let now = ports.clock.now();
+        let pause = CHECK_AGAIN.delay(headers.hop + 1, ports.entropy.fraction());
+        let wait = Outcome::ParkUntil(now.plus(pause), FailReason::SenderDisconnected);
+        return Ok(Ready::No(late(now).unwrap_or(wait)));
+    }
+    let ask = limits::ask(owned, job, entry).await?;
+    // Before WhatsApp is asked about a number that nothing goes to today.
+    if let Some((until, reason)) = owned.turnstile.look(ask).await {
+        return Ok(Ready::No(Outcome::ParkUntil(until, reason)));
+    }
+    // On the wire before: the number was good then, and the limit was charged.
+    if entry.state != MessageState::Sending {
+        let checked = tokio::select! {
+            checked = owned.numbers.check(&job.to) => checked,
+            () = owned.lost.cancelled() => return Ok(Ready::No(Outcome::Abandon)),
+            () = owned.stopping.cancelled() => return Ok(Ready::No(Outcome::Abandon)),
+        };
+        match checked {
+            Some(NumberStatus::Registered) => {}
+            Some(NumberStatus::Unregistered) => return Ok(Ready::No(Outcome::Fail(FailReason::NotOnWhatsapp))),
+            None => {
+                let pause = CHECK_AGAIN.delay(headers.hop + 1, ports.entropy.fraction());
+                let until = ports.clock.now().plus(pause);
+                return Ok(Ready::No(Outcome::ParkUntil(until, FailReason::NoAnswer)));
+            }
+        }
+    }
+    if job.lane == Lane::Otp {
+        match limits::charge(owned, job).await? {
+            Charge::Allowed => options.crash.pass(CrashPoint::RecipientCharged),
+            Charge::NotBefore(until) => {
+                return Ok(Ready::No(Outcome::ParkUntil(until, FailReason::RecipientLimited)));
+            }
+        }
+    }
+    let turn = tokio::select! {
+        turn = owned.turnstile.turn(ask) => turn,
+        () = owned.lost.cancelled() => Turn::Closed,
+        () = owned.stopping.cancelled() => Turn::Closed,
+    };
+    match turn {
+        Turn::Go(pace) => {
+            // Taken before events could not be published any more. Back to those that were not: waiting here, it would
+            // go out in one burst with others that had their turn.
+            if !owned.shared.publisher.is_healthy() {
+                return Ok(Ready::No(Outcome::Abandon));
+            }
+            // The last look at the clock before the intent: a deadline that passed while waiting still counts.
+            Ok(late(ports.clock.now()).map_or_else(|| Ready::Go(limits::spent(job, ask, pace)), Ready::No))
+        }
+        Turn::Park(until, reason) => Ok(Ready::No(Outcome::ParkUntil(until, reason))),
+        Turn::Closed => Ok(Ready::No(Outcome::Abandon)),
+    }
+}
+
+/// Waits until the session can send, at most `max_wait` and not beyond the deadline.
+async fn connected(owned: &Owned, deadline: Option<Timestamp>) -> bool {
+    let options = &owned.shared.options;
+    let mut patience = options.max_wait;
+    if let Some(deadline) = deadline {
+        patience = patience.min(deadline.since(owned.shared.ports.clock.now()));
+    }
+    let mut link = owned.link.clone();
+    tokio::select! {
+        up = tokio::time::timeout(patience, link.wait_for(|up| *up)) => matches!(up, Ok(Ok(_))),
+        () = owned.lost.cancelled() => false,
+        () = owned.stopping.cancelled() => false,
+    }
+}
