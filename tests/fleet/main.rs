@@ -5,6 +5,7 @@
 mod bad_input;
 mod http;
 mod limits;
+mod pools;
 #[path = "../process/running.rs"]
 mod running;
 mod takeover;

@@ -129,6 +129,11 @@ impl World {
     pub async fn link(&self, session: &str, number: &str) {
         let (status, answer) = self.gateway.post("/v1/sessions", json!({"id": session})).await;
         assert_eq!(status, 201, "{answer}");
+        self.scan(session, number).await;
+    }
+
+    /// Links a session that was created to the phone of `number`.
+    pub async fn scan(&self, session: &str, number: &str) {
         let path = format!("/v1/sessions/{session}/qr?format=json");
         // A code may end between the look and the scan; a person takes the next one then, and so does this.
         let mut tried = Vec::new();

@@ -3,6 +3,7 @@
 mod fixture;
 mod input;
 mod messages;
+mod pools;
 mod queue;
 mod ready;
 mod sessions;

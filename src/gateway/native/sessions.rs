@@ -96,7 +96,8 @@ pub(super) async fn create(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Join {
-    /// `null`: out of its pool.
+    /// `null`: out of its pool. It must be there: leaving out a field is easily done by mistake.
+    #[serde(deserialize_with = "Option::deserialize")]
     pool: Option<String>,
 }
 
