@@ -28,8 +28,7 @@ pub async fn worker(config: Config, stop: CancellationToken) -> anyhow::Result<(
         () = stop.cancelled() => false,
         () = worker.ended() => true,
     };
-    let report = worker.stop().await;
-    tracing::info!(worker = %name, sessions = report.sessions, abandoned = report.abandoned, refused = report.refused, "worker stopped");
+    worker.stop().await;
     backends.close().await;
     anyhow::ensure!(!broken, "the worker's loop ended by itself; its sessions go to other workers");
     Ok(())

@@ -79,6 +79,12 @@ impl Running {
         assert!(sent.is_ok_and(|status| status.success()), "{}: kill failed", self.name);
     }
 
+    /// Whether it has ended by itself.
+    #[allow(dead_code, reason = "not every test that shares this looks after its processes")]
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Waits for its end; gives its status and all that it has said.
     pub async fn ended(mut self, within: Duration) -> (ExitStatus, String) {
         let ended = tokio::time::timeout(within, self.child.wait()).await;

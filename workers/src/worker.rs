@@ -143,6 +143,7 @@ async fn run(
     let _ = keeper.await;
     fleet.shared.publisher.drain(fleet.shared.options.stop_deadline).await;
     tracing::info!(
+        worker = %fleet.shared.options.name,
         sessions = report.sessions,
         abandoned = report.abandoned,
         refused = report.refused,
