@@ -12,7 +12,7 @@ ARGS ?=
 # client anew, which takes minutes. An old date on that file prevents it.
 SETTLE := find $(TARGET) -path '*/waproto-*/out/whatsapp.local.desc' -exec touch -d 2006-07-24 {} +
 
-.PHONY: help demo test trouble fuzz bench lint fmt docs audit
+.PHONY: help demo test trouble chaos fuzz bench lint fmt docs audit
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -37,6 +37,12 @@ trouble: ## A working fleet whose servers fail: RabbitMQ, PostgreSQL and Redis s
 	$(CARGO) test $(FLAGS) --no-run
 	$(SETTLE)
 	tests/servers run $(CARGO) test $(FLAGS) --test trouble
+
+# KURIR_CHAOS_SEED repeats a run, KURIR_CHAOS_SIZE=small takes five minutes; tests/chaos/plan.rs has the other settings.
+chaos: ## A fleet under load while 100 things break; then every job is accounted for (a quarter of an hour)
+	$(CARGO) test $(FLAGS) --no-run --test chaos
+	$(SETTLE)
+	tests/servers run $(CARGO) test $(FLAGS) --test chaos -- --nocapture
 
 # How long each target runs, as libFuzzer counts it, and the build: `--dev` compiles in a few minutes, `--release` takes
 # twenty and runs many times faster.

@@ -139,20 +139,26 @@ impl Plan {
     /// The run that `KURIR_CHAOS_*` ask for; a new seed when none is given.
     pub fn of_environment() -> Self {
         let fresh = usize::try_from(SystemEntropy.nonce() % 1_000_000_000).unwrap();
-        let seed = u64::try_from(setting("KURIR_CHAOS_SEED", fresh)).unwrap();
-        let jobs = setting("KURIR_CHAOS_JOBS", 10_000);
-        let every = Duration::from_millis(u64::try_from(setting("KURIR_CHAOS_EVERY_MS", 60)).unwrap());
+        let seed = u64::try_from(setting("KURIR_CHAOS_SEED", fresh, fresh)).unwrap();
+        let small = match std::env::var("KURIR_CHAOS_SIZE").as_deref() {
+            Ok("small") => true,
+            Ok("full") | Err(_) => false,
+            Ok(other) => panic!("KURIR_CHAOS_SIZE={other:?}: small or full is wanted"),
+        };
+        let setting = |name: &str, whole: usize, part: usize| setting(name, if small { part } else { whole });
+        let jobs = setting("KURIR_CHAOS_JOBS", 10_000, 2500);
+        let every = Duration::from_millis(u64::try_from(setting("KURIR_CHAOS_EVERY_MS", 60, 60)).unwrap());
         let mut plan = Self {
             seed,
-            sessions: setting("KURIR_CHAOS_SESSIONS", 40),
-            workers: setting("KURIR_CHAOS_WORKERS", 4),
+            sessions: setting("KURIR_CHAOS_SESSIONS", 40, 16),
+            workers: setting("KURIR_CHAOS_WORKERS", 4, 3),
             jobs,
-            nodes: setting("KURIR_CHAOS_NODES", 3),
+            nodes: setting("KURIR_CHAOS_NODES", 3, 1),
             every,
             strikes: Vec::new(),
         };
-        let freeze = setting("KURIR_CHAOS_FREEZE_SECS", 30);
-        let count = setting("KURIR_CHAOS_FAULTS", 100);
+        let freeze = setting("KURIR_CHAOS_FREEZE_SECS", 30, 12);
+        let count = setting("KURIR_CHAOS_FAULTS", 100, 30);
         let dice = Dice::new(seed);
         let span = every * u32::try_from(jobs).unwrap();
         let begin = Duration::from_secs(3);
