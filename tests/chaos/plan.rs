@@ -139,7 +139,7 @@ impl Plan {
     /// The run that `KURIR_CHAOS_*` ask for; a new seed when none is given.
     pub fn of_environment() -> Self {
         let fresh = usize::try_from(SystemEntropy.nonce() % 1_000_000_000).unwrap();
-        let seed = u64::try_from(setting("KURIR_CHAOS_SEED", fresh, fresh)).unwrap();
+        let seed = u64::try_from(setting("KURIR_CHAOS_SEED", fresh)).unwrap();
         let small = match std::env::var("KURIR_CHAOS_SIZE").as_deref() {
             Ok("small") => true,
             Ok("full") | Err(_) => false,

@@ -1,6 +1,8 @@
 //! Lanes and pools at their size: an OTP behind a blast, and a pool that loses a sender in the middle of one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kurir::adapters::rabbitmq::{RabbitMq, RabbitOptions};
 use kurir_core::domain::{Lane, SessionId, Target};
@@ -29,7 +31,7 @@ fn bulk(world: &World, target: &Target, to: &str) -> (Uuid, PublishJob) {
         content: ContentV1::Text { text: format!("blast {id}") },
         expires_at: None,
         enqueued_at: Some(SystemClock.now().to_rfc3339()),
-        metadata: std::collections::BTreeMap::new(),
+        metadata: BTreeMap::new(),
     };
     let headers = JobHeaders { kind: JOB_KIND.into(), user: None, ..JobHeaders::default() };
     (id, PublishJob { target: target.clone(), lane: Lane::Bulk, body: serde_json::to_vec(&wire).unwrap(), headers })
@@ -124,33 +126,50 @@ async fn a_pool_goes_on_when_one_of_its_senders_is_banned() {
     let tag = u32::from_str_radix(&world.tag, 16).unwrap() % 90_000;
     let to = |at: usize| format!("62816{:08}", tag * 1000 + u32::try_from(at).unwrap());
     let ids = blast(&world, &target, JOBS, to).await;
-    world
-        .gateway
-        .until("start of the blast", 30, &format!("/v1/messages/{}", ids[20]), |_, body| {
-            moment(body, "sent_at").map(drop)
-        })
-        .await;
+    // In the middle of the blast, when the one that is to fall has sent something too.
+    let mut timer = tokio::time::interval(Duration::from_millis(20));
+    let first = world.session(0);
+    let has_sent = async {
+        loop {
+            timer.tick().await;
+            for id in &ids[..JOBS / 4] {
+                let sent = |body: Value| body["session"] == first.as_str() && moment(&body, "sent_at").is_some();
+                if message(&world, *id).await.is_some_and(sent) {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), has_sent).await.expect("the first sender takes its share");
     let banned = number(&world, 0);
     let (status, answer) =
         world.sim.post("/faults", json!({"kind": "ban", "account": banned, "expire_secs": 3600})).await;
     assert!((200..300).contains(&status), "{status} {answer}");
-    let mut by = std::collections::BTreeMap::<String, usize>::new();
+    let mut by = BTreeMap::<String, usize>::new();
+    let mut in_doubt = 0;
     for (at, id) in ids.iter().enumerate() {
-        let sent = world
+        let ended = world
             .gateway
             .until("sent message", 60, &format!("/v1/messages/{id}"), |_, body| {
-                ["sent", "delivered", "read"].iter().any(|state| body["state"] == *state).then(|| body.clone())
+                let sent = ["sent", "delivered", "read"].iter().any(|state| body["state"] == *state);
+                // On the wire when the ban cut the connection: it may have arrived, so nobody else sends it.
+                let stays = body["state"] == "sending" && body["session"] == world.session(0).as_str();
+                (sent || stays).then(|| (body["session"].as_str().unwrap().to_owned(), sent))
             })
             .await;
-        *by.entry(sent["session"].as_str().unwrap().to_owned()).or_default() += 1;
+        let (session, sent) = ended;
+        *by.entry(session).or_default() += 1;
+        in_doubt += usize::from(!sent);
         let path = format!("/phones/{}/inbox", to(at));
         let inbox = world.sim.until("message", 30, &path, |_, body| {
-            body.as_array().or(body["inbox"].as_array()).filter(|inbox| !inbox.is_empty()).cloned()
+            let inbox = body.as_array().or(body["inbox"].as_array()).cloned().unwrap_or_default();
+            (!sent || !inbox.is_empty()).then_some(inbox)
         });
         let inbox = inbox.await;
-        assert_eq!(inbox.len(), 1, "{inbox:?}");
+        assert!(inbox.len() <= 1, "{inbox:?}");
     }
     assert_eq!(by.len(), SENDERS, "all had a share: {by:?}");
+    assert!(in_doubt <= 8, "{in_doubt} jobs stay with the banned sender");
     let rest: usize = by.iter().filter(|(session, _)| **session != world.session(0)).map(|(_, count)| count).sum();
     assert!(rest > JOBS / 2, "{by:?}");
     for role in workers.into_iter().chain([relay]) {

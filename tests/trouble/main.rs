@@ -151,6 +151,28 @@ async fn a_sessions_queues_are_deleted() {
     fleet.has_sent(&jobs).await;
 }
 
+/// From 3.10 to 4: not in place, which RabbitMQ does not support, but once the old one has nothing left.
+#[tokio::test(flavor = "multi_thread")]
+async fn rabbitmq_is_replaced_by_version_4() {
+    let _alone = Alone::wait().await;
+    if !servers::version_4().await {
+        println!("skipped: RabbitMQ 4 can't be had here");
+        return;
+    }
+    let fleet = Fleet::start(&[]).await;
+    let load = Load::start(&fleet, 0).await;
+    fleet.sends(BEFORE).await;
+    let first = load.finish().await;
+    fleet.have_ended(&first).await;
+    servers::replace_by_4().await;
+    // Nobody was restarted and nothing declared by hand. The producer goes on when the sessions' queues are there.
+    let load = Load::start(&fleet, first.len()).await;
+    fleet.sends(2 * BEFORE).await;
+    let mut jobs = load.finish().await;
+    jobs.extend(first);
+    fleet.has_sent(&jobs).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_of_a_cluster_is_killed() {
     let _alone = Alone::wait().await;

@@ -58,6 +58,20 @@ pub async fn leave(name: &str) {
     servers("leave", name).await;
 }
 
+/// Whether there is a RabbitMQ 4; it is made if that is possible here.
+pub async fn version_4() -> bool {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rabbitmq-4");
+    let output = Command::new(program).arg("install").output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 77)), "{}: {said}", output.status);
+    output.status.success()
+}
+
+/// Ends RabbitMQ with all that it holds, and starts one of version 4 in its place.
+pub async fn replace_by_4() {
+    servers("replace", "rabbitmq4").await;
+}
+
 /// Where a broker's URL leads, `host:port`.
 pub fn address(url: &str) -> String {
     let (_, rest) = url.split_once('@').unwrap();

@@ -93,6 +93,8 @@ impl<'a> Bond<'a> {
                 _ => return None,
             },
             Outcome::RetryAfter(_, FailReason::SenderRestricted | FailReason::RateLimited) => soon,
+            // It never came to the wire: the client says so.
+            Outcome::RetryAfter(after, FailReason::SendFailed) => *after,
             Outcome::Expire if matches!(code, Some(463 | 475 | 429)) => soon,
             _ => return None,
         };
@@ -157,6 +159,8 @@ mod tests {
         assert_eq!(goes(Outcome::ParkUntil(until, FailReason::SenderDailyCap), None), Some(Duration::ZERO));
         let refused = Outcome::RetryAfter(Duration::from_mins(15), FailReason::SenderRestricted);
         assert_eq!(goes(refused.clone(), Some(463)), Some(Duration::ZERO));
+        let failed = Outcome::RetryAfter(Duration::from_secs(4), FailReason::SendFailed);
+        assert_eq!(goes(failed, None), Some(Duration::from_secs(4)), "it never came to the wire");
         assert_eq!(goes(Outcome::Expire, Some(463)), Some(Duration::ZERO), "too late for this sender only");
         assert!(goes(Outcome::ParkUntil(until, FailReason::SenderColdContacts), None) > Some(Duration::ZERO));
         for outcome in [

@@ -95,6 +95,11 @@ pub(super) async fn ready(
             if !owned.shared.publisher.is_healthy() {
                 return Ok(Ready::No(Outcome::Abandon));
             }
+            // Nobody may know of a sender that was cut off meanwhile whether it can send again; the others can.
+            if bond.is_free() && !*owned.link.borrow() {
+                let wait = Outcome::ParkUntil(ports.clock.now(), FailReason::SenderDisconnected);
+                return Ok(Ready::No(wait));
+            }
             // The last look at the clock before the intent: a deadline that passed while waiting still counts.
             Ok(late(ports.clock.now()).map_or_else(|| Ready::Go(limits::spent(job, ask, pace)), Ready::No))
         }

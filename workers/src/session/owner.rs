@@ -27,6 +27,9 @@ use crate::publisher::Publisher;
 /// How long a deletion waits for the connection that the logout needs, and for its end.
 const LOGOUT_PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long jobs may take to come to their end when their connection has ended for good.
+const TO_CONCLUDE: Duration = Duration::from_secs(2);
+
 /// Most receipts that wait to be recorded; beyond that the connection waits.
 const RECEIPTS: usize = 1024;
 
@@ -256,8 +259,9 @@ async fn serve(
             if next == Some(Next::Replaced) { Ended::Replaced } else { Ended::Lost }
         }
         Some(_) => {
+            // It is still ours: what could not be put on the wire any more is written down as such.
+            finish(&owned, &mut lanes, &*sender, TO_CONCLUDE).await;
             owned.lost.cancel();
-            finish(&owned, &mut lanes, &*sender, Duration::ZERO).await;
             if next == Some(Next::Rest)
                 && let Err(error) = shared.ports.sessions.rest(&owned.fence).await
             {
