@@ -1,12 +1,10 @@
 //! What came of a run: the list of published jobs against the ledger, the phones and the events.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 use std::time::Duration;
 
-use kurir::adapters::postgres::{PostgresOptions, PostgresStore};
-use kurir_core::domain::{JobKey, Keyring, Lane, LedgerEntry, MessageState, Secret};
-use kurir_core::memory::SystemEntropy;
+use kurir::adapters::postgres::PostgresStore;
+use kurir_core::domain::{JobKey, Lane, LedgerEntry, MessageState};
 use kurir_core::port::Ledger as _;
 use serde_json::Value;
 use tokio::time::{Instant, interval};
@@ -16,7 +14,6 @@ use crate::load::Published;
 use crate::plan::Plan;
 use crate::strike::Killed;
 use crate::told::{self, Told};
-use crate::world::variable;
 
 /// How long the fleet may take to bring everything to its end once all is whole again.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -42,7 +39,7 @@ pub struct Verdict {
 
 /// Waits until every job has ended, and compares.
 pub async fn reach(fleet: &Fleet, jobs: &[Published]) -> Verdict {
-    let ledger = ledger(fleet).await;
+    let ledger = fleet.world.postgres().await;
     let since = Instant::now();
     let mut timer = interval(Duration::from_secs(1));
     let entries = loop {
@@ -134,19 +131,6 @@ async fn read(ledger: &PostgresStore, jobs: &[Published]) -> HashMap<JobKey, Led
         entries.extend(keys.into_iter().zip(found).filter_map(|(key, entry)| Some((key, entry?))));
     }
     entries
-}
-
-async fn ledger(fleet: &Fleet) -> PostgresStore {
-    let setting = |name: &str| fleet.world.environment[name].clone();
-    let options = PostgresOptions {
-        url: Secret::new(variable("KURIR_TEST_POSTGRES_URL")),
-        max_connections: 1,
-        acquire_timeout: Duration::from_secs(10),
-        statement_timeout: Duration::from_secs(20),
-        schema: Some(setting("KURIR_POSTGRES__SCHEMA")),
-    };
-    let keyring = Arc::new(Keyring::parse(&setting("KURIR_STORE__ENCRYPTION_KEYS")).unwrap());
-    PostgresStore::connect(options, keyring, Arc::new(SystemEntropy)).await.unwrap()
 }
 
 impl Verdict {

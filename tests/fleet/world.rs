@@ -165,14 +165,19 @@ impl World {
 
     /// Which worker claimed each session last, read from the store.
     pub async fn store(&self) -> Arc<dyn SessionStore> {
+        Arc::new(self.postgres().await)
+    }
+
+    /// The store of the world's fleet.
+    pub async fn postgres(&self) -> PostgresStore {
         let options = PostgresOptions {
             url: Secret::new(variable("KURIR_TEST_POSTGRES_URL")),
             max_connections: 2,
-            acquire_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(5),
+            acquire_timeout: Duration::from_secs(10),
+            statement_timeout: Duration::from_secs(20),
             schema: Some(self.schema.clone()),
         };
         let keyring = Arc::new(Keyring::parse(&self.keys).unwrap());
-        Arc::new(PostgresStore::connect(options, keyring, Arc::new(SystemEntropy)).await.unwrap())
+        PostgresStore::connect(options, keyring, Arc::new(SystemEntropy)).await.unwrap()
     }
 }

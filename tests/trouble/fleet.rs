@@ -1,18 +1,16 @@
 //! One worker with linked sessions, a relay, and what their work came to.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-use kurir::adapters::postgres::{PostgresOptions, PostgresStore};
-use kurir_core::domain::{JobKey, Keyring, LedgerEntry, MessageState, Secret};
-use kurir_core::memory::SystemEntropy;
+use kurir::adapters::postgres::PostgresStore;
+use kurir_core::domain::{JobKey, LedgerEntry, MessageState};
 use kurir_core::port::Ledger as _;
 use serde_json::Value;
 
 use crate::load::Published;
 use crate::running::Running;
-use crate::world::{World, stop, variable};
+use crate::world::{World, stop};
 
 /// Long enough for whatever has to happen by itself, on a machine that is busy with other things too.
 pub const PATIENCE: Duration = Duration::from_mins(3);
@@ -104,7 +102,7 @@ impl Fleet {
 
     /// Waits until every job has ended as sent.
     pub async fn have_ended(&self, jobs: &[Published]) {
-        let ledger = self.ledger().await;
+        let ledger = self.world.postgres().await;
         let mut timer = tokio::time::interval(LOOK);
         let mut states = BTreeMap::new();
         let wait = async {
@@ -139,19 +137,6 @@ impl Fleet {
         println!("{} jobs, {}", jobs.len(), audit["totals"]);
         stop(self.worker).await;
         stop(self.relay).await;
-    }
-
-    async fn ledger(&self) -> PostgresStore {
-        let setting = |name: &str| self.world.environment[name].clone();
-        let options = PostgresOptions {
-            url: Secret::new(variable("KURIR_TEST_POSTGRES_URL")),
-            max_connections: 1,
-            acquire_timeout: Duration::from_secs(10),
-            statement_timeout: Duration::from_secs(10),
-            schema: Some(setting("KURIR_POSTGRES__SCHEMA")),
-        };
-        let keyring = Arc::new(Keyring::parse(&setting("KURIR_STORE__ENCRYPTION_KEYS")).unwrap());
-        PostgresStore::connect(options, keyring, Arc::new(SystemEntropy)).await.unwrap()
     }
 }
 
