@@ -125,7 +125,7 @@ impl Producer {
             match self.rabbit.publish(vec![job.clone()]).await.as_deref() {
                 Ok([Enqueued::Accepted]) => break,
                 Ok(answer) => panic!("job {at} for {}: {answer:?}", drawn.target.routing_key(drawn.lane)),
-                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await, // tidy: the broker is away [sleep]
             }
         }
         Published { key, message, lane: drawn.lane, of_pool: matches!(drawn.target, Target::Pool(_)) }

@@ -65,7 +65,7 @@ pub async fn carry_out(plan: &Plan, mut fleet: Fleet) -> (Fleet, Vec<Killed>) {
     let begun = Instant::now();
     let mut strikes = JoinSet::new();
     for strike in plan.strikes.clone() {
-        sleep_until(begun + strike.at).await;
+        sleep_until(begun + strike.at).await; // tidy: the plan says how long [sleep]
         println!("chaos: {:>6.1} s  {:?}", begun.elapsed().as_secs_f64(), strike.fault);
         let (scene, environment) = (Arc::clone(&scene), environment.clone());
         strikes.spawn(async move {
@@ -82,7 +82,7 @@ pub async fn carry_out(plan: &Plan, mut fleet: Fleet) -> (Fleet, Vec<Killed>) {
     }
     strikes.join_all().await;
     // Whoever still starts while the last server comes back gets its chance.
-    sleep(SETTLING).await;
+    sleep(SETTLING).await; // tidy: the plan says how long [sleep]
     supervisor.abort();
     let _ = supervisor.await;
     let Ok(scene) = Arc::try_unwrap(scene) else { panic!("a fault goes on") };
@@ -121,14 +121,14 @@ impl Scene {
                     self.killed.lock().await.push(Killed { at: SystemClock.now(), sessions });
                 }
                 drop(running);
-                sleep(back).await;
+                sleep(back).await; // tidy: the plan says how long [sleep]
                 place.start();
             }
             Fault::Freeze { worker, span } => {
                 let place = self.alive(worker).await;
                 let Some(running) = &place.worker else { return };
                 running.signal("STOP").await;
-                sleep(span).await;
+                sleep(span).await; // tidy: the plan says how long [sleep]
                 running.signal("CONT").await;
             }
             Fault::Stop { worker, back } => {
@@ -141,38 +141,38 @@ impl Scene {
                     println!("chaos:           {} was stopped: {status}", place.name());
                 }
                 self.last_words.lock().await.push(said);
-                sleep(back).await;
+                sleep(back).await; // tidy: the plan says how long [sleep]
                 place.start();
             }
             Fault::Cut { worker, server, span } => {
                 let link = &self.links[worker][server as usize];
                 link.cut();
-                sleep(span).await;
+                sleep(span).await; // tidy: the plan says how long [sleep]
                 link.mend();
             }
             Fault::Swallow { worker, server, span } => {
                 let link = &self.links[worker][server as usize];
                 link.swallow();
-                sleep(span).await;
+                sleep(span).await; // tidy: the plan says how long [sleep]
                 link.mend();
             }
             Fault::KillBroker { node, back } => {
                 let name = if node == 0 { "rabbitmq".to_owned() } else { format!("rabbitmq{}", node + 1) };
                 let _one = self.brokers.lock().await;
                 servers::kill(&name).await;
-                sleep(back).await;
+                sleep(back).await; // tidy: the plan says how long [sleep]
                 servers::start(&name).await;
             }
             Fault::RestartRedis { back } => {
                 let _one = self.redis.lock().await;
                 servers::stop("redis").await;
-                sleep(back).await;
+                sleep(back).await; // tidy: the plan says how long [sleep]
                 servers::start("redis").await;
             }
             Fault::RestartPostgres { back } => {
                 let _one = self.postgres.lock().await;
                 servers::stop("postgres").await;
-                sleep(back).await;
+                sleep(back).await; // tidy: the plan says how long [sleep]
                 servers::start("postgres").await;
             }
             Fault::RestartWhatsApp { back } => {

@@ -1,8 +1,9 @@
 //! Receipts and incoming messages: first the store, then the events, then WhatsApp hears of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use kurir_core::domain::{MessageId, MessageState, Timestamp};
+use kurir_core::domain::{LedgerEntry, MessageId, MessageState, Timestamp};
 use kurir_core::port::{Incoming, LedgerWrite, PortError, Receipt, ReceiptKind, Written};
 use kurir_core::wire::{MessageDataV1, ReceivedDataV1};
 use tokio::sync::mpsc;
@@ -20,7 +21,7 @@ const TRIES: usize = 5;
 pub(crate) async fn record(owned: Arc<Owned>, mut receipts: mpsc::Receiver<Receipt>) {
     let mut round = Vec::with_capacity(ROUND);
     while receipts.recv_many(&mut round, ROUND).await > 0 {
-        let mut left: Vec<(MessageId, ReceiptKind, Timestamp)> = round
+        let mut left: Vec<Of> = round
             .drain(..)
             .flat_map(|receipt| receipt.ids.into_iter().map(move |id| (id, receipt.kind, receipt.at)))
             .collect();
@@ -45,43 +46,62 @@ pub(crate) async fn record(owned: Arc<Owned>, mut receipts: mpsc::Receiver<Recei
     }
 }
 
+/// A receipt of one message.
+type Of = (MessageId, ReceiptKind, Timestamp);
+
+/// What one round makes of one entry: all its receipts together, because a write that were to follow another one could
+/// find that somebody else's came between, and would then tell only its own part.
+struct Moved {
+    /// As it was read.
+    before: MessageState,
+    after: LedgerEntry,
+    /// When the last of them was.
+    moment: Timestamp,
+    receipts: Vec<Of>,
+}
+
 /// One round; gives back what met another write and has to be decided again.
-async fn pass(
-    owned: &Owned,
-    receipts: &[(MessageId, ReceiptKind, Timestamp)],
-) -> Result<Vec<(MessageId, ReceiptKind, Timestamp)>, PortError> {
+async fn pass(owned: &Owned, receipts: &[Of]) -> Result<Vec<Of>, PortError> {
     let ids: Vec<MessageId> = receipts.iter().map(|(id, ..)| id.clone()).collect();
     let entries = owned.shared.ports.ledger.by_message(owned.id(), &ids).await?;
-    let mut latest = std::collections::HashMap::new();
-    let mut writes = Vec::new();
-    let mut of_write = Vec::new();
-    for (at, (entry, (id, kind, moment))) in entries.into_iter().zip(receipts).enumerate() {
+    let mut moved: Vec<Moved> = Vec::new();
+    let mut places = HashMap::new();
+    for (entry, receipt) in entries.into_iter().zip(receipts) {
         // Not ours: sent by hand from the phone, or forgotten.
         let Some(stored) = entry else { continue };
-        let before = latest.remove(id).unwrap_or(stored);
+        let (id, kind, moment) = receipt;
         let next = match kind {
             ReceiptKind::Delivered => MessageState::Delivered,
             ReceiptKind::Read => MessageState::Read,
         };
+        let place = places.get(id).copied();
+        let current = place.map_or(&stored, |at: usize| &moved[at].after);
         // A repeated receipt, or one that came late.
-        let Ok(after) = before.advance(next, *moment) else {
-            latest.insert(id.clone(), before);
-            continue;
-        };
-        let events = MessageDataV1::events(&after, before.state, Some(owned.id()), *moment);
-        let mut following = after.clone();
-        following.version += 1;
-        latest.insert(id.clone(), following);
-        writes.push(LedgerWrite { fence: Some(owned.fence.clone()), entry: after, spent: None, events });
-        of_write.push(at);
+        let Ok(after) = current.advance(next, *moment) else { continue };
+        if let Some(at) = place {
+            let moved = &mut moved[at];
+            (moved.after, moved.moment) = (after, *moment);
+            moved.receipts.push(receipt.clone());
+        } else {
+            places.insert(id.clone(), moved.len());
+            let receipts = vec![receipt.clone()];
+            moved.push(Moved { before: stored.state, after, moment: *moment, receipts });
+        }
     }
+    let writes: Vec<LedgerWrite> = moved
+        .iter()
+        .map(|Moved { before, after, moment, .. }| {
+            let events = MessageDataV1::events(after, *before, Some(owned.id()), *moment);
+            LedgerWrite { fence: Some(owned.fence.clone()), entry: after.clone(), spent: None, events }
+        })
+        .collect();
+    let answers = futures_util::future::join_all(writes.iter().map(|w| owned.shared.ledger.write(w.clone()))).await;
     let mut again = Vec::new();
     let mut published = Vec::new();
-    let answers = futures_util::future::join_all(writes.iter().map(|w| owned.shared.ledger.write(w.clone()))).await;
-    for ((answer, write), at) in answers.into_iter().zip(writes).zip(of_write) {
+    for ((answer, write), moved) in answers.into_iter().zip(writes).zip(moved) {
         match answer? {
             Written::Done => published.extend(write.events),
-            Written::Conflict => again.push(receipts[at].clone()),
+            Written::Conflict => again.extend(moved.receipts),
             Written::Fenced => {
                 owned.lost.cancel();
                 return Ok(Vec::new());

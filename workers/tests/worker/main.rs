@@ -5,5 +5,6 @@ mod jobs;
 mod life;
 mod limits;
 mod pools;
+mod receipts;
 mod withdraw;
 mod world;
