@@ -79,7 +79,7 @@ async fn receipts_of_one_round_tell_every_step_though_the_entry_moves_meanwhile(
     let mut held = Some(answered);
     world.messenger.script(move |_| held.take().map_or(Reply::NotConnected, Reply::Held));
     world.create().await;
-    let patient = kurir_workers::WorkerOptions { ack_patience: Duration::from_secs(60), ..options("w1") };
+    let patient = kurir_workers::WorkerOptions { ack_patience: Duration::from_mins(1), ..options("w1") };
     let worker = Worker::start(patient, world.ports.clone());
     world.link().await;
     let mut events = world.events().await;
