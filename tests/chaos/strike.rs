@@ -1,5 +1,6 @@
 //! Carries the plan's faults out, each at its moment and beside the others.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ struct Scene {
     brokers: Mutex<()>,
     redis: Mutex<()>,
     postgres: Mutex<()>,
+    /// The relay's.
+    environment: BTreeMap<String, String>,
     numbers: Vec<String>,
     sim: Client,
     store: Arc<dyn SessionStore>,
@@ -54,31 +57,21 @@ pub async fn carry_out(plan: &Plan, mut fleet: Fleet) -> (Fleet, Vec<Killed>) {
         brokers: Mutex::default(),
         redis: Mutex::default(),
         postgres: Mutex::default(),
+        environment: fleet.world.environment.clone(),
         numbers: (0..plan.sessions).map(|at| number(&fleet.world, at)).collect(),
         sim: fleet.world.sim.clone(),
         store: fleet.world.store().await,
         killed: Mutex::default(),
         last_words: Mutex::default(),
     });
-    let environment = fleet.world.environment.clone();
     let supervisor = tokio::spawn(supervise(Arc::clone(&scene)));
     let begun = Instant::now();
     let mut strikes = JoinSet::new();
     for strike in plan.strikes.clone() {
         sleep_until(begun + strike.at).await; // tidy: the plan says how long [sleep]
         println!("chaos: {:>6.1} s  {:?}", begun.elapsed().as_secs_f64(), strike.fault);
-        let (scene, environment) = (Arc::clone(&scene), environment.clone());
-        strikes.spawn(async move {
-            if matches!(strike.fault, Fault::KillRelay) {
-                let mut relay = scene.relay.lock().await;
-                if let Some(running) = relay.take() {
-                    running.signal("KILL").await;
-                }
-                *relay = Some(Running::start("relay", &["relay"], &environment));
-            } else {
-                scene.strike(strike.fault).await;
-            }
-        });
+        let scene = Arc::clone(&scene);
+        strikes.spawn(async move { scene.strike(strike.fault).await });
     }
     strikes.join_all().await;
     // Whoever still starts while the last server comes back gets its chance.
@@ -184,7 +177,13 @@ impl Scene {
                 let (status, answer) = self.sim.post("/faults", order(&self.numbers[session], ill)).await;
                 assert!((200..300).contains(&status), "{ill:?}: {status} {answer}");
             }
-            Fault::KillRelay => {}
+            Fault::KillRelay => {
+                let mut relay = self.relay.lock().await;
+                if let Some(running) = relay.take() {
+                    running.signal("KILL").await;
+                }
+                *relay = Some(Running::start("relay", &["relay"], &self.environment));
+            }
         }
     }
 

@@ -29,6 +29,13 @@ async fn link_all(world: &World) {
     }
 }
 
+/// Kills a worker and waits for its end.
+async fn killed(worker: Running) {
+    worker.signal("KILL").await;
+    let (status, _) = worker.ended(Duration::from_mins(1)).await;
+    assert!(!status.success());
+}
+
 /// What the simulator saw: no key used twice, nothing shown twice.
 async fn nothing_is_damaged(world: &World) {
     let (status, audit) = world.sim.get("/audit?after=0").await;
@@ -51,9 +58,7 @@ async fn a_killed_workers_sessions_go_on_elsewhere_long_before_their_leases_end(
     second.line("start", started).await;
     let relay = world.relay();
     until_owners(&*store, &world, SESSIONS, "session of the first worker", |o| by(o, "worker-1") > 0).await;
-    first.signal("KILL").await;
-    let (status, _) = first.ended(Duration::from_mins(1)).await;
-    assert!(!status.success());
+    killed(first).await;
     until_owners(&*store, &world, SESSIONS, "take-over", |o| by(o, "worker-2") == SESSIONS).await;
     for at in 0..SESSIONS {
         world.connected(&world.session(at)).await;
@@ -75,9 +80,7 @@ async fn the_sessions_of_a_worker_that_died_alone_go_on_when_another_starts() {
     let mut first = world.worker("worker-1");
     first.line("start", started).await;
     link_all(&world).await;
-    first.signal("KILL").await;
-    let (status, _) = first.ended(Duration::from_mins(1)).await;
-    assert!(!status.success());
+    killed(first).await;
     let second = world.worker("worker-2");
     until_owners(&*store, &world, SESSIONS, "take-over", |o| by(o, "worker-2") == SESSIONS).await;
     for at in 0..SESSIONS {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::jobs::{Item, Place, Queue, Shared, Taken};
 use super::lock;
-use crate::domain::{FailReason, Target};
+use crate::domain::Target;
 use crate::port::{DeadLetter, Delivery, JobHeaders, JobStream, PortError, Settle, Settled};
 
 /// How long to believe that the clock goes on by itself: one that is moved by hand tells nobody.
@@ -180,8 +180,7 @@ impl Settle for MemorySettle {
                 queue.parked.insert((boot.saturating_add(delay), self.tag), item);
                 queue.changed.notify_waiters();
             } else {
-                let letter = DeadLetter { reason: FailReason::WrongTarget, detail: "the target is gone".into() };
-                state.bury(&(to.clone(), lane), item, letter, now);
+                state.bury(&(to.clone(), lane), item, DeadLetter::target_gone(), now);
             }
         }
         Ok(settled)

@@ -59,6 +59,13 @@ pub struct DeadLetter {
     pub detail: String,
 }
 
+impl DeadLetter {
+    /// Of a job that was passed to a target whose queues are gone.
+    pub fn target_gone() -> Self {
+        Self { reason: FailReason::WrongTarget, detail: "the target is gone".to_owned() }
+    }
+}
+
 /// Whether a settlement reached the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {

@@ -30,14 +30,14 @@ row! {
     }
 }
 
-/// Copies a job to the dead letters and removes the oldest of them past `keep`.
+/// Moves a job to the dead letters and removes the oldest of them past `keep`; tells whether the job was still there.
 pub(super) async fn bury(
     connection: &mut SqliteConnection,
     seq: i64,
     letter: &DeadLetter,
     at: i64,
     keep: i64,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     sqlx::query(
         "INSERT INTO dead_job (id, target, lane, headers, body, reason, detail, at) \
          SELECT id, target, lane, headers, body, ?2, ?3, ?4 FROM job WHERE seq = ?1",
@@ -51,9 +51,10 @@ pub(super) async fn bury(
     // Numbers follow each other and leave a gap only where a letter was taken out, so at most `keep` are left.
     sqlx::query("DELETE FROM dead_job WHERE seq <= (SELECT max(seq) FROM dead_job) - ?1")
         .bind(keep)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(())
+    let done = sqlx::query("DELETE FROM job WHERE seq = ?1").bind(seq).execute(connection).await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// A letter's name is its number in the table.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::{FailReason, Target, Timestamp};
+use kurir_core::domain::{Target, Timestamp};
 use kurir_core::port::{DeadLetter, JobHeaders, PortError, Settle, Settled};
 use sqlx::sqlite::SqliteConnection;
 
@@ -54,10 +54,8 @@ impl Passing {
                 .await?;
         let Some((id, body, known)) = row else { return Ok(false) };
         if !known {
-            let letter = DeadLetter { reason: FailReason::WrongTarget, detail: "the target is gone".into() };
-            dead_letters::bury(connection, seq, &letter, self.at, self.db.dead_letters_kept).await?;
-            sqlx::query("DELETE FROM job WHERE seq = ?1").bind(seq).execute(connection).await?;
-            return Ok(true);
+            let letter = DeadLetter::target_gone();
+            return Ok(dead_letters::bury(connection, seq, &letter, self.at, self.db.dead_letters_kept).await?);
         }
         // A sealed body is bound to its place.
         let (from, to) = (place(&id, &self.from.target, lane), place(&id, &self.to.target, lane));
@@ -86,21 +84,21 @@ impl Settlement {
 
     /// Writes it; tells whether the job was still there.
     async fn carry_out(self, connection: &mut SqliteConnection, seq: i64) -> Result<bool, Failure> {
-        match self {
-            Self::Ack => {}
+        let done = match self {
+            Self::Ack => sqlx::query("DELETE FROM job WHERE seq = ?1").bind(seq).execute(connection).await?,
             Self::Park { due_at, headers } => {
-                let done = sqlx::query("UPDATE job SET due_at = ?2, headers = ?3 WHERE seq = ?1")
+                sqlx::query("UPDATE job SET due_at = ?2, headers = ?3 WHERE seq = ?1")
                     .bind(seq)
                     .bind(due_at)
                     .bind(headers)
                     .execute(connection)
-                    .await?;
-                return Ok(done.rows_affected() > 0);
+                    .await?
             }
             Self::Pass(passing) => return passing.carry_out(connection, seq).await,
-            Self::Dead { letter, at, keep } => dead_letters::bury(connection, seq, &letter, at, keep).await?,
-        }
-        let done = sqlx::query("DELETE FROM job WHERE seq = ?1").bind(seq).execute(connection).await?;
+            Self::Dead { letter, at, keep } => {
+                return Ok(dead_letters::bury(connection, seq, &letter, at, keep).await?);
+            }
+        };
         Ok(done.rows_affected() > 0)
     }
 }

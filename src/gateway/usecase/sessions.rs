@@ -32,10 +32,7 @@ impl UseCases {
             Some(id) => SessionId::new(id).map_err(|error| UseCaseError::field("id", error.to_string()))?,
             None => self.random_session_id()?,
         };
-        let pool = match pool {
-            Some(pool) => Some(self.open_pool(tenant, &pool).await?),
-            None => None,
-        };
+        let pool = self.open_pool(tenant, pool.as_deref()).await?;
         let at = self.ports.clock.now();
         let event = SessionDataV1::event(
             EventKind::SessionCreated,
@@ -78,10 +75,7 @@ impl UseCases {
         pool: Option<&str>,
     ) -> Result<SessionRecord, UseCaseError> {
         let mut record = self.own_session(tenant, id).await?;
-        let pool = match pool {
-            Some(pool) => Some(self.open_pool(tenant, pool).await?),
-            None => None,
-        };
+        let pool = self.open_pool(tenant, pool).await?;
         if !self.ports.sessions.join(id, pool.as_ref()).await? {
             return Err(UseCaseError::NotFound { what: "session", field: None });
         }
@@ -91,9 +85,10 @@ impl UseCases {
         Ok(record)
     }
 
-    /// A pool of this tenant's with its queues, made if nobody has one of this name. Its queues come before its first
+    /// A pool of this tenant's with its queues, made if nobody has one of this name; none where none is wanted. Its queues come before its first
     /// session: without them jobs for the pool would be refused, while a session reads them as soon as it belongs to it.
-    async fn open_pool(&self, tenant: &TenantId, pool: &str) -> Result<PoolId, UseCaseError> {
+    async fn open_pool(&self, tenant: &TenantId, pool: Option<&str>) -> Result<Option<PoolId>, UseCaseError> {
+        let Some(pool) = pool else { return Ok(None) };
         let pool = PoolId::new(pool).map_err(|error| UseCaseError::field("pool", error.to_string()))?;
         if !self.ports.sessions.own_pool(&pool, tenant).await? {
             return Err(UseCaseError::PoolTaken);
@@ -102,7 +97,7 @@ impl UseCases {
             tracing::warn!(%pool, error = error.chain(), "the queues of a pool could not be declared");
             return Err(UseCaseError::PoolNotDeclared);
         }
-        Ok(pool)
+        Ok(Some(pool))
     }
 
     fn random_session_id(&self) -> Result<SessionId, UseCaseError> {

@@ -15,7 +15,7 @@ use crate::crash_point::CrashPoint;
 use crate::session::Owned;
 
 /// Pauses between tries to subscribe while the broker is away.
-pub(super) const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), max: Duration::from_secs(10) };
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), max: Duration::from_secs(10) };
 
 /// How long a job waits that met a store or a broker that did not answer.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -49,15 +49,20 @@ pub(crate) async fn serve_lane(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sen
         if let Err(error) = failed {
             attempt += 1;
             tracing::warn!(session = %owned.id(), %lane, attempt, error = %error.chain(), "the lane's queue can't be read; trying again");
-            let pause = BACKOFF.delay(attempt, owned.shared.ports.entropy.fraction());
-            tokio::select! {
-                () = owned.stopping.cancelled() => {}
-                () = owned.lost.cancelled() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
+            pause(&owned, attempt).await;
         }
     }
     finish(&owned, jobs).await
+}
+
+/// Waits before the next try to read a queue; not beyond the end of the session.
+pub(super) async fn pause(owned: &Owned, attempt: u32) {
+    let pause = BACKOFF.delay(attempt, owned.shared.ports.entropy.fraction());
+    tokio::select! {
+        () = owned.stopping.cancelled() => {}
+        () = owned.lost.cancelled() => {}
+        () = tokio::time::sleep(pause) => {}
+    }
 }
 
 /// Subscribes. After a refusal (`again`) the queues are declared first, since somebody may have deleted them.

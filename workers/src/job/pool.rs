@@ -8,7 +8,7 @@ use kurir_core::port::{JobStream, PortError, Share};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::lane::{self, BACKOFF};
+use super::lane;
 use crate::session::{Owned, Standing, Standings};
 
 /// As long as this a job of the pool may wait for its turn at one sender: others could send it meanwhile.
@@ -52,12 +52,7 @@ pub(crate) async fn serve_pool(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sen
         if let Err(error) = failed {
             attempt += 1;
             tracing::warn!(session = %owned.id(), pool = %reader.pool, %lane, attempt, error = %error.chain(), "the pool's queue can't be read; trying again");
-            let pause = BACKOFF.delay(attempt, owned.shared.ports.entropy.fraction());
-            tokio::select! {
-                () = owned.stopping.cancelled() => {}
-                () = owned.lost.cancelled() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
+            lane::pause(&owned, attempt).await;
         }
     }
     lane::finish(&owned, jobs).await

@@ -107,17 +107,16 @@ impl Gate {
 
     /// What it could take of a pool's jobs.
     pub(super) fn standings(&self, now: Timestamp) -> Standings {
-        let left = self.limits.budget.left(now);
-        let of = |lane, left: Option<u32>| {
-            if let Some(rest) = self.resting(now) {
-                return Standing::Shut { until: rest.until };
-            }
-            match self.limits.budget.look(now, lane, false) {
-                Ok(()) => Standing::Open { priority: priority(left) },
-                Err(over) => Standing::Shut { until: over.until },
-            }
+        if let Some(Rest { until, .. }) = self.resting(now) {
+            return Standings { otp: Standing::Shut { until }, bulk: Standing::Shut { until } };
+        }
+        let budget = &self.limits.budget;
+        let of = |left| match left {
+            Some(0) => Standing::Shut { until: budget.zone().next_day(now) },
+            left => Standing::Open { priority: priority(left) },
         };
-        Standings { otp: of(Lane::Otp, left.otp), bulk: of(Lane::Bulk, left.bulk) }
+        let left = budget.left(now);
+        Standings { otp: of(left.otp), bulk: of(left.bulk) }
     }
 
     /// Lets through whom the limits allow; tells how long to wait before the next one may go, `None` when nobody waits.
