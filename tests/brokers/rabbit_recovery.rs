@@ -107,6 +107,23 @@ async fn a_cut_connection_loses_no_job_of_a_classic_queue() {
     a_cut_connection_loses_no_job(QueueKind::Classic).await;
 }
 
+/// A queue that isn't there is answered with the end of the channel that asked, never of the connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_of_one_channel_ends_no_other_stream() {
+    let Broken { proxy, rabbit, whole, session } = behind_a_proxy(QueueKind::Classic, SOON).await;
+    let mut stream = JobQueue::subscribe(&rabbit, &session, Lane::Otp, 2).await.unwrap();
+    let unknown = self::session();
+    for body in ["1", "2", "3", "4", "5"] {
+        assert!(JobQueue::subscribe(&rabbit, &unknown, Lane::Otp, 2).await.is_err());
+        assert!(JobQueue::depth(&rabbit, &unknown, Lane::Otp).await.is_err());
+        put(&whole, &session, &[body]).await;
+        let delivery = next(&mut stream).await;
+        assert_eq!(text(&delivery), body);
+        assert_eq!(delivery.settle.ack().await.unwrap(), Settled::Yes);
+    }
+    assert_eq!(proxy.count(), 2, "no connection was built anew");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_stays_when_its_copy_is_not_confirmed() {
     let Broken { proxy, rabbit, whole, session } = behind_a_proxy(QueueKind::Quorum, Duration::from_millis(700)).await;

@@ -212,7 +212,8 @@ async fn loss(connection: &Connection, events: impl Stream<Item = Event> + Send)
     loop {
         tokio::select! {
             event = events.next() => match event {
-                Some(Event::Error(error)) => return error.to_string().into(),
+                // The client tells a channel's error here, too; the connection and its other channels go on then.
+                Some(Event::Error(error)) if !connection.status().connected() => return error.to_string().into(),
                 Some(Event::ConnectionBlocked(reason)) => warn!(%reason, "RabbitMQ takes no messages"),
                 Some(Event::ConnectionUnblocked) => info!("RabbitMQ takes messages again"),
                 Some(_) => {}
