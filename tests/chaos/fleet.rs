@@ -1,16 +1,15 @@
 //! The processes of a run, and the links between the workers and their servers.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use futures_util::StreamExt as _;
 use serde_json::json;
 
 use crate::link::Link;
+use crate::place::Place;
 use crate::plan::{Plan, Server};
-use crate::running::Running;
 use crate::servers;
-use crate::world::{World, stop, variable};
+use crate::witness::{Testimony, Witness};
+use crate::words::Words;
+use crate::world::{World, variable};
 
 /// As short as their relations allow, so that each kind of trouble is noticed soon, and many fit into a run.
 const SETTINGS: [(&str, &str); 19] = [
@@ -38,38 +37,19 @@ const SETTINGS: [(&str, &str); 19] = [
 /// How many sessions are linked at a time.
 const LINKED_AT_ONCE: usize = 4;
 
-/// One worker's place: what stands in it changes, its links stay.
-pub struct Place {
-    name: String,
-    environment: BTreeMap<String, String>,
-    links: BTreeMap<usize, Arc<Link>>,
-    /// What runs there now.
-    pub worker: Option<Running>,
-}
-
-impl Place {
-    pub fn link(&self, server: Server) -> Arc<Link> {
-        Arc::clone(&self.links[&(server as usize)])
-    }
-
-    /// The worker's name in the register.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub fn start(&mut self) {
-        self.worker = Some(Running::start(&self.name, &["worker"], &self.environment));
-    }
-}
-
 pub struct Fleet {
     pub world: World,
     pub places: Vec<Place>,
-    pub relay: Option<Running>,
+    pub relay: Option<Place>,
     pub pools: Vec<String>,
     nodes: Vec<String>,
-    /// The last words of workers that ended.
-    pub last_words: Vec<String>,
+    witness: Witness,
+}
+
+/// What is known only when all have ended.
+pub struct Ended {
+    pub words: Vec<Words>,
+    pub testimony: Testimony,
 }
 
 impl Fleet {
@@ -80,14 +60,15 @@ impl Fleet {
             nodes.push(servers::join(&format!("rabbitmq{node}")).await);
         }
         let world = World::start_with(&SETTINGS).await;
+        let witness = Witness::install(&world.environment["KURIR_POSTGRES__SCHEMA"]).await;
         let mut places = Vec::new();
         for at in 0..plan.workers {
             places.push(place(&world, at, &nodes).await);
         }
-        for place in &mut places {
-            place.start();
+        let mut relay = Place::new("relay", "relay".into(), world.environment.clone());
+        for place in places.iter_mut().chain([&mut relay]) {
+            place.start().await;
         }
-        let relay = Some(world.relay());
         let pools = vec![format!("one-{}", world.tag), format!("two-{}", world.tag)];
         let link = async |at: usize| {
             let mut body = json!({"id": world.session(at)});
@@ -99,7 +80,7 @@ impl Fleet {
             world.scan(&world.session(at), &number(&world, at)).await;
         };
         futures_util::stream::iter((0..plan.sessions).map(link)).buffer_unordered(LINKED_AT_ONCE).collect::<()>().await;
-        Self { world, places, relay, pools, nodes, last_words: Vec::new() }
+        Self { world, places, relay: Some(relay), pools, nodes, witness }
     }
 
     /// A way to the brokers that is never cut, and its URL.
@@ -107,17 +88,13 @@ impl Fleet {
         Link::before(&self.world.environment["KURIR_RABBITMQ__URL"], Some(self.nodes.clone())).await
     }
 
-    /// Ends it; what the workers said at their ends.
-    pub async fn stop(mut self) -> Vec<String> {
-        for place in &mut self.places {
-            if let Some(worker) = place.worker.take() {
-                self.last_words.push(stop(worker).await);
-            }
+    /// Ends it.
+    pub async fn stop(self) -> Ended {
+        let mut words = Vec::new();
+        for place in self.places.into_iter().chain(self.relay) {
+            words.extend(place.leave().await);
         }
-        if let Some(relay) = self.relay.take() {
-            stop(relay).await;
-        }
-        self.last_words
+        Ended { words, testimony: self.witness.testimony().await }
     }
 }
 
@@ -131,21 +108,17 @@ async fn place(world: &World, at: usize, nodes: &[String]) -> Place {
     let mut environment = world.environment.clone();
     let name = format!("worker-{at}-{}", world.tag);
     environment.insert("KURIR_WORKER__NAME".into(), name.clone());
-    let mut links = BTreeMap::new();
     // Each worker has a node that it likes best, as behind a balancer.
     let mut nodes = nodes.to_vec();
     let first = at % nodes.len();
     nodes.rotate_left(first);
-    for (server, variable) in [
+    let servers = [
         (Server::RabbitMq, "KURIR_RABBITMQ__URL"),
         (Server::Redis, "KURIR_REDIS__URL"),
         (Server::Postgres, "KURIR_POSTGRES__URL"),
         (Server::WhatsApp, "KURIR_WHATSAPP__ENDPOINT"),
-    ] {
-        let servers = (server == Server::RabbitMq).then(|| nodes.clone());
-        let (link, url) = Link::before(&environment[variable], servers).await;
-        environment.insert(variable.into(), url);
-        links.insert(server as usize, Arc::new(link));
-    }
-    Place { name, environment, links, worker: None }
+    ];
+    let mut place = Place::new("worker", name, environment);
+    place.link_to(servers, &nodes).await;
+    place
 }

@@ -26,6 +26,8 @@ const IN_FLIGHT: usize = 500;
 pub struct Published {
     pub key: JobKey,
     pub message: MessageId,
+    /// The recipient's number, which no other job has.
+    pub phone: String,
     pub lane: Lane,
     pub of_pool: bool,
 }
@@ -128,7 +130,12 @@ impl Producer {
                 Err(_) => tokio::time::sleep(Duration::from_millis(200)).await, // tidy: the broker is away [sleep]
             }
         }
-        Published { key, message, lane: drawn.lane, of_pool: matches!(drawn.target, Target::Pool(_)) }
+        let phone = self.phone(at);
+        Published { key, message, phone, lane: drawn.lane, of_pool: matches!(drawn.target, Target::Pool(_)) }
+    }
+
+    fn phone(&self, at: usize) -> String {
+        format!("62813{:03}{at:06}", self.numbers)
     }
 
     fn job(&self, at: usize, drawn: &Drawn, deadline: Timestamp) -> PublishJob {
@@ -139,7 +146,7 @@ impl Producer {
         let mut body = json!({
             "id": drawn.id,
             "tenant": self.tenant.as_str(),
-            "to": format!("+62813{:03}{:06}", self.numbers, at),
+            "to": format!("+{}", self.phone(at)),
             "lane": drawn.lane.as_str(),
             "content": content,
             "expires_at": deadline.to_rfc3339(),

@@ -5,8 +5,11 @@
 mod fleet;
 #[path = "../fleet/http.rs"]
 mod http;
+mod lies;
 mod link;
 mod load;
+mod phones;
+mod place;
 mod plan;
 #[path = "../process/running.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]
@@ -14,9 +17,12 @@ mod running;
 #[path = "../trouble/servers.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod servers;
+mod shares;
 mod strike;
 mod told;
 mod verdict;
+mod witness;
+mod words;
 #[path = "../fleet/world.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod world;
@@ -24,10 +30,12 @@ mod world;
 use fleet::Fleet;
 use load::Load;
 use plan::Plan;
+use servers::Alone;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_job_has_one_outcome_and_reaches_its_phone_at_most_once() {
     let plan = Plan::of_environment();
+    let _alone = Alone::wait().await;
     println!("chaos: {plan}");
     let fleet = Fleet::start(&plan).await;
     println!("chaos: {} sessions are linked", plan.sessions);
@@ -37,7 +45,7 @@ async fn every_job_has_one_outcome_and_reaches_its_phone_at_most_once() {
     println!("chaos: all is whole again");
     let jobs = load.finish().await;
     let verdict = verdict::reach(&fleet, &jobs).await;
-    let said = fleet.stop().await;
-    let broken = verdict.tell(&plan, &jobs, &killed, &said);
-    assert!(broken.is_empty(), "seed {}: {broken:?}", plan.seed);
+    let ended = fleet.stop().await;
+    let broken = verdict.tell(&plan, &jobs, &killed, ended);
+    assert!(broken.is_empty(), "seed {}:\n{}", plan.seed, broken.join("\n"));
 }

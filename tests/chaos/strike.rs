@@ -1,6 +1,5 @@
 //! Carries the plan's faults out, each at its moment and beside the others.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +11,10 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::fleet::{Fleet, Place, number};
+use crate::fleet::{Fleet, number};
 use crate::http::Client;
 use crate::link::Link;
+use crate::place::Place;
 use crate::plan::{Fault, Ill, Plan, Server};
 use crate::running::Running;
 use crate::servers;
@@ -33,18 +33,15 @@ struct Scene {
     places: Vec<Mutex<Place>>,
     /// Apart from the places, since a worker that hangs can be cut off too.
     links: Vec<[Arc<Link>; 4]>,
-    relay: Mutex<Option<Running>>,
+    relay: Mutex<Place>,
     /// Nodes of RabbitMQ fall one at a time, as their cluster is made for.
     brokers: Mutex<()>,
     redis: Mutex<()>,
     postgres: Mutex<()>,
-    /// The relay's.
-    environment: BTreeMap<String, String>,
     numbers: Vec<String>,
     sim: Client,
     store: Arc<dyn SessionStore>,
     killed: Mutex<Vec<Killed>>,
-    last_words: Mutex<Vec<String>>,
 }
 
 /// Carries out all faults of the plan and makes everything whole again; which workers were killed.
@@ -53,16 +50,14 @@ pub async fn carry_out(plan: &Plan, mut fleet: Fleet) -> (Fleet, Vec<Killed>) {
     let scene = Arc::new(Scene {
         links,
         places: std::mem::take(&mut fleet.places).into_iter().map(Mutex::new).collect(),
-        relay: Mutex::new(fleet.relay.take()),
+        relay: Mutex::new(fleet.relay.take().expect("it was started with the fleet")),
         brokers: Mutex::default(),
         redis: Mutex::default(),
         postgres: Mutex::default(),
-        environment: fleet.world.environment.clone(),
         numbers: (0..plan.sessions).map(|at| number(&fleet.world, at)).collect(),
         sim: fleet.world.sim.clone(),
         store: fleet.world.store().await,
         killed: Mutex::default(),
-        last_words: Mutex::default(),
     });
     let supervisor = tokio::spawn(supervise(Arc::clone(&scene)));
     let begun = Instant::now();
@@ -80,22 +75,21 @@ pub async fn carry_out(plan: &Plan, mut fleet: Fleet) -> (Fleet, Vec<Killed>) {
     let _ = supervisor.await;
     let Ok(scene) = Arc::try_unwrap(scene) else { panic!("a fault goes on") };
     fleet.places = scene.places.into_iter().map(Mutex::into_inner).collect();
-    fleet.relay = scene.relay.into_inner();
-    fleet.last_words = scene.last_words.into_inner();
+    fleet.relay = Some(scene.relay.into_inner());
     (fleet, scene.killed.into_inner())
 }
 
-/// Starts workers again that have ended by themselves, as every operator's supervisor does: a worker that starts while
-/// its servers are away says so and ends.
+/// Starts processes again that have ended by themselves, as every operator's supervisor does: one that starts while its
+/// servers are away says so and ends.
 async fn supervise(scene: Arc<Scene>) {
     let mut timer = tokio::time::interval(Duration::from_millis(500));
     loop {
         timer.tick().await;
-        for place in &scene.places {
+        for place in scene.places.iter().chain([&scene.relay]) {
             let Ok(mut place) = place.try_lock() else { continue };
-            if place.worker.as_mut().is_some_and(Running::has_ended) {
+            if place.running.as_mut().is_some_and(Running::has_ended) {
                 println!("chaos:           {} ended by itself and is started again", place.name());
-                place.start();
+                place.start().await;
             }
         }
     }
@@ -106,36 +100,34 @@ impl Scene {
         match fault {
             Fault::Kill { worker, back } => {
                 let mut place = self.alive(worker).await;
-                let Some(running) = place.worker.take() else { return };
                 // A moment before, since the store may be away: then this death is not measured.
                 let owned = self.owned(place.name()).await;
-                running.signal("KILL").await;
+                place.kill().await;
                 if let Some(sessions) = owned {
                     self.killed.lock().await.push(Killed { at: SystemClock.now(), sessions });
                 }
-                drop(running);
                 sleep(back).await; // tidy: the plan says how long [sleep]
-                place.start();
+                place.start().await;
             }
             Fault::Freeze { worker, span } => {
                 let place = self.alive(worker).await;
-                let Some(running) = &place.worker else { return };
+                let Some(running) = &place.running else { return };
                 running.signal("STOP").await;
                 sleep(span).await; // tidy: the plan says how long [sleep]
                 running.signal("CONT").await;
             }
             Fault::Stop { worker, back } => {
                 let mut place = self.alive(worker).await;
-                let Some(running) = place.worker.take() else { return };
+                let Some(running) = place.running.take() else { return };
                 running.signal("TERM").await;
                 let (status, said) = running.ended(Duration::from_mins(2)).await;
                 if !status.success() {
                     // It was just starting, while something else was broken.
                     println!("chaos:           {} was stopped: {status}", place.name());
                 }
-                self.last_words.lock().await.push(said);
+                place.heard(said);
                 sleep(back).await; // tidy: the plan says how long [sleep]
-                place.start();
+                place.start().await;
             }
             Fault::Cut { worker, server, span } => {
                 let link = &self.links[worker][server as usize];
@@ -179,10 +171,8 @@ impl Scene {
             }
             Fault::KillRelay => {
                 let mut relay = self.relay.lock().await;
-                if let Some(running) = relay.take() {
-                    running.signal("KILL").await;
-                }
-                *relay = Some(Running::start("relay", &["relay"], &self.environment));
+                relay.kill().await;
+                relay.start().await;
             }
         }
     }
@@ -190,8 +180,8 @@ impl Scene {
     /// A place with a worker that has not ended by itself.
     async fn alive(&self, worker: usize) -> tokio::sync::MutexGuard<'_, Place> {
         let mut place = self.places[worker].lock().await;
-        if place.worker.as_mut().is_some_and(Running::has_ended) {
-            place.start();
+        if place.running.as_mut().is_some_and(Running::has_ended) {
+            place.start().await;
         }
         place
     }

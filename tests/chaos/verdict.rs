@@ -9,17 +9,25 @@ use kurir_core::port::Ledger as _;
 use serde_json::Value;
 use tokio::time::{Instant, interval};
 
-use crate::fleet::Fleet;
+use crate::fleet::{Ended, Fleet};
 use crate::load::Published;
+use crate::phones::{self, Phones};
 use crate::plan::Plan;
+use crate::shares::Shares;
 use crate::strike::Killed;
 use crate::told::{self, Told};
+use crate::words;
 
 /// How long the fleet may take to bring everything to its end once all is whole again.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// How many jobs are asked for at once.
 const BATCH: usize = 1000;
+
+/// How many cases of what is wrong are printed.
+const TOLD: usize = 5;
+
+const OLD_EPOCH: &str = "writes accepted from an old epoch";
 
 /// The types of event that end a job.
 const ENDS: [&str; 5] = ["message.sent", "message.failed", "message.expired", "message.uncertain", "message.cancelled"];
@@ -30,10 +38,11 @@ pub struct Verdict {
     states: BTreeMap<&'static str, [usize; 2]>,
     /// Why jobs failed.
     reasons: BTreeMap<&'static str, usize>,
+    shares: Shares,
     audit: Value,
     told: Told,
-    /// What must not be, and how often it was, with some of the jobs.
-    wrong: Vec<(&'static str, Vec<String>)>,
+    /// What must not be, and each time that it was.
+    wrong: BTreeMap<&'static str, Vec<String>>,
     ended_after: Duration,
 }
 
@@ -65,8 +74,8 @@ fn judge(
     told: Told,
     ended_after: Duration,
 ) -> Verdict {
-    let shown: BTreeSet<&str> =
-        audit["arrived"].as_array().unwrap().iter().map(|arrival| arrival["id"].as_str().unwrap()).collect();
+    let mut phones = Phones::of(&audit);
+    let mut shares = Shares::new();
     let mut states: BTreeMap<&'static str, [usize; 2]> = BTreeMap::new();
     let mut reasons: BTreeMap<&'static str, usize> = BTreeMap::new();
     let mut wrong: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
@@ -79,15 +88,20 @@ fn judge(
                 all.push(format!("{id} {detail:?}"));
             }
         };
+        let arrivals = phones.take(&job.phone);
+        is_wrong("shown twice, over all senders and ids", phones::shown(&arrivals) > 1, &arrivals);
+        let foreign = arrivals.iter().any(|arrival| arrival.id != job.message.as_str());
+        is_wrong("at its phone under another id", foreign, &arrivals);
         let entry = entries.get(&job.key);
+        let taken = entry.is_some_and(|entry| is_sent(entry.state));
+        shares.count(job.lane, job.of_pool, taken);
         is_wrong("lost (no entry, or not ended)", entry.is_none_or(|entry| entry.state.is_open()), &entry);
         let Some(entry) = entry.filter(|entry| !entry.state.is_open()) else { continue };
         states.entry(entry.state.as_str()).or_default()[usize::from(job.lane == Lane::Bulk)] += 1;
         if let Some(reason) = entry.reason {
             *reasons.entry(reason.as_str()).or_default() += 1;
         }
-        let taken = matches!(entry.state, MessageState::Sent | MessageState::Delivered | MessageState::Read);
-        let there = shown.contains(job.message.as_str());
+        let there = arrivals.iter().any(|arrival| arrival.id == job.message.as_str());
         is_wrong("recorded as sent, and not at its phone", taken && !there, &entry);
         let unsent = matches!(entry.state, MessageState::Failed | MessageState::Expired | MessageState::Cancelled);
         is_wrong("recorded as not sent, and at its phone", unsent && there, &entry);
@@ -101,7 +115,7 @@ fn judge(
         is_wrong("one fact under two ids", ends.iter().any(|kind| kinds[*kind].len() > 1), &kinds);
     }
     for (what, total) in [
-        ("shown twice", "shown_twice"),
+        ("shown twice, by one sender", "shown_twice"),
         ("shown after its deadline", "late"),
         ("message keys used twice", "keys_used_twice"),
     ] {
@@ -110,7 +124,13 @@ fn judge(
         assert_eq!(list.len() as u64, count, "{total}");
         wrong.insert(what, list);
     }
-    Verdict { states, reasons, audit, told, wrong: wrong.into_iter().collect(), ended_after }
+    wrong.insert("at a phone that no job was for", phones.left().collect());
+    wrong.insert("too few of a kind were sent", shares.too_small());
+    Verdict { states, reasons, shares, audit, told, wrong, ended_after }
+}
+
+const fn is_sent(state: MessageState) -> bool {
+    matches!(state, MessageState::Sent | MessageState::Delivered | MessageState::Read)
 }
 
 const fn end_of(state: MessageState) -> usize {
@@ -135,7 +155,10 @@ async fn read(ledger: &PostgresStore, jobs: &[Published]) -> HashMap<JobKey, Led
 
 impl Verdict {
     /// Prints the table; what is wrong, with some examples.
-    pub fn tell(&self, plan: &Plan, jobs: &[Published], killed: &[Killed], said: &[String]) -> Vec<String> {
+    pub fn tell(mut self, plan: &Plan, jobs: &[Published], killed: &[Killed], ended: Ended) -> Vec<String> {
+        let Ended { words, testimony } = ended;
+        self.wrong.insert("panics and other defects in the logs", words::defects(&words));
+        self.wrong.insert("tables of which the witness saw no write", testimony.blind());
         println!("\nchaos: {plan}");
         let line = |what: &str, value: String| println!("  {what:<48} {value}");
         line("jobs confirmed by the broker", format!("{} ({} for pools)", jobs.len(), pooled(jobs)));
@@ -143,17 +166,24 @@ impl Verdict {
             line(&format!("  ended as {state}"), format!("{otp} OTPs, {bulk} bulk"));
         }
         line("  reasons", format!("{:?}", self.reasons));
-        line("all had ended after", format!("{:.0} s", self.ended_after.as_secs_f64()));
-        for (what, jobs) in &self.wrong {
-            line(what, jobs.len().to_string());
+        for (kind, share) in self.shares.rows() {
+            line(&kind, share);
         }
+        line("all had ended after", format!("{:.0} s", self.ended_after.as_secs_f64()));
+        for (what, cases) in &self.wrong {
+            line(what, cases.len().to_string());
+        }
+        let (late, seen, refused) = (testimony.late.len(), testimony.seen(), words::refused(&words));
+        line(OLD_EPOCH, format!("{late} of {seen} that the database witnessed; the stores refused {refused}"));
+        line("  witnessed by table", format!("{:?}", testimony.rows));
+        self.wrong.insert(OLD_EPOCH, testimony.late);
         let totals = &self.audit["totals"];
         line("repeated on the wire, shown once", totals["twice_on_wire"].to_string());
         line("copies of events beyond the first", self.told.repeated.to_string());
-        line("writes under old epochs that the stores refused", refused(said).to_string());
         line("sessions of killed workers, connected again", self.takeovers(killed));
-        let wrong = self.wrong.iter().filter(|(_, jobs)| !jobs.is_empty());
-        wrong.map(|(what, jobs)| format!("{what}: {} of them: {:?}", jobs.len(), &jobs[..jobs.len().min(3)])).collect()
+        let wrong = self.wrong.iter().filter(|(_, cases)| !cases.is_empty());
+        let told = |cases: &[String]| cases[..cases.len().min(TOLD)].join("\n  ");
+        wrong.map(|(what, cases)| format!("{what}: {} of them:\n  {}", cases.len(), told(cases))).collect()
     }
 
     /// How long the sessions of killed workers were away.
@@ -185,11 +215,4 @@ impl Verdict {
 
 fn pooled(jobs: &[Published]) -> usize {
     jobs.iter().filter(|job| job.of_pool).count()
-}
-
-/// What the workers that could say so said of refused writes.
-fn refused(said: &[String]) -> u64 {
-    let lines = said.iter().flat_map(|said| said.lines());
-    let last = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    last.filter(|line| line["message"] == "worker stopped").filter_map(|line| line["refused"].as_u64()).sum()
 }
