@@ -94,6 +94,13 @@ impl Job {
         world.gateway().until(state, &path, |(_, body)| (body["state"] == state).then_some(())).await;
     }
 
+    /// Waits until WhatsApp has taken it, whatever its phone says.
+    pub async fn is_sent(&self, world: &World) {
+        let sent = |state: &Value| ["sent", "delivered", "read"].iter().any(|one| state == one);
+        let path = format!("/v1/messages/{}", self.id);
+        world.gateway().until("sent", &path, |(_, body)| sent(&body["state"]).then_some(())).await;
+    }
+
     /// What its phone got.
     pub async fn got(&self, world: &World) -> Got {
         let (status, inbox) = world.sim.get(&format!("/phones/{}/inbox", self.to)).await;

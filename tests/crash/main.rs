@@ -13,6 +13,7 @@ mod incoming;
 mod job;
 mod parking;
 mod producer;
+mod receipts;
 mod result;
 #[path = "../process/running.rs"]
 mod running;

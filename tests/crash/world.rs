@@ -218,7 +218,7 @@ impl World {
     pub async fn settles(&self) {
         let last = Job::to(LAST);
         self.publish(&last).await;
-        last.is(self, "sent").await;
+        last.is_sent(self).await;
         assert_eq!(last.got(self).await.shown, 1);
         let (status, audit) = self.sim.get("/audit").await;
         assert_eq!((status, &audit["complete"]), (200, &Value::Bool(true)), "{audit}");

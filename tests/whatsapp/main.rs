@@ -36,7 +36,7 @@ async fn a_linked_session_sends_and_hears_of_its_message() {
     let mut kinds = Vec::new();
     while kinds.len() < 2 {
         let kind = wait(&mut connection, "a receipt", |event| match event {
-            MessengerEvent::Receipt(receipt) => {
+            MessengerEvent::Receipt { receipt, .. } => {
                 assert_eq!(receipt.ids, [id("3EB0AA")]);
                 Some(receipt.kind)
             }
@@ -48,6 +48,37 @@ async fn a_linked_session_sends_and_hears_of_its_message() {
     assert!(connection.sender.close(DEADLINE).await, "all is flushed");
     assert!(connection.events.recv().await.is_none());
     assert!(connection.sender.close(DEADLINE).await, "closing twice is closing");
+}
+
+/// A receipt whose record fails costs the connection, and comes again on the next one.
+#[tokio::test]
+async fn a_receipt_is_acknowledged_once_it_is_recorded() {
+    let world = World::start().await;
+    let (mut connection, _) = world.link("a").await;
+    let answer = connection.sender.send_text(&number(FRIEND), &id("3EB0AA"), &text("code 1"), DEADLINE).await;
+    assert_eq!(answer.unwrap(), SendAnswer::Accepted);
+    let first = loop {
+        let event = tokio::time::timeout(DEADLINE, connection.events.recv()).await.expect("a receipt").unwrap();
+        if let MessengerEvent::Receipt { receipt, stored } = event {
+            assert!(waiting(&world) > 0, "it was acknowledged");
+            // Nobody recorded it.
+            drop(stored);
+            break receipt;
+        }
+    };
+    assert_eq!(first.kind, ReceiptKind::Delivered);
+    let mut left = vec!["connection", "delivered", "read"];
+    while !left.is_empty() {
+        let came = wait(&mut connection, "the next connection and its receipts", |event| match event {
+            MessengerEvent::Connected => Some("connection"),
+            MessengerEvent::Receipt { receipt, .. } if receipt.kind == ReceiptKind::Delivered => Some("delivered"),
+            MessengerEvent::Receipt { .. } => Some("read"),
+            _ => None,
+        });
+        let came = came.await;
+        left.retain(|one| *one != came);
+    }
+    world.sim.wait_until("the acknowledgements", DEADLINE, |_| (waiting(&world) == 0).then_some(())).await.unwrap();
 }
 
 #[tokio::test]
@@ -209,7 +240,7 @@ async fn a_message_is_acknowledged_once_it_is_stored() {
     let mut connection = world.open("b").await;
     let (messages, stored) = wait(&mut connection, "the message again", incoming).await;
     assert_eq!((messages[0].id.as_str(), &messages[0].text), (sent.as_str(), &Some(text("hello"))));
-    stored.send(()).unwrap();
+    stored.tell();
     world.sim.wait_until("the acknowledgement", DEADLINE, |_| (waiting(&world) == 0).then_some(())).await.unwrap();
 }
 

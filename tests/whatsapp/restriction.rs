@@ -1,10 +1,11 @@
 //! WhatsApp's restrictions of new chats, as the port tells them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{SendAnswer, Timestamp};
 use kurir_core::memory::SystemClock;
-use kurir_core::port::{Clock as _, Connection, MessengerEvent};
+use kurir_core::port::{Clock as _, Connection, MessengerEvent, ReceiptKind};
 use kurir_sim::Fault;
 
 use crate::world::{DEADLINE, FRIEND, SENDER, World, number, wait};
@@ -50,16 +51,20 @@ async fn a_timelock_is_told_and_asked_for_and_lifted() {
 #[tokio::test]
 async fn a_quota_that_is_used_up_is_asked_for() {
     let world = World::start().await;
-    let (connection, _) = world.link("a").await;
+    let (mut connection, _) = world.link("a").await;
     let account = SENDER.parse().unwrap();
     let now = SystemClock.now();
     let quota = Fault::NewChatQuota { account, total: Some(1), cycle_secs: Some(3600), code: Some(475) };
     world.sim.fault(quota).await.unwrap();
+    let sender = Arc::clone(&connection.sender);
     let send = |to: &'static str| {
-        let sender = &connection.sender;
+        let sender = Arc::clone(&sender);
         async move { sender.send_text(&number(to), &id(&format!("3EB0{to}")), &text("x"), DEADLINE).await.unwrap() }
     };
     assert_eq!(send(FRIEND).await, SendAnswer::Accepted);
+    // Nothing goes out before its receipts are recorded.
+    let read = |event: MessengerEvent| matches!(event, MessengerEvent::Receipt { receipt, .. } if receipt.kind == ReceiptKind::Read);
+    wait(&mut connection, "the read receipt", |event| read(event).then_some(())).await;
     assert_eq!(send("6281230000003").await, SendAnswer::Refused(475));
     let until = connection.sender.restriction().await.unwrap().expect("it is used up");
     assert!(an_hour_after(now, until), "{until}");

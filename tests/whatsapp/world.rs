@@ -6,7 +6,7 @@ use std::time::Duration;
 use kurir::adapters::whatsapp::{Endpoint, WhatsAppMessenger, WhatsAppOptions};
 use kurir_core::domain::{Account, Fence, PhoneNumber, SessionId, TenantId, Timestamp, WorkerName};
 use kurir_core::memory::{MemoryStores, SystemClock};
-use kurir_core::port::{Connection, Messenger as _, MessengerEvent, NewSession, SessionStore, StateStore};
+use kurir_core::port::{Connection, Messenger as _, MessengerEvent, NewSession, SessionStore, StateStore, Stored};
 use kurir_sim::{CancellationToken, PhonesRule, SimConfig, SimHandle, Simulator};
 
 /// Within this time everything that a test waits for has happened, also on a busy machine.
@@ -87,13 +87,24 @@ impl World {
 pub async fn wait<T>(connection: &mut Connection, what: &str, mut pick: impl FnMut(MessengerEvent) -> Option<T>) -> T {
     let waiting = async {
         while let Some(event) = connection.events.recv().await {
-            if let Some(found) = pick(event) {
+            if let Some(found) = pick(recorded(event)) {
                 return found;
             }
         }
         panic!("the events ended before {what}");
     };
     tokio::time::timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("no {what} in time"))
+}
+
+/// A receipt that nobody records costs the connection.
+fn recorded(event: MessengerEvent) -> MessengerEvent {
+    match event {
+        MessengerEvent::Receipt { receipt, stored } => {
+            stored.tell();
+            MessengerEvent::Receipt { receipt, stored: Stored::unawaited() }
+        }
+        event => event,
+    }
 }
 
 pub async fn connected(connection: &mut Connection) {

@@ -29,6 +29,10 @@ pub enum CrashPoint {
     CopyConfirmed,
     /// A job is parked.
     JobParked,
+    /// Receipts were handed over by the client, and nothing was recorded.
+    ReceiptArrived,
+    /// Receipts are recorded, and WhatsApp has not heard that they came.
+    ReceiptStored,
     /// Somebody's message was handed over by the client, and nothing was stored.
     IncomingArrived,
     /// Somebody's message is in the outbox, and WhatsApp has not heard that it was received.
@@ -82,7 +86,7 @@ mod armed {
     use super::{Crash, CrashPoint};
 
     impl CrashPoint {
-        const ALL: [Self; 12] = [
+        const ALL: [Self; 14] = [
             Self::EntryWritten,
             Self::JobPublished,
             Self::JobTaken,
@@ -93,6 +97,8 @@ mod armed {
             Self::EventConfirmed,
             Self::CopyConfirmed,
             Self::JobParked,
+            Self::ReceiptArrived,
+            Self::ReceiptStored,
             Self::IncomingArrived,
             Self::IncomingStored,
         ];
@@ -110,6 +116,8 @@ mod armed {
                 Self::EventConfirmed => "event-confirmed",
                 Self::CopyConfirmed => "copy-confirmed",
                 Self::JobParked => "job-parked",
+                Self::ReceiptArrived => "receipt-arrived",
+                Self::ReceiptStored => "receipt-stored",
                 Self::IncomingArrived => "incoming-arrived",
                 Self::IncomingStored => "incoming-stored",
             }

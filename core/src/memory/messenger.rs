@@ -209,7 +209,7 @@ const fn effect(event: &MessengerEvent) -> (bool, Option<bool>) {
         | MessengerEvent::Fenced => (true, Some(false)),
         MessengerEvent::Connected => (false, Some(true)),
         MessengerEvent::Disconnected | MessengerEvent::Paired(_) | MessengerEvent::Qr { .. } => (false, Some(false)),
-        MessengerEvent::Receipt(_)
+        MessengerEvent::Receipt { .. }
         | MessengerEvent::Incoming { .. }
         | MessengerEvent::Restricted { .. }
         | MessengerEvent::Unrestricted => (false, None),

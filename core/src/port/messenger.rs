@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
+use super::Stored;
 use crate::domain::{Account, Fence, MessageId, PhoneNumber, Secret, SendAnswer, Timestamp};
 
 /// Opens connections.
@@ -155,14 +156,21 @@ pub enum MessengerEvent {
     Outdated,
     /// The store refused a write: the session has another owner. The client has stopped.
     Fenced,
-    /// A receipt for messages of ours.
-    Receipt(Receipt),
+    /// A receipt for messages of ours. It is acknowledged to WhatsApp once `stored` was told; dropping `stored` leaves it
+    /// unacknowledged and costs the connection, and WhatsApp delivers it again with the next one. Nothing else goes out
+    /// meanwhile, so whoever gets this must not wait for an answer of WhatsApp's before he tells.
+    Receipt {
+        /// Of what, and how far it has come.
+        receipt: Receipt,
+        /// To be told when it is recorded.
+        stored: Stored,
+    },
     /// Somebody wrote. The message is acknowledged to WhatsApp once `stored` was told that it is durable; dropping
     /// `stored` leaves it unacknowledged, and WhatsApp delivers it again.
     Incoming {
         /// What came, in order.
         messages: Vec<Incoming>,
         /// To be told when it is durable.
-        stored: tokio::sync::oneshot::Sender<()>,
+        stored: Stored,
     },
 }

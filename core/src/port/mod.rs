@@ -15,6 +15,7 @@ mod pools;
 mod recipients;
 mod sessions;
 mod state;
+mod stored;
 mod vigil;
 mod wishes;
 
@@ -34,6 +35,7 @@ pub use pools::{PoolQueue, Share};
 pub use recipients::{Charge, RecipientLimits, RecipientRule};
 pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};
+pub use stored::Stored;
 pub use vigil::{Vigil, Watch};
 pub use wishes::Wishes;
 

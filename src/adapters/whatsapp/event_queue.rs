@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 /// Events in order of arrival.
 ///
 /// Bounded: at half of the capacity the socket is no longer read (see `transport`), so the rest is for what was read
-/// already. Should even that not do, receipts are dropped and counted; changes of the connection's state, which are
-/// few, are always taken.
+/// already. Should even that not do, receipts are dropped and counted, which costs the connection: WhatsApp delivers
+/// them again on the next one. Changes of the connection's state, which are few, are always taken.
 pub(super) struct EventQueue {
     inner: Mutex<Inner>,
     capacity: usize,
@@ -49,7 +49,7 @@ impl EventQueue {
         if inner.finished {
             return;
         }
-        if matches!(event, MessengerEvent::Receipt(_)) && inner.waiting.len() >= self.capacity {
+        if matches!(event, MessengerEvent::Receipt { .. }) && inner.waiting.len() >= self.capacity {
             inner.dropped += 1;
             let dropped = inner.dropped;
             drop(inner);
@@ -145,11 +145,12 @@ impl EventQueue {
 mod tests {
     use super::*;
     use kurir_core::domain::{MessageId, Timestamp};
-    use kurir_core::port::{Receipt, ReceiptKind};
+    use kurir_core::port::{Receipt, ReceiptKind, Stored};
 
     fn receipt(id: &str) -> MessengerEvent {
         let ids = vec![MessageId::from_wire(id)];
-        MessengerEvent::Receipt(Receipt { ids, kind: ReceiptKind::Read, at: Timestamp::from_millis(0) })
+        let receipt = Receipt { ids, kind: ReceiptKind::Read, at: Timestamp::from_millis(0) };
+        MessengerEvent::Receipt { receipt, stored: Stored::unawaited() }
     }
 
     async fn is_pending(future: impl Future<Output = ()>) -> bool {
@@ -168,7 +169,7 @@ mod tests {
         let (to, mut reader) = mpsc::channel(8);
         queue.hand_out(to, CancellationToken::new()).await;
         assert!(matches!(reader.recv().await, Some(MessengerEvent::Connected)));
-        assert!(matches!(reader.recv().await, Some(MessengerEvent::Receipt(_))));
+        assert!(matches!(reader.recv().await, Some(MessengerEvent::Receipt { .. })));
         assert!(matches!(reader.recv().await, Some(MessengerEvent::Replaced)));
         assert!(reader.recv().await.is_none());
     }

@@ -14,6 +14,7 @@ use whatsapp_rust::wacore_binary::{Jid, JidExt as _};
 
 use super::event_queue::EventQueue;
 use super::pending::Pending;
+use super::receipt_gate::ReceiptGate;
 use super::restriction;
 
 /// Why a client stops for good; told once it has stopped.
@@ -66,6 +67,7 @@ impl Court {
 pub(super) struct Listener {
     pub client: Weak<Client>,
     pub events: Arc<EventQueue>,
+    pub receipts: Arc<ReceiptGate>,
     pub pending: Arc<Pending>,
     pub court: Arc<Court>,
 }
@@ -74,6 +76,7 @@ pub(super) struct Listener {
 #[derive(Debug)]
 enum Step {
     Tell(MessengerEvent),
+    Record(Receipt),
     Cut,
     Answer(String, SendAnswer),
     Stop(Verdict),
@@ -108,6 +111,10 @@ impl EventHandler for Listener {
         };
         match translate(&event, own) {
             Step::Tell(event) => self.events.push(event),
+            Step::Record(receipt) => {
+                let stored = self.receipts.enter();
+                self.events.push(MessengerEvent::Receipt { receipt, stored });
+            }
             Step::Cut => {
                 self.pending.give_up();
                 self.events.push(MessengerEvent::Disconnected);
@@ -150,7 +157,7 @@ fn translate(event: &Event, own: impl FnOnce() -> [Option<Jid>; 2]) -> Step {
         Event::ClientOutdated(_) => Step::Stop(Verdict::Outdated),
         Event::ConnectFailure(failure) => connect_failure(failure.reason),
         Event::Receipt(receipt) => {
-            kind_of(receipt, own).map_or(Step::Nothing, |kind| Step::Tell(receipt_event(receipt, kind)))
+            kind_of(receipt, own).map_or(Step::Nothing, |kind| Step::Record(receipt_of(receipt, kind)))
         }
         Event::ServerAck(ack) => answer(ack),
         Event::MexNotification(told) => {
@@ -203,12 +210,12 @@ fn kind_of(receipt: &LibraryReceipt, own: impl FnOnce() -> [Option<Jid>; 2]) -> 
     (one_to_one && !is_own).then_some(kind)
 }
 
-fn receipt_event(receipt: &LibraryReceipt, kind: ReceiptKind) -> MessengerEvent {
-    MessengerEvent::Receipt(Receipt {
+fn receipt_of(receipt: &LibraryReceipt, kind: ReceiptKind) -> Receipt {
+    Receipt {
         ids: receipt.message_ids.iter().map(MessageId::from_wire).collect(),
         kind,
         at: Timestamp::from_millis(receipt.timestamp.timestamp_millis()),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -244,9 +251,7 @@ mod tests {
             for (kind, told) in
                 [(ReceiptType::Delivered, ReceiptKind::Delivered), (ReceiptType::Read, ReceiptKind::Read)]
             {
-                let Step::Tell(MessengerEvent::Receipt(receipt)) = translate(&receipt(from, kind), own) else {
-                    panic!("{from}")
-                };
+                let Step::Record(receipt) = translate(&receipt(from, kind), own) else { panic!("{from}") };
                 assert_eq!((receipt.ids.len(), receipt.kind, receipt.at), (2, told, Timestamp::from_millis(7000)));
             }
             for kind in [ReceiptType::Sender, ReceiptType::Retry, ReceiptType::ReadSelf, ReceiptType::Played] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kurir_core::domain::{MessageId, PhoneNumber, Secret, Timestamp};
-use kurir_core::port::{Incoming, MessengerEvent};
+use kurir_core::port::{Incoming, MessengerEvent, Stored};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use whatsapp_rust::proto_helpers::MessageExt as _;
@@ -35,7 +35,13 @@ impl InboundDurabilityHook for Inbound {
         if messages.is_empty() {
             return Ok(());
         }
-        let (stored, told) = oneshot::channel();
+        let (tell, told) = oneshot::channel();
+        let stored = Stored::new(move |durable| {
+            if durable {
+                // The client may have stopped waiting.
+                let _ = tell.send(());
+            }
+        });
         let handed_over = async {
             self.events.room().await;
             self.events.push(MessengerEvent::Incoming { messages, stored });

@@ -23,6 +23,7 @@ use super::inbound::Inbound;
 use super::offline_http::OfflineHttp;
 use super::options::{Endpoint, OptionsError, Target, WhatsAppOptions};
 use super::pending::Pending;
+use super::receipt_gate::ReceiptGate;
 use super::sender::WhatsAppSender;
 use super::state::StateBackend;
 use super::transport::{Dialer, tls_config};
@@ -99,6 +100,7 @@ impl Messenger for WhatsAppMessenger {
         let span = tracing::info_span!("whatsapp", session = %fence.session, epoch = %fence.epoch);
         let backend = Arc::new(StateBackend::new(Arc::clone(&self.store), fence, Arc::clone(&self.clock)));
         let events = Arc::new(EventQueue::new(self.options.event_capacity));
+        let receipts = Arc::new(ReceiptGate::default());
         let pending = Arc::new(Pending::default());
         let court = Arc::new(Court::new());
         let tasks = TaskTracker::new();
@@ -109,6 +111,7 @@ impl Messenger for WhatsAppMessenger {
             tls: Arc::clone(&self.tls),
             limit: self.options.connect_limit,
             events: Arc::clone(&events),
+            receipts: Arc::clone(&receipts),
             tasks: tasks.clone(),
             stop: court.stop.clone(),
             abort: abort.clone(),
@@ -121,6 +124,7 @@ impl Messenger for WhatsAppMessenger {
         let listener = Listener {
             client: Arc::downgrade(&client),
             events: Arc::clone(&events),
+            receipts,
             pending: Arc::clone(&pending),
             court: Arc::clone(&court),
         };

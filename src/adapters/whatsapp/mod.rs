@@ -13,6 +13,7 @@ mod messenger;
 mod offline_http;
 mod options;
 mod pending;
+mod receipt_gate;
 mod restriction;
 mod sender;
 pub mod state;

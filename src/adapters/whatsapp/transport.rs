@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::header::{HeaderValue, ORIGIN};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -19,9 +20,11 @@ use tracing::Instrument as _;
 use whatsapp_rust::async_channel::{Receiver, Sender, bounded};
 use whatsapp_rust::transport::{Transport, TransportEvent, TransportFactory, from_websocket};
 use whatsapp_rust::wacore::net::WHATSAPP_WEB_ORIGIN;
+use whatsapp_rust::wacore::stats::TransportResourceReport;
 
 use super::event_queue::EventQueue;
 use super::options::Target;
+use super::receipt_gate::{Lost, ReceiptGate, Since};
 
 /// Why no connection came about.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +66,8 @@ pub(super) struct Dialer {
     pub limit: Duration,
     /// Where events wait for their reader: while too many do, nothing is read from the socket.
     pub events: Arc<EventQueue>,
+    /// What must be stored before anything more is sent.
+    pub receipts: Arc<ReceiptGate>,
     pub tasks: TaskTracker,
     /// The client stops: its reader is not waited for any more.
     pub stop: CancellationToken,
@@ -94,7 +99,13 @@ impl TransportFactory for Dialer {
             }
         };
         self.tasks.spawn(until_closed.instrument(self.span.clone()));
-        Ok((transport, frames_held))
+        let gated = Gated {
+            inner: transport,
+            since: self.receipts.since(),
+            receipts: Arc::clone(&self.receipts),
+            abort: self.abort.clone(),
+        };
+        Ok((Arc::new(gated), frames_held))
     }
 }
 
@@ -123,6 +134,44 @@ impl Dialer {
             .add_header(ORIGIN, HeaderValue::from_static(WHATSAPP_WEB_ORIGIN))?;
         let (websocket, _) = request.connect_on(stream).await?;
         Ok(from_websocket(websocket))
+    }
+}
+
+/// How long the store may take with receipts before the connection is given up; WhatsApp delivers them again on the next.
+/// Less than the library's pings may stay unanswered.
+const STORE_LIMIT: Duration = Duration::from_secs(15);
+
+/// Sends nothing before the receipts that came earlier are stored.
+struct Gated {
+    inner: Arc<dyn Transport>,
+    receipts: Arc<ReceiptGate>,
+    since: Since,
+    abort: CancellationToken,
+}
+
+#[async_trait]
+impl Transport for Gated {
+    async fn send(&self, data: Bytes) -> Result<(), anyhow::Error> {
+        let passed = tokio::select! {
+            passed = tokio::time::timeout(STORE_LIMIT, self.receipts.pass(self.since)) => passed.unwrap_or(Err(Lost)),
+            () = self.abort.cancelled() => Err(Lost),
+        };
+        if let Err(lost) = passed {
+            if !self.abort.is_cancelled() {
+                tracing::warn!("receipts can't be recorded; the connection ends, and WhatsApp delivers them again");
+            }
+            let _ = tokio::time::timeout(CUT_LIMIT, self.inner.disconnect()).await;
+            return Err(lost.into());
+        }
+        self.inner.send(data).await
+    }
+
+    async fn disconnect(&self) {
+        self.inner.disconnect().await;
+    }
+
+    fn resource_report(&self) -> Option<TransportResourceReport> {
+        self.inner.resource_report()
     }
 }
 

@@ -95,9 +95,12 @@ async fn follow(mut events: mpsc::Receiver<MessengerEvent>, read: watch::Sender<
         match event {
             MessengerEvent::Qr { text, .. } => say(&Said::Qr(text.expose().clone()))?,
             MessengerEvent::Connected => say(&Said::Ready)?,
-            MessengerEvent::Receipt(receipt) if receipt.kind == ReceiptKind::Read => {
-                let count = u32::try_from(receipt.ids.len()).unwrap_or(u32::MAX);
-                read.send_modify(|read| *read += count);
+            MessengerEvent::Receipt { receipt, stored } => {
+                if receipt.kind == ReceiptKind::Read {
+                    let count = u32::try_from(receipt.ids.len()).unwrap_or(u32::MAX);
+                    read.send_modify(|read| *read += count);
+                }
+                stored.tell();
             }
             _ => {}
         }

@@ -212,9 +212,12 @@ async fn follow(
                 }
             }
             MessengerEvent::Connected => tell(&mut linked, Ok(())),
-            MessengerEvent::Receipt(receipt) if receipt.kind == ReceiptKind::Read => {
-                let count = u32::try_from(receipt.ids.len()).unwrap_or(u32::MAX);
-                read.send_modify(|read| *read += count);
+            MessengerEvent::Receipt { receipt, stored } => {
+                if receipt.kind == ReceiptKind::Read {
+                    let count = u32::try_from(receipt.ids.len()).unwrap_or(u32::MAX);
+                    read.send_modify(|read| *read += count);
+                }
+                stored.tell();
             }
             _ => {}
         }

@@ -63,7 +63,7 @@ impl Life {
             MessengerEvent::Outdated => (SessionState::Outdated, EventKind::SessionDisconnected, Next::Rest),
             MessengerEvent::Replaced => return Ok(Next::Replaced),
             MessengerEvent::Fenced => return Ok(Next::Lost),
-            MessengerEvent::Receipt(_)
+            MessengerEvent::Receipt { .. }
             | MessengerEvent::Incoming { .. }
             | MessengerEvent::Restricted { .. }
             | MessengerEvent::Unrestricted => return Ok(Next::Go),

@@ -10,7 +10,9 @@ use kurir_core::domain::{
     Wanted,
 };
 use kurir_core::policy::Pacer;
-use kurir_core::port::{Connection, LedgerWrite, MessengerError, MessengerEvent, PortError, Receipt, Sender, Written};
+use kurir_core::port::{
+    Connection, LedgerWrite, MessengerError, MessengerEvent, PortError, Receipt, Sender, Stored, Written,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -278,7 +280,7 @@ async fn hand_over(
     owned: &Owned,
     lanes: &mut [JoinHandle<usize>],
     mut events: mpsc::Receiver<MessengerEvent>,
-    receipts: mpsc::Sender<Receipt>,
+    receipts: mpsc::Sender<(Receipt, Stored)>,
     recorder: JoinHandle<()>,
 ) -> Ended {
     let deadline = owned.shared.options.stop_deadline;
@@ -305,14 +307,12 @@ async fn hand_over(
 }
 
 /// Records what comes in while the session ends; its state is the next owner's business.
-async fn record_last(owned: &Owned, event: MessengerEvent, receipts: &mpsc::Sender<Receipt>) {
+async fn record_last(owned: &Owned, event: MessengerEvent, receipts: &mpsc::Sender<(Receipt, Stored)>) {
     match event {
-        MessengerEvent::Receipt(receipt) => {
-            let _ = receipts.send(receipt).await;
+        MessengerEvent::Receipt { receipt, stored } => {
+            let _ = receipts.send((receipt, stored)).await;
         }
-        MessengerEvent::Incoming { messages, stored } if receipts::receive(owned, &messages).await => {
-            let _ = stored.send(());
-        }
+        MessengerEvent::Incoming { messages, stored } if receipts::receive(owned, &messages).await => stored.tell(),
         _ => {}
     }
 }
@@ -322,17 +322,17 @@ async fn handle(
     owned: &Owned,
     life: &mut Life,
     event: MessengerEvent,
-    receipts: &mpsc::Sender<Receipt>,
+    receipts: &mpsc::Sender<(Receipt, Stored)>,
 ) -> Result<Next, PortError> {
     match event {
-        MessengerEvent::Receipt(receipt) => {
+        MessengerEvent::Receipt { receipt, stored } => {
             // The recorder ends only with us.
-            let _ = receipts.send(receipt).await;
+            let _ = receipts.send((receipt, stored)).await;
             Ok(Next::Go)
         }
         MessengerEvent::Incoming { messages, stored } => {
             if receipts::receive(owned, &messages).await {
-                let _ = stored.send(());
+                stored.tell();
             }
             Ok(Next::Go)
         }

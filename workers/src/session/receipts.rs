@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kurir_core::domain::{LedgerEntry, MessageId, MessageState, Timestamp};
-use kurir_core::port::{Incoming, LedgerWrite, PortError, Receipt, ReceiptKind, Written};
+use kurir_core::policy::Backoff;
+use kurir_core::port::{Incoming, LedgerWrite, PortError, Receipt, ReceiptKind, Stored, Written};
 use kurir_core::wire::{MessageDataV1, ReceivedDataV1};
 use tokio::sync::mpsc;
 
@@ -14,36 +16,55 @@ use crate::crash_point::CrashPoint;
 /// Most receipts handled in one round.
 const ROUND: usize = 128;
 
-/// How often a write that met another one is decided again.
-const TRIES: usize = 5;
+/// How often writes that met others are decided again.
+const CONFLICTS: usize = 5;
 
-/// Records receipts until the channel ends. Receipts of one round share one read and one commit.
-pub(crate) async fn record(owned: Arc<Owned>, mut receipts: mpsc::Receiver<Receipt>) {
+/// Pauses while the store does not answer.
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), max: Duration::from_secs(5) };
+
+/// Records receipts until the channel ends, and tells then that they are. Receipts of one round share one read and one
+/// commit. While the store does not answer they wait, and WhatsApp with them.
+pub(crate) async fn record(owned: Arc<Owned>, mut receipts: mpsc::Receiver<(Receipt, Stored)>) {
     let mut round = Vec::with_capacity(ROUND);
     while receipts.recv_many(&mut round, ROUND).await > 0 {
-        let mut left: Vec<Of> = round
-            .drain(..)
-            .flat_map(|receipt| receipt.ids.into_iter().map(move |id| (id, receipt.kind, receipt.at)))
+        let (receipts, stored): (Vec<_>, Vec<_>) = round.drain(..).unzip();
+        let left = receipts
+            .into_iter()
+            .flat_map(|receipt: Receipt| receipt.ids.into_iter().map(move |id| (id, receipt.kind, receipt.at)))
             .collect();
-        for _ in 0..TRIES {
-            if left.is_empty() || owned.lost.is_cancelled() {
-                break;
+        owned.shared.options.crash.pass(CrashPoint::ReceiptArrived);
+        if all(&owned, left).await {
+            owned.shared.options.crash.pass(CrashPoint::ReceiptStored);
+            stored.into_iter().for_each(Stored::tell);
+        }
+    }
+}
+
+/// Records all of a round; `false` when that was given up, so that WhatsApp delivers them again.
+async fn all(owned: &Owned, mut left: Vec<Of>) -> bool {
+    let (mut conflicts, mut failures) = (0, 0);
+    while !left.is_empty() {
+        if owned.lost.is_cancelled() {
+            return false;
+        }
+        match pass(owned, &left).await {
+            Ok(again) if !again.is_empty() && conflicts == CONFLICTS => {
+                tracing::warn!(session = %owned.id(), receipts = again.len(), "receipts were given up: others write these entries all the time");
+                return false;
             }
-            match pass(&owned, &left).await {
-                Ok(again) => left = again,
-                Err(error) => {
-                    tracing::warn!(session = %owned.id(), error = %error.chain(), "receipts could not be recorded; trying again");
-                    tokio::select! {
-                        () = owned.lost.cancelled() => break,
-                        () = tokio::time::sleep(std::time::Duration::from_millis(500)) => {}
-                    }
+            Ok(again) => (left, conflicts) = (again, conflicts + 1),
+            Err(error) => {
+                failures += 1;
+                tracing::warn!(session = %owned.id(), failures, error = %error.chain(), "receipts could not be recorded; trying again");
+                tokio::select! {
+                    () = owned.lost.cancelled() => return false,
+                    () = tokio::time::sleep(BACKOFF.delay(failures, owned.shared.ports.entropy.fraction())) => {}
                 }
             }
         }
-        if !left.is_empty() {
-            tracing::warn!(session = %owned.id(), receipts = left.len(), "receipts were given up");
-        }
     }
+    // Fenced meanwhile: they were not written.
+    !owned.lost.is_cancelled()
 }
 
 /// A receipt of one message.

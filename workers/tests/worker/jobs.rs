@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use kurir_core::domain::{FailReason, Lane, MessageState, PhoneNumber, SendAnswer};
 use kurir_core::memory::{Reply, SystemClock};
-use kurir_core::port::{Clock as _, JobHeaders, JobQueue as _, MessengerEvent, Receipt, ReceiptKind, RecipientRule};
+use kurir_core::port::{
+    Clock as _, JobHeaders, JobQueue as _, MessengerEvent, Receipt, ReceiptKind, RecipientRule, Stored,
+};
 use kurir_core::wire::{ContentV1, JOB_KIND, JobV1};
 
 use crate::world::{World, in_time, job_events, message_id, next_event, options, otp, session, until};
@@ -47,7 +49,7 @@ async fn receipts_in_any_order_tell_every_step_once() {
     // Read before delivered, both before the server's ack.
     for kind in [ReceiptKind::Read, ReceiptKind::Delivered] {
         let receipt = Receipt { ids: vec![message_id(&job)], kind, at: SystemClock.now() };
-        world.emit(MessengerEvent::Receipt(receipt)).await;
+        world.emit(MessengerEvent::Receipt { receipt, stored: Stored::unawaited() }).await;
     }
     let told: Vec<String> = job_events(&mut *events, &job, 3).await.into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(told, ["message.sent", "message.delivered", "message.read"]);
@@ -147,7 +149,7 @@ async fn without_any_answer_it_ends_as_uncertain_and_a_late_receipt_settles_it()
     let told = job_events(&mut *events, &job, 1).await;
     assert_eq!(told[0].0, "message.uncertain");
     let receipt = Receipt { ids: vec![message_id(&job)], kind: ReceiptKind::Delivered, at: SystemClock.now() };
-    world.emit(MessengerEvent::Receipt(receipt)).await;
+    world.emit(MessengerEvent::Receipt { receipt, stored: Stored::unawaited() }).await;
     let told: Vec<String> = job_events(&mut *events, &job, 2).await.into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(told, ["message.sent", "message.delivered"]);
     worker.stop().await;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kurir_core::domain::{MessageState, PhoneNumber, Secret, SessionState, Wanted, WorkerName};
 use kurir_core::memory::SystemClock;
 use kurir_core::port::{
-    Clock as _, Incoming, MessengerEvent, SessionStore as _, StateBatch, StateKey, StatePut, StateStore as _,
+    Clock as _, Incoming, MessengerEvent, SessionStore as _, StateBatch, StateKey, StatePut, StateStore as _, Stored,
 };
 use kurir_workers::Worker;
 
@@ -131,7 +131,8 @@ async fn a_stopped_worker_hands_over_and_finishes_what_is_on_the_wire() {
 async fn an_incoming_message_is_stored_before_whatsapp_hears_of_it() {
     let (world, worker) = World::serving(options("w")).await;
     let mut events = world.events().await;
-    let (stored, told) = tokio::sync::oneshot::channel();
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let stored = Stored::new(|durable| tell.send(durable).unwrap());
     let message = Incoming {
         id: kurir_core::domain::MessageId::from_wire("3A77"),
         from: Some(PhoneNumber::parse("6281234567890", None).unwrap()),
@@ -139,7 +140,7 @@ async fn an_incoming_message_is_stored_before_whatsapp_hears_of_it() {
         at: SystemClock.now(),
     };
     world.emit(MessengerEvent::Incoming { messages: vec![message], stored }).await;
-    in_time("confirmation", told).await.unwrap();
+    assert!(in_time("confirmation", told).await.unwrap());
     let event = next_event(&mut *events, "message.received").await;
     assert_eq!((event.data["from"].as_str(), event.data["text"].as_str()), (Some("6281234567890"), Some("Halo")));
     worker.stop().await;

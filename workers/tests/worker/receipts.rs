@@ -9,7 +9,9 @@ use kurir_core::domain::{
     Fence, JobKey, LedgerEntry, MessageId, MessageState, PhoneNumber, SessionId, SessionState, Timestamp,
 };
 use kurir_core::memory::{MemoryStores, Reply, SystemClock};
-use kurir_core::port::{Clock as _, Ledger, LedgerWrite, MessengerEvent, PortError, Receipt, ReceiptKind, Written};
+use kurir_core::port::{
+    Clock as _, Ledger, LedgerWrite, MessengerEvent, PortError, Receipt, ReceiptKind, Stored, Written,
+};
 use kurir_workers::Worker;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -88,7 +90,10 @@ async fn receipts_of_one_round_tell_every_step_though_the_entry_moves_meanwhile(
     in_time("the message on the wire", world.messenger.sent_at_least(1)).await;
 
     // A receipt of nothing of ours keeps the recorder busy until both of the job's are there.
-    let receipt = |id: MessageId, kind| MessengerEvent::Receipt(Receipt { ids: vec![id], kind, at: SystemClock.now() });
+    let receipt = |id: MessageId, kind| {
+        let receipt = Receipt { ids: vec![id], kind, at: SystemClock.now() };
+        MessengerEvent::Receipt { receipt, stored: Stored::unawaited() }
+    };
     world.emit(receipt(message_id(&otp(9)), ReceiptKind::Read)).await;
     until("the recorder at work", async || (ledger.asked.load(Ordering::SeqCst) > 0).then_some(())).await;
     world.emit(receipt(message_id(&job), ReceiptKind::Delivered)).await;

@@ -241,7 +241,7 @@ async fn a_receipt_does_not_bring_a_cancelled_job_back() {
         kind: kurir_core::port::ReceiptKind::Delivered,
         at: SystemClock.now(),
     };
-    world.emit(MessengerEvent::Receipt(receipt)).await;
+    world.emit(MessengerEvent::Receipt { receipt, stored: kurir_core::port::Stored::unawaited() }).await;
     let next = otp(9);
     world.publish(&next).await;
     in_time("next job", world.messenger.sent_at_least(1)).await;
