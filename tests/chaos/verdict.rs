@@ -178,6 +178,8 @@ impl Verdict {
         line("  witnessed by table", format!("{:?}", testimony.rows));
         self.wrong.insert(OLD_EPOCH, testimony.late);
         let totals = &self.audit["totals"];
+        let lines: usize = words.iter().map(|words| words.said.lines().count()).sum();
+        line("lines of the logs that were looked through", format!("{lines} of {} processes", words.len()));
         line("repeated on the wire, shown once", totals["twice_on_wire"].to_string());
         line("copies of events beyond the first", self.told.repeated.to_string());
         line("sessions of killed workers, connected again", self.takeovers(killed));
