@@ -115,6 +115,25 @@ pub(super) async fn by_message_follows_the_entry(stores: Stores) {
     assert_eq!(by_message(&stores, &owned.id, &[&pool.message_id]).await, [Some(written(&pinned))]);
 }
 
+pub(super) async fn the_open_entries_of_a_session(stores: Stores) {
+    let (owned, other) = (stores.owned().await, stores.owned().await);
+    let mut wanted = Vec::new();
+    for state in MessageState::ALL {
+        let entry = LedgerEntry { state, ..entry(&job(&owned.tenant), Some(&owned.id)) };
+        assert_eq!(stores.write(Some(&owned.fence), &entry).await, Written::Done);
+        wanted.extend(state.is_open().then(|| written(&entry)));
+    }
+    let elsewhere = entry(&job(&other.tenant), Some(&other.id));
+    assert_eq!(stores.write(Some(&other.fence), &elsewhere).await, Written::Done);
+    let mut open = stores.ledger.open_of(&owned.id, 100).await.unwrap();
+    let by_job = |entry: &LedgerEntry| entry.key.job.as_uuid();
+    open.sort_by_key(by_job);
+    wanted.sort_by_key(by_job);
+    assert_eq!(open, wanted);
+    assert_eq!(stores.ledger.open_of(&owned.id, 2).await.unwrap().len(), 2);
+    assert_eq!(stores.ledger.open_of(&super::fixture::session(), 2).await.unwrap(), []);
+}
+
 pub(super) async fn five_hundred_writes_in_one_call(stores: Stores) {
     let owned = stores.owned().await;
     let entries: Vec<_> =

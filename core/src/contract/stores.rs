@@ -145,6 +145,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             ledger::tenants_with_the_same_job_id_are_apart,
             ledger::by_message_finds_within_the_session,
             ledger::by_message_follows_the_entry,
+            ledger::the_open_entries_of_a_session,
             ledger::five_hundred_writes_in_one_call,
             ledger::forget_spares_open_and_recent_entries,
             ledger::forget_keeps_its_limit,

@@ -89,6 +89,13 @@ impl Ledger for MemoryStores {
         Ok(ids.iter().map(find).collect())
     }
 
+    async fn open_of(&self, session: &SessionId, limit: u32) -> Result<Vec<LedgerEntry>, PortError> {
+        let tables = self.tables();
+        let entries = tables.ledger.rows.values().map(|row| &row.entry);
+        let open = entries.filter(|entry| entry.session.as_ref() == Some(session) && entry.state.is_open());
+        Ok(open.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
+    }
+
     async fn met(&self, session: &SessionId, recipients: &[PhoneNumber]) -> Result<Vec<bool>, PortError> {
         let tables = self.tables();
         let met = tables.met.get(session);

@@ -47,6 +47,9 @@ pub trait Ledger: Send + Sync {
     /// The entries that these messages of a session belong to, in order.
     async fn by_message(&self, session: &SessionId, ids: &[MessageId]) -> Result<Vec<Option<LedgerEntry>>, PortError>;
 
+    /// The open entries of a session, at most `limit`, in any order.
+    async fn open_of(&self, session: &SessionId, limit: u32) -> Result<Vec<LedgerEntry>, PortError>;
+
     /// Whether the session has met these recipients, in order: whether a write that was done named them as
     /// [`Spent::met`]. What is known goes with the session, never with its jobs' entries.
     async fn met(&self, session: &SessionId, recipients: &[PhoneNumber]) -> Result<Vec<bool>, PortError>;

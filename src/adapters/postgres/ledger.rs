@@ -95,6 +95,10 @@ LEFT JOIN LATERAL (
 ) j ON true
 ORDER BY m.ord";
 
+const OPEN_OF: &str = "\
+SELECT tenant, job, entry FROM job
+WHERE session = $1 AND state IN ('queued', 'delayed', 'sending') LIMIT $2";
+
 // An entry that a receipt is just changing is skipped; it is not as old as it looked.
 const FORGET: &str = "\
 WITH old AS MATERIALIZED (
@@ -352,6 +356,16 @@ impl Ledger for PostgresStore {
             .await
             .map_err(|e| port_error("reading the ledger by message", e))?;
         rows.iter().map(|row| self.entry_with_key(row)).collect()
+    }
+
+    async fn open_of(&self, session: &SessionId, limit: u32) -> Result<Vec<LedgerEntry>, PortError> {
+        let rows = sqlx::query(OPEN_OF)
+            .bind(session.as_str())
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| port_error("reading a session's open jobs", e))?;
+        rows.iter().filter_map(|row| self.entry_with_key(row).transpose()).collect()
     }
 
     async fn met(&self, session: &SessionId, recipients: &[PhoneNumber]) -> Result<Vec<bool>, PortError> {

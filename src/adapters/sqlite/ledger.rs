@@ -166,6 +166,16 @@ impl Ledger for SqliteStore {
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 
+    async fn open_of(&self, session: &SessionId, limit: u32) -> Result<Vec<LedgerEntry>, PortError> {
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT entry FROM ledger WHERE session = ?1 AND open = 1 LIMIT ?2")
+            .bind(session.as_str())
+            .bind(limit)
+            .fetch_all(&self.db.readers)
+            .await
+            .map_err(|error| sql("reading a session's open jobs", error))?;
+        rows.iter().map(|(json,)| entry(json)).collect()
+    }
+
     async fn met(&self, session: &SessionId, recipients: &[PhoneNumber]) -> Result<Vec<bool>, PortError> {
         if recipients.is_empty() {
             return Ok(Vec::new());

@@ -61,6 +61,8 @@ impl Fleet {
         let members = ports.members.members().await?;
         self.doubt(&members).await;
         let records = self.records().await?;
+        let doomed = records.iter().filter(|record| record.wanted == Wanted::Deleted);
+        self.doomed = doomed.map(|record| record.id.clone()).collect();
         self.drop_unwanted(&records);
         self.tell_pools(&records);
         let (era, boot) = (self.shared.ports.leases.era().await?, self.shared.ports.clock.boot());
@@ -220,7 +222,10 @@ impl Fleet {
     /// Stops what nobody wants running any more.
     fn drop_unwanted(&self, records: &[SessionRecord]) {
         for record in records.iter().filter(|record| record.wanted != Wanted::Running) {
-            if let Some(held) = self.held.get(&record.id) {
+            // Whoever is deleting it is to come to the end.
+            if let Some(held) =
+                self.held.get(&record.id).filter(|held| !(held.doomed && record.wanted == Wanted::Deleted))
+            {
                 held.stop.cancel();
             }
         }

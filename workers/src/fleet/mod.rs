@@ -35,6 +35,8 @@ const LONGEST_TRUCE: Duration = Duration::from_mins(15);
 /// A session that this worker owns, or tries to.
 struct Held {
     stop: CancellationToken,
+    /// Whether it was taken to be deleted.
+    doomed: bool,
     /// Tells its owner which pool it belongs to.
     pool: watch::Sender<Option<PoolId>>,
 }
@@ -45,6 +47,8 @@ pub(crate) struct Fleet {
     held: HashMap<SessionId, Held>,
     /// The pools of the sessions, as of the last look.
     pools: HashMap<SessionId, PoolId>,
+    /// Those that are to be deleted, as of the last look.
+    doomed: HashSet<SessionId>,
     tasks: JoinSet<(SessionId, Ended)>,
     takes: Takes,
     /// Processes whose sign of life has ended. Their heartbeats don't count any more.
@@ -68,6 +72,7 @@ impl Fleet {
             shared,
             held: HashMap::new(),
             pools: HashMap::new(),
+            doomed: HashSet::new(),
             tasks: JoinSet::new(),
             takes: Takes::default(),
             dead: HashSet::new(),
@@ -129,7 +134,7 @@ impl Fleet {
     fn take(&mut self, session: SessionId) {
         let stop = CancellationToken::new();
         let (pool, joined) = watch::channel(self.pools.get(&session).cloned());
-        self.held.insert(session.clone(), Held { stop: stop.clone(), pool });
+        self.held.insert(session.clone(), Held { stop: stop.clone(), doomed: self.doomed.contains(&session), pool });
         let span = tracing::info_span!("session", %session, worker = %self.shared.options.name, epoch = tracing::field::Empty, tenant = tracing::field::Empty);
         let owning = own(Arc::clone(&self.shared), session.clone(), joined, stop);
         self.tasks.spawn(async move { (session, owning.await) }.instrument(span));

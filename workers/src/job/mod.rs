@@ -8,6 +8,7 @@ mod limits;
 mod path;
 mod pool;
 mod ready;
+mod remains;
 mod send;
 mod step;
 
@@ -15,3 +16,4 @@ pub(crate) use in_work::InWork;
 pub(crate) use lane::serve_lane;
 pub(crate) use limits::bounded;
 pub(crate) use pool::serve_pool;
+pub(crate) use remains::{Remains, conclude_remains};

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use kurir_core::domain::{
-    FailReason, Job, Lane, LedgerEntry, MessageState, Outcome, Rest, SessionId, Target, Timestamp,
+    FailReason, Job, Lane, LedgerEntry, MessageState, Outcome, Rest, SessionId, Target, Timestamp, Wanted,
 };
 use kurir_core::port::{DeadLetter, JobHeaders, PortError};
 use kurir_core::wire::{JobV1, Malformed, MessageDataV1};
@@ -186,14 +186,20 @@ fn pass(to: Target, headers: &JobHeaders) -> Settlement {
 enum Pinned {
     /// It goes on with the job.
     There(SessionId),
-    /// It was deleted, and nobody will ever know whether the job arrived.
+    /// It was deleted, or is about to be, and nobody will ever know whether the job arrived.
     InDoubt,
     /// It was deleted, and the job was not on the wire: anybody may send it.
     Gone,
 }
 
 async fn pinned_to(owned: &Owned, entry: &LedgerEntry, other: SessionId) -> Result<Pinned, PortError> {
-    Ok(match owned.shared.ports.sessions.get(&other).await? {
+    let record = owned.shared.ports.sessions.get(&other).await?;
+    // Not one that was created under the same id after the job was sent.
+    let same = record.filter(|record| {
+        let since = entry.sending_at.unwrap_or(entry.enqueued_at);
+        record.wanted != Wanted::Deleted && record.tenant == owned.tenant && record.created_at <= since
+    });
+    Ok(match same {
         Some(_) => Pinned::There(other),
         None if entry.state == MessageState::Sending => Pinned::InDoubt,
         None => Pinned::Gone,

@@ -1,11 +1,11 @@
 //! One step of a job in the ledger: the new state, durable, with its events published.
 
-use kurir_core::domain::{LedgerEntry, MessageState, Spent};
+use kurir_core::domain::{Fence, LedgerEntry, MessageState, Spent};
 use kurir_core::port::{LedgerWrite, PortError, Written};
 use kurir_core::wire::MessageDataV1;
 
 use crate::crash_point::CrashPoint;
-use crate::session::Owned;
+use crate::session::{Owned, Shared};
 
 /// What became of a step.
 pub(crate) enum Step {
@@ -25,29 +25,42 @@ pub(crate) async fn step(
     spent: Option<Spent>,
     fill: impl FnOnce(&mut LedgerEntry),
 ) -> Result<Step, PortError> {
-    let now = owned.shared.ports.clock.now();
+    let done = step_of(&owned.shared, &owned.fence, before, next, spent, fill).await?;
+    if matches!(done, Step::Fenced) {
+        owned.lost.cancel();
+    }
+    Ok(done)
+}
+
+/// As [`step`], of a session that has no connection.
+pub(crate) async fn step_of(
+    shared: &Shared,
+    fence: &Fence,
+    before: &LedgerEntry,
+    next: MessageState,
+    spent: Option<Spent>,
+    fill: impl FnOnce(&mut LedgerEntry),
+) -> Result<Step, PortError> {
+    let now = shared.ports.clock.now();
     let mut entry = before.advance(next, now).map_err(|error| PortError::Refused {
         system: "the ledger",
         action: "a step of a job",
         source: Box::new(error),
     })?;
-    entry.session = Some(owned.id().clone());
+    entry.session = Some(fence.session.clone());
     fill(&mut entry);
-    let events = MessageDataV1::events(&entry, before.state, Some(owned.id()), now);
-    let write = LedgerWrite { fence: Some(owned.fence.clone()), entry: entry.clone(), spent, events: events.clone() };
-    match owned.shared.ledger.write(write).await? {
+    let events = MessageDataV1::events(&entry, before.state, Some(&fence.session), now);
+    let write = LedgerWrite { fence: Some(fence.clone()), entry: entry.clone(), spent, events: events.clone() };
+    match shared.ledger.write(write).await? {
         Written::Done => {
             if next != MessageState::Sending {
-                owned.shared.options.crash.pass(CrashPoint::ResultPersisted);
+                shared.options.crash.pass(CrashPoint::ResultPersisted);
             }
-            owned.shared.publisher.publish(events).await?;
+            shared.publisher.publish(events).await?;
             entry.version += 1;
             Ok(Step::Done(Box::new(entry)))
         }
         Written::Conflict => Ok(Step::Conflict),
-        Written::Fenced => {
-            owned.lost.cancel();
-            Ok(Step::Fenced)
-        }
+        Written::Fenced => Ok(Step::Fenced),
     }
 }

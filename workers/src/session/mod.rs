@@ -1,6 +1,7 @@
 //! One session in its owner's hands.
 
 mod contacts;
+mod deletion;
 mod gate;
 mod life;
 mod limits;

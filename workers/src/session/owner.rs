@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::deletion::delete;
 use super::life::{Life, Next};
 use super::{Belief, Contacts, Numbers, Owned, Turnstile, limits, receipts};
 use crate::group::Group;
@@ -25,9 +26,6 @@ use crate::lease::Keeper;
 use crate::options::WorkerOptions;
 use crate::ports::WorkerPorts;
 use crate::publisher::Publisher;
-
-/// How long a deletion waits for the connection that the logout needs, and for its end.
-const LOGOUT_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long jobs may take to come to their end when their connection has ended for good.
 const TO_CONCLUDE: Duration = Duration::from_secs(2);
@@ -121,50 +119,12 @@ async fn claimed(
     tracing::info!(state = %record.status.state, "session claimed");
     match record.wanted {
         Wanted::Stopped => return Ok(Ended::Rests),
-        Wanted::Deleted => return delete(shared, &record, fence).await,
+        Wanted::Deleted => return delete(shared, &record, fence, &stop).await,
         Wanted::Running => {}
     }
     shared.ports.jobs.declare(session).await?;
     let connection = shared.ports.messenger.open(fence.clone()).await?;
     Ok(serve(shared, record, fence, connection, pool, stop, lost).await)
-}
-
-/// Logs the device out, if it is linked, and removes all that there is of the session.
-async fn delete(shared: &Shared, record: &SessionRecord, fence: Fence) -> Result<Ended, EndError> {
-    if record.status.state.is_linked() {
-        let Connection { sender, mut events } = shared.ports.messenger.open(fence.clone()).await?;
-        let connected = async {
-            while let Some(event) = events.recv().await {
-                match event {
-                    MessengerEvent::Connected => return true,
-                    MessengerEvent::LoggedOut | MessengerEvent::Banned { .. } | MessengerEvent::Outdated => {
-                        return false;
-                    }
-                    _ => {}
-                }
-            }
-            false
-        };
-        // A phone that can't be reached keeps the device in its list; the operator wanted the session gone anyhow.
-        let reached = tokio::time::timeout(LOGOUT_PATIENCE, connected).await.unwrap_or(false);
-        if reached && let Err(error) = sender.logout().await {
-            tracing::warn!(session = %record.id, %error, "the device could not be logged out; remove it on the phone");
-        }
-        sender.close(LOGOUT_PATIENCE).await;
-    }
-    if shared.ports.state.wipe(&fence).await? != Written::Done {
-        return Ok(Ended::Lost);
-    }
-    match shared.ports.sessions.delete(&fence).await? {
-        Written::Done => {}
-        // Wanted again meanwhile; the next owner begins with a scan.
-        Written::Conflict => return Ok(Ended::Rests),
-        Written::Fenced => return Ok(Ended::Lost),
-    }
-    // Last, so that nobody's queue is removed but that of a session that is gone.
-    shared.ports.jobs.remove(&record.id).await?;
-    tracing::info!(session = %record.id, "session deleted");
-    Ok(Ended::Gone)
 }
 
 async fn serve(

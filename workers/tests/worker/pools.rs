@@ -20,16 +20,16 @@ use kurir_workers::Worker;
 use crate::limits::zone;
 use crate::world::{World, in_time, options, otp, tenant, until};
 
-fn pool() -> PoolId {
+pub fn pool() -> PoolId {
     PoolId::new("senders").unwrap()
 }
 
-fn id(name: &str) -> SessionId {
+pub fn id(name: &str) -> SessionId {
     SessionId::new(name).unwrap()
 }
 
 /// A bulk job of the pool's.
-fn job(at: u32) -> JobV1 {
+pub fn job(at: u32) -> JobV1 {
     JobV1 {
         session: None,
         pool: Some(pool().to_string()),
@@ -40,7 +40,7 @@ fn job(at: u32) -> JobV1 {
     }
 }
 
-async fn publish(world: &World, job: &JobV1) {
+pub async fn publish(world: &World, job: &JobV1) {
     let headers = JobHeaders { kind: JOB_KIND.into(), ..JobHeaders::default() };
     let target = job.session.as_deref().map_or_else(|| Target::from(&pool()), |session| Target::from(&id(session)));
     let publish = PublishJob { target, lane: job.lane, body: serde_json::to_vec(job).unwrap(), headers };
@@ -49,7 +49,7 @@ async fn publish(world: &World, job: &JobV1) {
 
 impl World {
     /// Sessions of the pool; nobody serves them yet.
-    async fn of_pool(names: &[&str]) -> Self {
+    pub async fn of_pool(names: &[&str]) -> Self {
         let world = Self::new();
         assert!(world.ports.sessions.own_pool(&pool(), &tenant()).await.unwrap());
         world.queue.declare_pool(&pool()).await.unwrap();
@@ -61,7 +61,7 @@ impl World {
         world
     }
 
-    async fn connect(&self, name: &str) {
+    pub async fn connect(&self, name: &str) {
         let session = id(name);
         in_time("connection", self.messenger.until_open(&session, true)).await;
         let linked = self.ports.sessions.get(&session).await.unwrap().is_some_and(|r| r.status.account.is_some());
@@ -107,7 +107,7 @@ impl World {
     }
 
     /// Waits until the pool's queue holds exactly so many jobs that nobody has taken.
-    async fn until_waiting(&self, jobs: u64) {
+    pub async fn until_waiting(&self, jobs: u64) {
         until("the jobs that wait", async || {
             (self.queue.pool_depth(&pool(), Lane::Bulk).await.unwrap() == jobs).then_some(())
         })

@@ -53,6 +53,10 @@ impl Ledger for Stepped {
         self.inner.by_message(session, ids).await
     }
 
+    async fn open_of(&self, session: &SessionId, limit: u32) -> Result<Vec<LedgerEntry>, PortError> {
+        self.inner.open_of(session, limit).await
+    }
+
     async fn met(&self, session: &SessionId, recipients: &[PhoneNumber]) -> Result<Vec<bool>, PortError> {
         self.inner.met(session, recipients).await
     }
