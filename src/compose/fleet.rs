@@ -29,8 +29,9 @@ pub enum Needs {
     Nothing,
 }
 
-/// How many sessions share a consuming connection.
-const SESSIONS_PER_CONNECTION: usize = 900;
+/// How many sessions share a consuming connection: each may take four channels (its own lanes and its pool's), and the
+/// broker allows 2047 unless it is told otherwise. A few are left for declaring and asking.
+const SESSIONS_PER_CONNECTION: usize = 450;
 
 /// The volatile ports: leases, members, limits, wishes.
 type Volatile = (Arc<dyn LeaseStore>, Arc<dyn Membership>, Arc<dyn RecipientLimits>, Arc<dyn Wishes>);
@@ -119,7 +120,6 @@ pub(super) fn rabbitmq(config: &Config, role: &str) -> RabbitOptions {
         publish_timeout: settings.publish_timeout,
         connect_timeout: settings.connect_timeout,
         heartbeat: settings.heartbeat,
-        // Two channels a session, 2047 channels a connection.
         consume_connections: 1 + config.worker.capacity as usize / SESSIONS_PER_CONNECTION,
         reconnect: Backoff { max: settings.reconnect_max, ..base.reconnect },
         ..base

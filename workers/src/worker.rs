@@ -107,7 +107,7 @@ async fn run(
             }
             sight = seen(&mut vigil) => {
                 let now = sight.is_some_and(|sight| fleet.see(sight));
-                asked = asked.or_else(|| now.then_some(not_before));
+                asked = [asked, now.then_some(not_before)].into_iter().flatten().min();
                 None
             }
             _ = takes.tick(), if fleet.takes_wait() => {
@@ -132,7 +132,7 @@ async fn run(
                 joined = true;
                 fleet.nudge().await;
             }
-            asked = None;
+            asked = fleet.looks_again().map(|after| tokio::time::Instant::now() + after);
             not_before = tokio::time::Instant::now() + LOOKS_APART.max(begun.elapsed() * 10);
         }
         count.send_replace(fleet.held());

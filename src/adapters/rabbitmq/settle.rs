@@ -37,8 +37,8 @@ impl RabbitSettle {
         !self.acker.usable() || !self.channel.status().connected()
     }
 
-    /// Publishes a copy and, once it is confirmed, acknowledges the original. If the confirm fails, the original stays
-    /// unacknowledged and comes back.
+    /// Publishes a copy and, once it is confirmed, acknowledges the original. If the confirm fails, the original goes back
+    /// to its queue.
     async fn move_to(
         &self,
         exchange: &str,
@@ -50,7 +50,13 @@ impl RabbitSettle {
             return Ok(Settled::Stale);
         }
         let copy = Outgoing { exchange, key: key.to_owned(), properties, body: &self.body, mandatory: true };
-        self.shared.publisher.place(copy).await.map_err(|error| error.during(action))?;
+        if let Err(error) = self.shared.publisher.place(copy).await {
+            // Else it would take up room in the window as long as the stream lasts.
+            if let Err(unsettled) = told(self.acker.nack(BasicNackOptions { requeue: true, multiple: false })).await {
+                tracing::debug!(error = %unsettled.chain(), "the original comes back with the end of its channel");
+            }
+            return Err(error.during(action));
+        }
         #[cfg(feature = "simulator")]
         if let Some(copy_confirmed) = &self.shared.options.copy_confirmed {
             copy_confirmed();

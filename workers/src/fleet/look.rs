@@ -20,6 +20,9 @@ const ASKED_AT_ONCE: usize = 16;
 /// How long the answers to that may take; without them the sessions are taken in their order.
 const ASKED_FOR: Duration = Duration::from_millis(500);
 
+/// A member that shows no life for so long is dead.
+const SURE: Duration = Duration::from_secs(6);
+
 /// What follows when the lease store has lost its memory: leases that it does not know may be held all the same, so
 /// for one lease's span nobody takes or gives anything. Owners enter theirs again meanwhile.
 #[derive(Debug, Default)]
@@ -116,24 +119,35 @@ impl Fleet {
 
     /// Finds members that died before this worker watched: of these the vigil tells nothing.
     /// Whoever beats shows its life before, so a member that does not is dead, or its vigil's connection is being made
-    /// anew; not to disturb that one again and again, each process is doubted only once.
+    /// anew: that one shows its life again soon, so it is asked for twice.
     async fn doubt(&mut self, members: &[Beat]) {
         let processes = members.iter().map(|beat| process_of(beat.instance));
         let strangers: Vec<u64> = processes
             .filter(|process| *process != process_of(self.shared.instance) && !self.known.contains(process))
             .collect();
+        self.doubted.retain(|process, _| strangers.contains(process));
         if strangers.is_empty() {
             return;
         }
+        let boot = self.shared.ports.clock.boot();
         match self.shared.ports.vigil.alive().await {
             Ok(alive) => {
-                for process in strangers.into_iter().filter(|process| !alive.contains(process)) {
-                    self.known.insert(process);
-                    self.dead.insert(process);
+                for process in strangers {
+                    if alive.contains(&process) {
+                        self.doubted.remove(&process);
+                    } else if boot.saturating_sub(*self.doubted.entry(process).or_insert(boot)) >= SURE {
+                        self.known.insert(process);
+                        self.dead.insert(process);
+                    }
                 }
             }
             Err(error) => tracing::debug!(error = %error.chain(), "it could not be asked who lives"),
         }
+    }
+
+    /// After how long a look is due that can't wait for the regular one.
+    pub(crate) fn looks_again(&self) -> Option<Duration> {
+        (!self.doubted.is_empty()).then_some(SURE)
     }
 
     /// Frees what dead processes held, and strikes them from the list. Those who remain.

@@ -55,6 +55,8 @@ pub(crate) struct Fleet {
     dead: HashSet<u64>,
     /// Processes that were seen alive, or were asked for once: the vigil tells when these die.
     known: HashSet<u64>,
+    /// Members that showed no life when they were asked for, and when that was first, by the boot clock.
+    doubted: HashMap<u64, Duration>,
     quarantine: Quarantine,
     /// How many sessions may still be handed to others before the next regular look.
     moves: usize,
@@ -77,6 +79,7 @@ impl Fleet {
             takes: Takes::default(),
             dead: HashSet::new(),
             known: HashSet::new(),
+            doubted: HashMap::new(),
             quarantine: Quarantine::default(),
             moves: 0,
         }

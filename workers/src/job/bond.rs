@@ -8,10 +8,17 @@ use kurir_core::domain::{FailReason, Job, LedgerEntry, Outcome, PoolId, SessionI
 use kurir_core::policy::Backoff;
 
 /// How often a job goes from one sender to the next before it pauses.
-const AT_ONCE: u32 = 3;
+pub(super) const AT_ONCE: u32 = 3;
 
 /// The pauses after that.
 const PAUSES: Backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_mins(1) };
+
+/// The pauses of a job that is one too many new recipient for the day: there may be very many of them, and each pause that
+/// ends is work for the broker and the store.
+const COLD: Backoff = Backoff { base: Duration::from_secs(10), max: Duration::from_mins(15) };
+
+/// The shortest pause before a deadline.
+const LEAST: Duration = Duration::from_secs(1);
 
 /// Whose a job is, as a session sees it that was handed it.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,32 +77,38 @@ impl<'a> Bond<'a> {
     }
 
     /// The pool to which the job goes back, and the pause before somebody else gets it: when it is the sender that can't
-    /// send it now. `hop`: how often it was put off before.
+    /// send it now. `hop`: how often it was put off before. `left`: until its deadline.
     pub(super) fn to_others(
         self,
         outcome: &Outcome,
         code: Option<u16>,
         hop: u32,
+        left: Option<Duration>,
         fraction: f64,
     ) -> Option<(Target, Duration)> {
         let pool = self.pool.filter(|_| self.free)?;
-        let pause = PAUSES.delay(hop.saturating_sub(AT_ONCE - 1).max(1), fraction);
-        let soon = if hop < AT_ONCE { Duration::ZERO } else { pause };
+        let pause = |pauses: Backoff| {
+            let pause = pauses.delay(hop.saturating_sub(AT_ONCE - 1).max(1), fraction);
+            // As long as it can still go in time others get a chance.
+            left.map_or(pause, |left| pause.min((left / 2).max(LEAST)))
+        };
+        let soon = || if hop < AT_ONCE { Duration::ZERO } else { pause(PAUSES) };
         let pause = match outcome {
             Outcome::ParkUntil(_, reason) => match reason {
                 FailReason::SenderDisconnected
                 | FailReason::SenderDailyCap
                 | FailReason::SenderWarmingUp
                 | FailReason::SenderRestricted
-                | FailReason::RateLimited => soon,
+                | FailReason::RateLimited => soon(),
                 // The sender goes on with other jobs, so this one may come back to it.
-                FailReason::SenderColdContacts | FailReason::SenderLimited => pause,
+                FailReason::SenderLimited => pause(PAUSES),
+                FailReason::SenderColdContacts => pause(COLD),
                 _ => return None,
             },
-            Outcome::RetryAfter(_, FailReason::SenderRestricted | FailReason::RateLimited) => soon,
+            Outcome::RetryAfter(_, FailReason::SenderRestricted | FailReason::RateLimited) => soon(),
             // It never came to the wire: the client says so.
             Outcome::RetryAfter(after, FailReason::SendFailed) => *after,
-            Outcome::Expire if matches!(code, Some(463 | 475 | 429)) => soon,
+            Outcome::Expire if matches!(code, Some(463 | 475 | 429)) => soon(),
             _ => return None,
         };
         Some((pool.into(), pause))
@@ -155,7 +168,7 @@ mod tests {
         let job = job((&pool()).into());
         let free = Bond::freed(&job, &(&pool()).into());
         let until = Timestamp::from_millis(9);
-        let goes = |outcome: Outcome, code| free.to_others(&outcome, code, 0, 0.5).map(|(_, pause)| pause);
+        let goes = |outcome: Outcome, code| free.to_others(&outcome, code, 0, None, 0.5).map(|(_, pause)| pause);
         assert_eq!(goes(Outcome::ParkUntil(until, FailReason::SenderDailyCap), None), Some(Duration::ZERO));
         let refused = Outcome::RetryAfter(Duration::from_mins(15), FailReason::SenderRestricted);
         assert_eq!(goes(refused.clone(), Some(463)), Some(Duration::ZERO));
@@ -172,9 +185,18 @@ mod tests {
         ] {
             assert_eq!(goes(outcome.clone(), None), None, "{outcome:?}");
         }
-        assert!(free.to_others(&refused, Some(463), 9, 0.5).unwrap().1 > Duration::ZERO, "not round and round");
+        assert!(free.to_others(&refused, Some(463), 9, None, 0.5).unwrap().1 > Duration::ZERO, "not round and round");
+        let cold = Outcome::ParkUntil(until, FailReason::SenderColdContacts);
+        let pause = |left| free.to_others(&cold, None, 30, left, 1.0).unwrap().1;
+        assert_eq!(pause(None), Duration::from_mins(15));
+        assert_eq!(
+            pause(Some(Duration::from_mins(4))),
+            Duration::from_mins(2),
+            "another one may still send it in time"
+        );
+        assert_eq!(pause(Some(Duration::ZERO)), LEAST);
         let own = Bond { pool: Some(&pool()), from_pool: true, free: false };
-        assert_eq!(own.to_others(&refused, Some(463), 0, 0.5), None, "it may have arrived");
+        assert_eq!(own.to_others(&refused, Some(463), 0, None, 0.5), None, "it may have arrived");
     }
 
     #[test]

@@ -26,7 +26,10 @@ pub(super) async fn conclude(
     let no_answer = on_wire && matches!(outcome, Outcome::RetryAfter(_, FailReason::NoAnswer));
     let in_doubt = in_doubt || no_answer;
     if !in_doubt
-        && let Some((pool, pause)) = bond.to_others(&outcome, code, headers.hop, owned.shared.ports.entropy.fraction())
+        && let Some((pool, pause)) = {
+            let left = job.expires_at.map(|deadline| deadline.since(now));
+            bond.to_others(&outcome, code, headers.hop, left, owned.shared.ports.entropy.fraction())
+        }
         && !job.expired(now.plus(pause))
     {
         let spent = pace.map(Spent::from);
@@ -74,7 +77,7 @@ pub(super) async fn conclude(
         if unspent {
             entry.attempts = entry.attempts.saturating_sub(1);
         }
-        if next == MessageState::Delayed && bond.is_free() && entry.attempts == 0 {
+        if next == MessageState::Delayed && bond.is_free() && !on_wire {
             entry.session = None;
         }
     })

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use kurir_core::domain::{FailReason, Job, LedgerEntry, MessageState, Rest, SendAnswer, SenderPace, Spent, Timestamp};
+use kurir_core::domain::{
+    FailReason, Job, Lane, LedgerEntry, MessageState, Rest, SendAnswer, SenderPace, Spent, Timestamp,
+};
 use kurir_core::policy::{AttemptRule, rest};
 use kurir_core::port::{Charge, PortError};
 
+use super::bond::{AT_ONCE, Bond};
+use super::pool::HELD;
 use crate::options::WhenDown;
 use crate::session::{Ask, Owned};
 
@@ -17,12 +21,24 @@ const LONGEST_REST: Duration = Duration::from_hours(24 * 31);
 const ASK: Duration = Duration::from_secs(3);
 
 /// What the job asks the turnstile for.
-pub(super) async fn ask(owned: &Owned, job: &Job, entry: &LedgerEntry) -> Result<Ask, PortError> {
+pub(super) async fn ask(
+    owned: &Owned,
+    job: &Job,
+    entry: &LedgerEntry,
+    bond: Bond<'_>,
+    hop: u32,
+) -> Result<Ask, PortError> {
     let repeated = entry.state == MessageState::Sending;
     // Nobody looks where nobody counts.
     let counts = owned.shared.options.senders.day.cold_per_day > 0;
     let cold = !repeated && counts && owned.contacts.cold(&*owned.shared.ports.ledger, owned.id(), &job.to).await?;
-    Ok(Ask { lane: job.lane, deadline: job.expires_at, cold, repeated })
+    let mut deadline = job.expires_at;
+    // Somebody else of the pool may send it at once. Where nobody does, it stands in line like any other.
+    if bond.is_free() && job.lane == Lane::Otp && hop < AT_ONCE {
+        let patience = owned.shared.ports.clock.now().plus(owned.shared.options.pace.every.max(HELD));
+        deadline = Some(deadline.map_or(patience, |deadline| deadline.min(patience)));
+    }
+    Ok(Ask { lane: job.lane, deadline, cold, repeated, elsewhere: bond.is_free() })
 }
 
 /// What the intent of a job spends that was let through.

@@ -113,9 +113,15 @@ async fn refuse(owned: &Owned, malformed: Malformed, headers: &JobHeaders) -> Re
     Ok(Settlement::Dead(DeadLetter { reason, detail }))
 }
 
+/// Puts a job off.
 pub(super) fn park(until: Timestamp, now: Timestamp, headers: JobHeaders) -> Settlement {
     let hop = headers.hop.saturating_add(1);
-    Settlement::Park(until.since(now).min(LOOK_AGAIN), JobHeaders { hop, not_before: Some(until), ..headers })
+    wait(until, now, JobHeaders { hop, ..headers })
+}
+
+/// The next step of a job that was put off before.
+fn wait(until: Timestamp, now: Timestamp, headers: JobHeaders) -> Settlement {
+    Settlement::Park(until.since(now).min(LOOK_AGAIN), JobHeaders { not_before: Some(until), ..headers })
 }
 
 /// One try to bring the job to its end; `None` when another write came first or the session was lost.
@@ -131,8 +137,9 @@ async fn attempt(
     let entry = entry.unwrap_or_else(|| LedgerEntry::new(job, clock.now()));
     if !entry.state.is_open() {
         tracing::debug!(state = %entry.state, "a job that has been brought to its end was delivered again");
-        if entry.state == MessageState::Cancelled && entry.attempts == 0 && job.lane == Lane::Otp {
-            // It may have been charged and then cancelled while it waited for its turn.
+        let never_sent = matches!(entry.state, MessageState::Cancelled | MessageState::Expired | MessageState::Failed);
+        if never_sent && entry.attempts == 0 && job.lane == Lane::Otp {
+            // It may have been charged, and then cancelled while it waited for its turn, or its worker died.
             owned.shared.ports.recipients.refund(&job.key(), &job.to).await?;
         }
         return Ok(Some(Settlement::Ack));
@@ -158,7 +165,7 @@ async fn attempt(
         && !job.expired(now)
     {
         // A long delay is made of several steps, and this was not the last one; or the moment was changed meanwhile.
-        return Ok(Some(park(until, now, headers.clone())));
+        return Ok(Some(wait(until, now, headers.clone())));
     }
     // Put on the wire before, and nobody knows whether it arrived.
     let in_doubt = entry.state == MessageState::Sending;

@@ -53,7 +53,7 @@ pub(super) async fn ready(
         let wait = Outcome::ParkUntil(now.plus(pause), FailReason::SenderDisconnected);
         return Ok(Ready::No(late(now).unwrap_or(wait)));
     }
-    let ask = limits::ask(owned, job, entry).await?;
+    let ask = limits::ask(owned, job, entry, bond, headers.hop).await?;
     // Before WhatsApp is asked about a number that nothing goes to today.
     if let Some((until, reason)) = owned.turnstile.look(ask).await {
         return Ok(Ready::No(Outcome::ParkUntil(until, reason)));

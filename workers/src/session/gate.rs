@@ -20,6 +20,8 @@ pub(crate) struct Ask {
     pub(crate) cold: bool,
     /// Whether it was on the wire before and is in doubt: it was counted then.
     pub(crate) repeated: bool,
+    /// Whether others could send it as well: it is not to wait here for long, and takes no place in a later line.
+    pub(crate) elsewhere: bool,
 }
 
 /// The answer to a job that asked for its turn.
@@ -102,7 +104,7 @@ impl Gate {
 
     /// Where a job would be sent away at once, whoever waits before it.
     pub(super) fn look(&mut self, ask: Ask, now: Timestamp) -> Option<(Timestamp, FailReason)> {
-        self.too_long(ask, now).map(|(until, reason)| (self.spread(until, ask.lane), reason))
+        self.too_long(ask, now).map(|(until, reason)| (self.spread(until, ask), reason))
     }
 
     /// What it could take of a pool's jobs.
@@ -128,7 +130,7 @@ impl Gate {
             }
             let ask = self.otp.front().or(self.bulk.front())?.ask;
             if let Some((until, reason)) = self.too_long(ask, now) {
-                let until = self.spread(until, ask.lane);
+                let until = self.spread(until, ask);
                 self.answer_first(Turn::Park(until, reason));
                 continue;
             }
@@ -195,9 +197,9 @@ impl Gate {
 
     /// A place after `until` for one who is sent away, so that not all come back at once. OTPs come first: they seldom
     /// live that long, and are few. Beyond a day's worth the places begin anew; who comes too early then waits again.
-    fn spread(&mut self, until: Timestamp, lane: Lane) -> Timestamp {
+    fn spread(&mut self, until: Timestamp, ask: Ask) -> Timestamp {
         const DAY: Duration = Duration::from_hours(24);
-        if lane == Lane::Otp {
+        if ask.lane == Lane::Otp || ask.elsewhere {
             return until;
         }
         if self.parked.until != until {
@@ -248,7 +250,7 @@ mod tests {
     }
 
     fn ask(lane: Lane) -> Ask {
-        Ask { lane, deadline: None, cold: false, repeated: false }
+        Ask { lane, deadline: None, cold: false, repeated: false, elsewhere: false }
     }
 
     /// A gate that goes on from a saved state: a message a second, bursts of 3, and this rule of the day.
@@ -312,6 +314,18 @@ mod tests {
         assert!(matches!(turn(&mut gate, cold, now()), Some(Turn::Go(_))));
         assert_eq!(turn(&mut gate, cold, now()), Some(Turn::Park(midnight(), FailReason::SenderColdContacts)));
         assert!(matches!(turn(&mut gate, ask(Lane::Bulk), now()), Some(Turn::Go(_))));
+    }
+
+    #[test]
+    fn who_can_go_elsewhere_takes_no_place_in_tomorrows_line() {
+        let mut gate = gate(per_day(1), SenderPace::default());
+        assert!(matches!(turn(&mut gate, ask(Lane::Bulk), now()), Some(Turn::Go(_))));
+        let elsewhere = Ask { elsewhere: true, ..ask(Lane::Bulk) };
+        for _ in 0..3 {
+            assert_eq!(gate.look(elsewhere, now()), Some((midnight(), FailReason::SenderDailyCap)));
+        }
+        let parked = Some(Turn::Park(midnight(), FailReason::SenderDailyCap));
+        assert_eq!(turn(&mut gate, ask(Lane::Bulk), now()), parked, "the first place is free");
     }
 
     #[test]

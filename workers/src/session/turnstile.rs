@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn ask(lane: Lane, deadline: Option<Timestamp>) -> Ask {
-        Ask { lane, deadline, cold: false, repeated: false }
+        Ask { lane, deadline, cold: false, repeated: false, elsewhere: false }
     }
 
     fn restricted(until: Timestamp) -> Rest {
