@@ -14,7 +14,13 @@ use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits, Vigi
 async fn stores() {
     contract::stores(async || {
         let store = Arc::new(MemoryStores::new(Arc::new(SystemClock)));
-        Stores { sessions: store.clone(), state: store.clone(), ledger: store.clone(), outbox: store }
+        Stores {
+            sessions: store.clone(),
+            state: store.clone(),
+            ledger: store.clone(),
+            outbox: store.clone(),
+            keys: store,
+        }
     })
     .await;
 }

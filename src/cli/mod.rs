@@ -6,6 +6,7 @@ mod dead;
 #[cfg(feature = "simulator")]
 mod demo;
 mod fleet;
+mod keys;
 mod limits;
 #[cfg(not(feature = "simulator"))]
 mod missing;
@@ -58,6 +59,9 @@ enum Role {
     /// Shows the workers, and empties them.
     #[command(subcommand)]
     Workers(fleet::Workers),
+    /// Makes, lists, ends and replaces API keys.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Shows all limits of this configuration, and what is left of a session's day.
     Limits(limits::LimitsArgs),
     /// Simulates WhatsApp on this machine.
@@ -155,6 +159,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Dead(args) => return dead::run(args, &config).await,
         Role::Sessions(asked) => fleet::sessions(asked, &config).await?,
         Role::Workers(asked) => fleet::workers(asked, &config).await?,
+        Role::Keys(asked) => keys::run(asked, &config).await?,
         Role::Limits(args) => limits::run(&args, &config).await?,
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {

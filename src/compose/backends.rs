@@ -8,7 +8,7 @@ use kurir_core::memory::{
     MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::port::{
-    Clock, Entropy, EventSink, EventSource, JobQueue, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
+    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
     RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
@@ -32,6 +32,8 @@ pub struct Backends {
     pub sessions: Arc<dyn SessionStore>,
     /// Signal state.
     pub state: Arc<dyn StateStore>,
+    /// The API keys.
+    pub keys: Arc<dyn KeyStore>,
     /// The record of jobs.
     pub ledger: Arc<dyn Ledger>,
     /// Events on their way out.
@@ -81,6 +83,7 @@ impl Backends {
             probes: vec![super::parts::store_probe("sqlite", Arc::clone(&sessions))],
             sessions,
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
+            keys: Arc::clone(&shared) as _,
             ledger: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: crash::around(Arc::new(store.queue()), &crash),

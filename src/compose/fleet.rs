@@ -71,6 +71,7 @@ impl Backends {
             probes: vec![store_probe("postgres", Arc::clone(&sessions)), rabbit_probe(Arc::clone(&broker))],
             sessions,
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
+            keys: Arc::clone(&shared) as _,
             ledger: Arc::clone(&shared) as _,
             vigil: Arc::clone(&shared) as _,
             outbox: shared,

@@ -1,20 +1,13 @@
 //! What is left of a session's limits, as the store has it.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use kurir_core::domain::{SessionId, Timestamp};
-use kurir_core::memory::{SystemClock, SystemEntropy};
 use kurir_core::policy::{Budget, DayLeft, Zone};
-use kurir_core::port::{Clock, Entropy, SessionStore};
 use serde::Serialize;
 
-use super::fleet;
-use super::keys::{Missing, keyring};
 use super::settings;
-use crate::adapters::postgres::PostgresStore;
-use crate::adapters::sqlite::{SqliteOptions, SqliteStore};
-use crate::config::{Config, Role, StoreKind};
+use super::store::OpenStore;
+use crate::config::Config;
 
 /// What a sender has spent and what is left of its day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -60,35 +53,15 @@ pub struct SessionLimits {
 /// Reads a session's limits from the store of this configuration. The owner saves them with every intent, so they are as
 /// of the last message.
 pub async fn session_limits(config: &Config, id: &SessionId) -> anyhow::Result<SessionLimits> {
-    config.require_for(Role::Tool)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let keys = keyring(&config.store, Missing::Refuse, &*entropy)?;
-    let record = match config.store.kind {
-        StoreKind::Postgres => {
-            let store = PostgresStore::connect(fleet::postgres(config), keys, entropy)
-                .await
-                .context("PostgreSQL (postgres.url) can't be used")?;
-            let record = SessionStore::get(&store, id).await;
-            store.close().await;
-            record?
-        }
-        StoreKind::Sqlite => {
-            let path = config.sqlite.path.clone();
-            anyhow::ensure!(path.exists(), "there is no database {} (sqlite.path)", path.display());
-            let options = SqliteOptions { busy_timeout: config.sqlite.busy_timeout, ..SqliteOptions::new(path) };
-            let store = SqliteStore::open(options, keys, entropy, Arc::clone(&clock)).await?;
-            let record = SessionStore::get(&store, id).await;
-            store.close().await;
-            record?
-        }
-    };
-    let record = record.with_context(|| format!("there is no session {id}"))?;
+    let store = OpenStore::open(config).await?;
+    let (record, now) = (store.sessions.get(id).await, store.clock.now());
+    store.close().await;
+    let record = record?.with_context(|| format!("there is no session {id}"))?;
     let senders = settings::senders(config);
     let zone = record.status.account.as_ref().map_or(Zone::UTC, |account| senders.zone(id, &account.number));
     let (linked, began) = senders.warm_up_of(&record);
     let budget = Budget::new(senders.day, zone, began, record.pace.day);
-    Ok(told(id, &budget, linked, &record, clock.now()))
+    Ok(told(id, &budget, linked, &record, now))
 }
 
 fn told(

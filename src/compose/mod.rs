@@ -14,9 +14,12 @@ mod roles;
 mod settings;
 #[cfg(feature = "simulator")]
 mod simulator;
+mod store;
 #[cfg(feature = "simulator")]
 mod up;
 
+/// What the tools do with API keys is what the gateway does.
+pub use crate::gateway::usecase::{KeyDesk, MadeKey, NewKey};
 pub use backends::Backends;
 #[cfg(feature = "simulator")]
 pub use bench::bare_client;
@@ -26,5 +29,6 @@ pub use limits::{SessionLimits, session_limits};
 pub use roles::{gateway, relay, worker};
 #[cfg(feature = "simulator")]
 pub use simulator::serve as simulator;
+pub use store::OpenStore;
 #[cfg(feature = "simulator")]
 pub use up::{Embedded, up};

@@ -13,7 +13,7 @@ use super::backends::Backends;
 use crate::adapters::rabbitmq::RabbitMq;
 use crate::adapters::whatsapp::{Endpoint, WhatsAppMessenger, WhatsAppOptions};
 use crate::config::Config;
-use crate::gateway::{ApiKey, ApiKeys, Gateway, GatewayOptions, GatewayPorts, Probe};
+use crate::gateway::{Gateway, GatewayOptions, GatewayPorts, Probe, fixed_key};
 
 /// How long a probe may take; orchestrators ask with limits of a few seconds.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
@@ -86,9 +86,11 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
 pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
     let settings = &config.gateway;
     let tenant = settings.tenant.clone().unwrap_or_else(|| config.fleet.tenant.clone());
-    let keys = settings.api_key.iter().map(|key| ApiKey::new(key, tenant.clone())).collect();
+    let fixed_keys = settings.api_key.iter().filter_map(|key| fixed_key(key, tenant.clone())).collect();
     let options = GatewayOptions {
-        keys: ApiKeys::new(keys),
+        fixed_keys,
+        key_rate: settings.key_rate,
+        key_burst: settings.key_burst,
         default_country: config.fleet.default_country.clone(),
         otp_ttl: settings.otp_ttl,
         body_limit: settings.body_limit as usize,
@@ -100,6 +102,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
+        keys: Arc::clone(&backends.keys),
         ledger: Arc::clone(&backends.ledger),
         jobs: Arc::clone(&backends.jobs),
         pools: Arc::clone(&backends.pools),

@@ -21,6 +21,10 @@ pub struct GatewayConfig {
     /// The tenant of that key; `None`: the fleet's.
     #[serde(deserialize_with = "read::maybe_name")]
     pub tenant: Option<TenantId>,
+    /// Requests of a key in a second; 0: no limit.
+    pub key_rate: u32,
+    /// Requests of a key at once.
+    pub key_burst: u32,
     /// Deadline of a one-time password whose request names none; `None`: such a request is refused.
     #[serde(deserialize_with = "read::maybe_span")]
     pub otp_ttl: Option<Duration>,

@@ -168,6 +168,19 @@ fn of_others(config: &Config) -> Vec<LimitRow> {
             down: STORE_DOWN,
         },
         LimitRow {
+            limit: "gateway: requests of an API key",
+            settings: &["gateway.key_rate", "gateway.key_burst"],
+            value: if config.gateway.key_rate == 0 {
+                "none".to_owned()
+            } else {
+                format!("{} a second, {} at once", config.gateway.key_rate, config.gateway.key_burst)
+            },
+            kept: "the gateway's memory; each gateway counts by itself",
+            over: "429 with `Retry-After`",
+            reason: None,
+            down: "",
+        },
+        LimitRow {
             limit: "gateway: size of a request, connections",
             settings: &["gateway.body_limit", "gateway.max_connections"],
             value: format!("{} bytes, {}", config.gateway.body_limit, config.gateway.max_connections),

@@ -218,6 +218,8 @@ impl Config {
             found.want(fits, name, "[secret]", advice);
         }
         let most = u32::try_from(MAX_BODY).unwrap_or(u32::MAX);
+        found.count("gateway.key_rate", gateway.key_rate, 0, 1_000_000);
+        found.count("gateway.key_burst", gateway.key_burst, 1, 1_000_000);
         found.count("gateway.body_limit", gateway.body_limit, 1024, most);
         found.count("gateway.max_connections", gateway.max_connections, 1, 100_000);
         let minute = Duration::from_mins(1);

@@ -1,66 +1,123 @@
-//! API keys.
+//! Which keys are taken: those of the settings, and those of the register, remembered for a few seconds.
 
-use kurir_core::domain::{Secret, TenantId};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// A key, kept as its hash: whoever reads the process's memory or a dump of it finds no key.
-#[derive(Clone)]
-pub struct ApiKey {
-    hash: [u8; 32],
-    tenant: TenantId,
+use kurir_core::domain::{ApiKeyRecord, KeyId, Scope, Secret, TenantId, Timestamp, key_hash, key_id};
+use kurir_core::port::{Clock, KeyStore, PortError};
+
+/// How long a key that was ended may still be taken, and a new one unknown, by a gateway that has just asked for it.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// How many keys are remembered; beyond that it begins anew.
+const REMEMBERED: usize = 10_000;
+
+/// A key of the settings: it may do everything, as this tenant.
+pub fn fixed_key(key: &Secret<String>, tenant: TenantId) -> Option<ApiKeyRecord> {
+    Some(ApiKeyRecord {
+        id: KeyId::new("settings").ok()?,
+        tenant,
+        label: "gateway.api_key".to_owned(),
+        hash: key_hash(key),
+        scopes: BTreeSet::from([Scope::Admin]),
+        sessions: None,
+        created_at: Timestamp::from_millis(0),
+        until: None,
+    })
 }
 
-impl ApiKey {
-    /// Hashes a key. It must be random, since the hash is a plain SHA-256.
-    pub fn new(key: &Secret<String>, tenant: TenantId) -> Self {
-        Self { hash: Sha256::digest(key.expose().as_bytes()).into(), tenant }
-    }
-
-    /// A key of which only the SHA-256 is known.
-    pub const fn from_hash(hash: [u8; 32], tenant: TenantId) -> Self {
-        Self { hash, tenant }
-    }
-}
+/// What was found, and when.
+type Found = (Timestamp, Option<Arc<ApiKeyRecord>>);
 
 /// All keys that are taken.
-#[derive(Clone, Default)]
-pub struct ApiKeys(Vec<ApiKey>);
+pub(super) struct ApiKeys {
+    fixed: Vec<Arc<ApiKeyRecord>>,
+    register: Arc<dyn KeyStore>,
+    clock: Arc<dyn Clock>,
+    found: Mutex<HashMap<KeyId, Found>>,
+}
 
 impl ApiKeys {
-    /// These keys and no others.
-    pub const fn new(keys: Vec<ApiKey>) -> Self {
-        Self(keys)
+    pub fn new(fixed: Vec<ApiKeyRecord>, register: Arc<dyn KeyStore>, clock: Arc<dyn Clock>) -> Self {
+        let fixed = fixed.into_iter().map(Arc::new).collect();
+        Self { fixed, register, clock, found: Mutex::default() }
     }
 
-    /// Whose key it is. Takes the same time for every wrong key: hashes are compared, each in constant time, and all
-    /// of them whether or not one has matched.
-    pub fn tenant_of(&self, presented: &[u8]) -> Option<&TenantId> {
-        let hash: [u8; 32] = Sha256::digest(presented).into();
-        let mut found = None;
-        for key in &self.0 {
-            if bool::from(key.hash.ct_eq(&hash)) {
-                found = Some(&key.tenant);
-            }
+    fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, Found>> {
+        // Nothing panics while it holds the lock.
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key that this text is; `None`: none of ours.
+    pub async fn of(&self, presented: &[u8]) -> Result<Option<Arc<ApiKeyRecord>>, PortError> {
+        let now = self.clock.now();
+        if let Some(id) = key_id(presented) {
+            let record = self.registered(&id, now).await?;
+            return Ok(record.filter(|record| record.opens(presented, now)));
         }
-        found
+        // All of them are compared, whether or not one has matched.
+        Ok(self
+            .fixed
+            .iter()
+            .fold(None, |found, key| if key.opens(presented, now) { Some(Arc::clone(key)) } else { found }))
+    }
+
+    async fn registered(&self, id: &KeyId, now: Timestamp) -> Result<Option<Arc<ApiKeyRecord>>, PortError> {
+        let known = self.lock().get(id).filter(|(at, _)| now.since(*at) < FRESH).cloned();
+        if let Some((_, record)) = known {
+            return Ok(record);
+        }
+        let record = self.register.key(id).await?.map(Arc::new);
+        let mut found = self.lock();
+        if found.len() >= REMEMBERED {
+            found.clear();
+        }
+        found.insert(id.clone(), (now, record.clone()));
+        Ok(record)
+    }
+
+    /// Has the next caller with this key asked for anew: it was changed through this gateway.
+    pub fn forget(&self, id: &KeyId) {
+        self.lock().remove(id);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use kurir_core::domain::key_text;
+    use kurir_core::memory::{ManualClock, MemoryStores};
+
     use super::*;
 
-    #[test]
-    fn each_key_opens_its_tenant() {
-        let tenant = |name: &str| TenantId::new(name).unwrap();
-        let key = |text: &str, name| ApiKey::new(&Secret::new(text.to_owned()), tenant(name));
-        let keys = ApiKeys::new(vec![key("one", "a"), key("two", "b")]);
-        assert_eq!(keys.tenant_of(b"one"), Some(&tenant("a")));
-        assert_eq!(keys.tenant_of(b"two"), Some(&tenant("b")));
-        for wrong in [&b""[..], b"on", b"onee", b"One"] {
-            assert_eq!(keys.tenant_of(wrong), None);
+    fn tenant(name: &str) -> TenantId {
+        TenantId::new(name).unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_key_opens_its_tenant_until_it_ends() {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_000_000)));
+        let stores = Arc::new(MemoryStores::new(clock.clone()));
+        let fixed = |text: &str, name| fixed_key(&Secret::new(text.to_owned()), tenant(name)).unwrap();
+        let keys =
+            ApiKeys::new(vec![fixed("one", "a"), fixed("two", "b")], stores.clone(), clock.clone() as Arc<dyn Clock>);
+        let whose = async |text: &str| keys.of(text.as_bytes()).await.unwrap().map(|key| key.tenant.clone());
+        assert_eq!((whose("one").await, whose("two").await), (Some(tenant("a")), Some(tenant("b"))));
+        for wrong in ["", "on", "onee", "One"] {
+            assert_eq!(whose(wrong).await, None);
         }
-        assert_eq!(ApiKeys::default().tenant_of(b""), None);
+
+        let id = KeyId::new("k1").unwrap();
+        let text = key_text(&id, [3, 4]);
+        assert_eq!(whose(text.expose()).await, None, "not registered");
+        let record = ApiKeyRecord { id: id.clone(), hash: key_hash(&text), ..fixed("", "c") };
+        stores.add_key(&record).await.unwrap();
+        assert_eq!(whose(text.expose()).await, None, "asked a moment ago");
+        clock.advance(FRESH);
+        assert_eq!(whose(text.expose()).await, Some(tenant("c")));
+        assert_eq!(whose(&format!("{}x", text.expose())).await, None);
+        stores.end_key(&id, clock.now()).await.unwrap();
+        keys.forget(&id);
+        assert_eq!(whose(text.expose()).await, None);
     }
 }

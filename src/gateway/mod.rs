@@ -3,6 +3,7 @@
 //! `usecase` says what can be done (create a session, enqueue a message, …) without a word of HTTP; `native` is kurir's own
 //! HTTP interface over it. Further dialects translate into the same use cases. The gateway knows ports only.
 
+mod key_limit;
 mod keys;
 pub mod native;
 mod ready;
@@ -12,12 +13,14 @@ pub mod usecase;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::port::{Clock, Entropy, JobQueue, Ledger, PoolQueue, SessionStore, Vigil};
+use kurir_core::domain::ApiKeyRecord;
+use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use keys::{ApiKey, ApiKeys};
+pub use keys::fixed_key;
+pub use native::openapi_document;
 pub use ready::{Probe, ProbeReport};
 pub use server::Abandoned;
 
@@ -26,6 +29,8 @@ pub use server::Abandoned;
 pub struct GatewayPorts {
     /// The sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// The API keys.
+    pub keys: Arc<dyn KeyStore>,
     /// The record of every job.
     pub ledger: Arc<dyn Ledger>,
     /// The queues.
@@ -42,8 +47,12 @@ pub struct GatewayPorts {
 
 /// How the gateway behaves.
 pub struct GatewayOptions {
-    /// Who may call, and as which tenant.
-    pub keys: ApiKeys,
+    /// Keys beside those of the register.
+    pub fixed_keys: Vec<ApiKeyRecord>,
+    /// Requests of a key in a second; 0: no limit.
+    pub key_rate: u32,
+    /// Requests of a key at once.
+    pub key_burst: u32,
     /// Country code of national numbers, digits only.
     pub default_country: Option<String>,
     /// Deadline of a one-time password whose request names none; `None`: such a request is refused.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir::gateway::{Abandoned, ApiKey, ApiKeys, Gateway, GatewayOptions, GatewayPorts, Probe};
+use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, fixed_key};
 use kurir_core::domain::{
     Fence, JobKey, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
     WorkerName,
@@ -59,9 +59,11 @@ impl Answer {
     /// Checks status and code of an error in its one shape; returns the inner part.
     pub fn error(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
-        let error = self.json()["error"].clone();
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        let error = self.json();
+        assert_eq!(error["status"], status, "{error}");
         assert_eq!(error["code"], code, "{error}");
-        assert!(!error["message"].as_str().unwrap().is_empty());
+        assert!(!error["detail"].as_str().unwrap().is_empty());
         error
     }
 }
@@ -78,6 +80,7 @@ pub fn session(name: &str) -> SessionId {
 pub struct Wishes {
     pub probes: Vec<Probe>,
     pub otp_ttl: Option<Duration>,
+    pub key_rate: u32,
     pub request_timeout: Duration,
     pub header_timeout: Duration,
     pub stop_deadline: Duration,
@@ -89,6 +92,7 @@ impl Default for Wishes {
         Self {
             probes: Vec::new(),
             otp_ttl: None,
+            key_rate: 0,
             request_timeout: PATIENCE,
             header_timeout: PATIENCE,
             stop_deadline: PATIENCE,
@@ -108,9 +112,11 @@ impl Fixture {
         let clock = Arc::new(ManualClock::new(start));
         let stores = Arc::new(MemoryStores::new(clock.clone()));
         let queue = Arc::new(FaultyQueue::new(clock.clone()));
-        let key = |key: &str, name| ApiKey::new(&Secret::new(key.to_owned()), tenant(name));
+        let key = |key: &str, name| fixed_key(&Secret::new(key.to_owned()), tenant(name)).unwrap();
         let options = GatewayOptions {
-            keys: ApiKeys::new(vec![key(KEY, "acme"), key(OTHER_KEY, "other")]),
+            fixed_keys: vec![key(KEY, "acme"), key(OTHER_KEY, "other")],
+            key_rate: wishes.key_rate,
+            key_burst: 3,
             default_country: Some("62".to_owned()),
             otp_ttl: wishes.otp_ttl,
             body_limit: 64 * 1024,
@@ -122,6 +128,7 @@ impl Fixture {
         };
         let ports = GatewayPorts {
             sessions: stores.clone(),
+            keys: stores.clone(),
             ledger: stores.clone(),
             jobs: queue.clone(),
             pools: queue.clone(),

@@ -134,7 +134,7 @@ fn a_moment_at_or_past_the_deadline_is_refused() {
     for moment in ["2026-11-21T13:00:00Z", "2026-11-21T13:00:01Z", "2026-12-21T12:00:00Z"] {
         let error = it.post(&path("reschedule"), &at(moment)).error(422, "bad_field");
         assert_eq!(error["field"], "not_before");
-        assert!(error["message"].as_str().unwrap().contains("2026-11-21T13:00:00"), "{error}");
+        assert!(error["detail"].as_str().unwrap().contains("2026-11-21T13:00:00"), "{error}");
     }
     for bad in ["", "tomorrow", "2027-11-21T12:00:00Z"] {
         assert_eq!(it.post(&path("reschedule"), &at(bad)).error(422, "bad_field")["field"], "not_before", "{bad:?}");
@@ -258,6 +258,7 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
             let ledger = Stepped { inner, worker: Mutex::new(Some(path.to_vec())), now };
             let ports = GatewayPorts {
                 sessions: it.stores.clone(),
+                keys: it.stores.clone(),
                 ledger: Arc::new(ledger),
                 jobs: it.queue.clone(),
                 pools: it.queue.clone(),

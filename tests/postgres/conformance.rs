@@ -12,7 +12,13 @@ async fn the_store_keeps_its_promises() {
     with_database(async |database| {
         stores(async || {
             let store = Arc::new(database.store().await.0);
-            Stores { sessions: store.clone(), state: store.clone(), ledger: store.clone(), outbox: store }
+            Stores {
+                sessions: store.clone(),
+                state: store.clone(),
+                ledger: store.clone(),
+                outbox: store.clone(),
+                keys: store,
+            }
         })
         .await;
     })

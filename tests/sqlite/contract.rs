@@ -44,7 +44,13 @@ async fn the_store_keeps_its_promises() {
     let places = Places::default();
     stores(async || {
         let store = Arc::new(places.open().await);
-        Stores { sessions: store.clone(), state: store.clone(), ledger: store.clone(), outbox: store }
+        Stores {
+            sessions: store.clone(),
+            state: store.clone(),
+            ledger: store.clone(),
+            outbox: store.clone(),
+            keys: store,
+        }
     })
     .await;
 }

@@ -14,6 +14,7 @@ mod jobs;
 mod jobs_park;
 mod jobs_pools;
 mod jobs_streams;
+mod keys;
 mod lease;
 mod ledger;
 mod ledger_guard;

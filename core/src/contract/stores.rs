@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    fixture, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state, state_guard,
-    state_scan,
+    fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
+    state_guard, state_scan,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
-use crate::port::{Created, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Written};
+use crate::port::{Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Written};
 
-/// The four ports of one store: what is written through one is seen through the others.
+/// The ports of one store: what is written through one is seen through the others.
 #[derive(Clone)]
 pub struct Stores {
     /// The sessions.
@@ -21,6 +21,8 @@ pub struct Stores {
     pub ledger: Arc<dyn Ledger>,
     /// The events that wait.
     pub outbox: Arc<dyn Outbox>,
+    /// The API keys.
+    pub keys: Arc<dyn KeyStore>,
 }
 
 /// A session that a check has created and claimed.
@@ -173,6 +175,10 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             outbox::an_event_told_twice_does_not_stop_its_fact,
             outbox::session_writes_bring_their_events,
             outbox::five_hundred_events_at_once,
+            keys::a_key_is_read_back_whole,
+            keys::an_id_is_used_once,
+            keys::each_tenant_has_its_keys,
+            keys::a_key_ends_and_never_later_than_it_would,
         ]
     );
 }

@@ -112,6 +112,10 @@ name!(
     TenantId, "tenant"
 );
 name!(
+    /// An API key, by what may be shown of it.
+    KeyId, "key id"
+);
+name!(
     /// A group of sessions that share jobs.
     PoolId, "pool"
 );

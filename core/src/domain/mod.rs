@@ -1,5 +1,6 @@
 //! The nouns of kurir and the state machines that they go through.
 
+mod api_key;
 mod event;
 mod fence;
 mod ident;
@@ -15,9 +16,10 @@ mod session;
 mod sight;
 mod time;
 
+pub use api_key::{ApiKeyRecord, NoSuchScope, Scope, key_hash, key_id, key_text};
 pub use event::{EventId, EventKind, OutboxEvent};
 pub use fence::{Epoch, Fence, LeaseHolder, LeaseToken};
-pub use ident::{IdentError, JobId, JobKey, MessageId, PoolId, SessionId, TenantId, WorkerName};
+pub use ident::{IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WorkerName};
 pub use job::{Content, Job, Lane, Target, UnknownPlaceholder};
 pub use ledger::{LedgerEntry, LedgerError, MessageState};
 pub use outcome::{FailReason, Outcome, SendAnswer};

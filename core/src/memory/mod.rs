@@ -10,6 +10,7 @@ mod entropy;
 mod events;
 mod jobs;
 mod jobs_stream;
+mod keys;
 mod lease;
 mod ledger;
 mod members;

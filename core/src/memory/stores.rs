@@ -7,7 +7,7 @@ use super::ledger::Entries;
 use super::lock;
 use super::outbox::Waiting;
 use super::state::Values;
-use crate::domain::{Epoch, Fence, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
+use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
 use crate::port::{Clock, PortError};
 
 /// A store that keeps everything until it is dropped. It guards its writes as a real one does.
@@ -22,6 +22,7 @@ pub(super) struct Tables {
     pub(super) sessions: BTreeMap<SessionId, SessionRecord>,
     /// Whose each pool is.
     pub(super) pools: HashMap<PoolId, TenantId>,
+    pub(super) keys: BTreeMap<KeyId, ApiKeyRecord>,
     /// The last epochs of deleted sessions.
     pub(super) retired: HashMap<SessionId, Epoch>,
     pub(super) state: HashMap<SessionId, Values>,

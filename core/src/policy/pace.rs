@@ -104,6 +104,14 @@ impl Pacer {
         Ok(())
     }
 
+    /// How many could be taken at once at `now`.
+    pub fn left(&self, now: Timestamp) -> u32 {
+        let every = self.rule.every.as_nanos().max(1);
+        let whole = every * u128::from(self.rule.burst.get());
+        let free = whole.saturating_sub(u128::from(self.saved.0.saturating_sub(nanos(now))));
+        u32::try_from(free / every).unwrap_or(u32::MAX)
+    }
+
     /// The rule that it keeps.
     pub const fn rule(&self) -> PaceRule {
         self.rule
@@ -137,6 +145,7 @@ mod tests {
         }
         let wait = pacer.take(at(0)).unwrap_err();
         assert!(wait >= Duration::from_secs(1) && wait <= Duration::from_millis(1002), "{wait:?}");
+        assert_eq!((pacer.left(at(0)), pacer.left(at(1000)), pacer.left(at(60_000))), (0, 1, 3));
         pacer.take(at(1001)).unwrap();
         assert!(pacer.take(at(1002)).is_err());
     }

@@ -8,6 +8,8 @@ mod client;
 mod contacts;
 mod control;
 mod devices;
+#[path = "../../../tests/openapi/document.rs"]
+mod document;
 mod events;
 mod faults;
 mod faults_acks;

@@ -4,49 +4,33 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kurir_core::domain::FailReason;
-use serde::Serialize;
 
+use super::problem::{MEDIA_TYPE, Problem};
 use super::sessions::SessionView;
 use crate::gateway::usecase::UseCaseError;
 
 /// Seconds after which to ask again: for a QR code that is to come, and for a system that did not answer.
-const SOON: &str = "2";
-const LATER: &str = "5";
+const SOON: u32 = 2;
+const LATER: u32 = 5;
 
 /// An error answer.
 #[derive(Debug)]
 pub(super) struct ApiError {
     pub status: StatusCode,
     pub code: &'static str,
-    pub message: String,
+    pub detail: String,
     pub field: Option<String>,
     pub state: Option<&'static str>,
-    pub retry_after: Option<&'static str>,
+    /// In seconds.
+    pub retry_after: Option<u32>,
     /// What exists already, beside the error.
     pub session: Option<Box<SessionView>>,
 }
 
-#[derive(Serialize)]
-struct Shape<'a> {
-    error: Inner<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<Box<SessionView>>,
-}
-
-#[derive(Serialize)]
-struct Inner<'a> {
-    code: &'a str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'a str>,
-}
-
 impl ApiError {
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { status, code, message, field: None, state: None, retry_after: None, session: None }
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { status, code, detail, field: None, state: None, retry_after: None, session: None }
     }
 
     pub fn field(mut self, field: impl Into<String>) -> Self {
@@ -62,13 +46,25 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let inner = Inner { code: self.code, message: &self.message, field: self.field.as_deref(), state: self.state };
-        let mut response = (self.status, Json(Shape { error: inner, session: self.session })).into_response();
+        let problem = Problem {
+            r#type: format!("urn:kurir:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            field: self.field,
+            state: self.state,
+            retry_after_seconds: self.retry_after,
+            session: self.session,
+        };
+        let mut response = (self.status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }
@@ -95,6 +91,7 @@ impl From<UseCaseError> for ApiError {
             }
             UseCaseError::SessionIdTaken => plain(StatusCode::CONFLICT, "session_id_taken").field("id"),
             UseCaseError::PoolTaken => plain(StatusCode::CONFLICT, "pool_taken").field("pool"),
+            UseCaseError::KeyEnded => plain(StatusCode::CONFLICT, "key_ended"),
             UseCaseError::SessionDeleted => plain(StatusCode::CONFLICT, "session_deleted").field("session"),
             UseCaseError::IdReused => plain(StatusCode::CONFLICT, "id_reused").field("id"),
             UseCaseError::TooLate { state } => {

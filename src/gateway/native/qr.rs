@@ -4,21 +4,25 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use kurir_core::domain::QrCode;
 use kurir_core::wire::QrV1;
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
-use super::App;
-use super::auth::Caller;
+use super::auth::MayControl;
 use super::error::ApiError;
+use super::problem::{Problem, Problems};
+use super::schemas::QrSchema;
 use super::sessions::session_id;
+use super::{App, Routes};
 use crate::gateway::usecase::UseCaseError;
 
 /// How a code is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     Json,
@@ -64,16 +68,33 @@ impl Format {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wish {
+#[into_params(parameter_in = Query)]
+struct Wish {
+    /// `json`, `png`, `svg` or `text`; without it as the header `Accept` says.
     #[serde(default)]
+    #[param(inline, example = "json")]
     format: Option<Format>,
 }
 
-pub(super) async fn show(
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(show))
+}
+
+/// The QR code that waits to be scanned. Asking after a round went by unscanned starts the next one.
+#[utoipa::path(get, path = "/v1/sessions/{id}/qr", tag = "sessions", operation_id = "getQrCode",
+    params(("id" = String, Path, description = "The session", example = "toko-1"), Wish),
+    responses(
+        (status = 200, description = "Whoever scans it links the session: treat it as a secret", content(
+            (QrSchema = "application/json"), (Vec<u8> = "image/png"), (String = "image/svg+xml"), (String = "text/plain")
+        )),
+        (status = 404, description = "`no_qr`: `state` says why, `Retry-After` that one is to come", body = Problem, content_type = "application/problem+json"),
+        Problems
+    ))]
+async fn show(
     State(app): State<Arc<App>>,
-    Extension(Caller(tenant)): Extension<Caller>,
+    MayControl(caller): MayControl,
     Path(id): Path<String>,
     wish: Result<Query<Wish>, QueryRejection>,
     headers: HeaderMap,
@@ -87,7 +108,9 @@ pub(super) async fn show(
         let message = "a QR code comes as application/json, image/png, image/svg+xml or text/plain";
         ApiError::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message)
     })?;
-    let qr = app.cases.qr(&tenant, &session_id(&id)?).await?;
+    let id = session_id(&id)?;
+    caller.covers(&id)?;
+    let qr = app.cases.qr(caller.tenant(), &id).await?;
     Ok(draw(&qr, format).map_err(UseCaseError::Draw)?)
 }
 

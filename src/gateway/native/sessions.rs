@@ -4,39 +4,69 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Extension, Path, Query, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use kurir_core::domain::{SessionId, SessionRecord, SessionState, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
-use super::App;
-use super::auth::Caller;
+use super::auth::{MayControl, MayRead};
 use super::body;
 use super::error::ApiError;
+use super::problem::{Problem, Problems};
+use super::{App, Routes};
 use crate::gateway::usecase::UseCaseError;
 
 /// Sessions of one page: without a wish, and at most.
 const PAGE: u32 = 50;
 const MAX_PAGE: u32 = 200;
 
-/// A session as callers see it.
-#[derive(Debug, Serialize)]
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(create, list)).routes(routes!(one, delete)).routes(routes!(join_pool))
+}
+
+/// A session.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Session)]
 pub(super) struct SessionView {
+    /// Its id.
+    #[schema(example = "toko-1")]
     id: String,
+    /// The pool whose jobs it shares.
+    #[schema(example = json!(null))]
     pool: Option<String>,
+    /// `created`, `awaiting_scan`, `scan_timed_out`, `paired`, `connected`, `disconnected`, `logged_out`, `banned` or `outdated`.
+    #[schema(example = "connected")]
     state: &'static str,
+    /// Since when.
+    #[schema(format = DateTime)]
     since: String,
+    /// What it is to be: `running`, `stopped` or `deleted`.
+    #[schema(example = "running")]
     wanted: &'static str,
     /// Whether a code waits to be scanned, see `/qr`.
     qr: bool,
     /// The linked number, masked.
+    #[schema(example = "62812****9012")]
     number: Option<String>,
+    /// Which of the number's devices it is.
+    #[schema(example = 7)]
     device: Option<u16>,
+    /// Why it can't send now, if that has a name.
     reason: Option<&'static str>,
+    /// How long that lasts, if that is known.
+    #[schema(format = DateTime)]
     until: Option<String>,
+    /// The worker that has it.
+    #[schema(example = "worker-1")]
     worker: Option<String>,
+    /// Counts its owners.
+    #[schema(example = 3)]
     epoch: u64,
+    /// When it was created.
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
@@ -66,22 +96,46 @@ pub(super) fn session_id(text: &str) -> Result<SessionId, ApiError> {
     SessionId::new(text).map_err(|_| UseCaseError::NotFound { what: "session", field: None }.into())
 }
 
-#[derive(Default, Deserialize)]
+/// A session to create.
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewSession)]
 struct Create {
+    /// Its id: letters, digits, `-` and `_`, at most 64. Without one it gets a random one.
     #[serde(default)]
+    #[schema(example = "toko-1")]
     id: Option<String>,
+    /// A pool that it is to share jobs of; made by its first use.
     #[serde(default)]
+    #[schema(example = json!(null))]
     pool: Option<String>,
 }
 
-pub(super) async fn create(
+/// Create a session, which then waits to be linked.
+#[utoipa::path(post, path = "/v1/sessions", tag = "sessions", operation_id = "createSession",
+    request_body(content = Option<Create>, example = json!({"id": "toko-1"})),
+    responses(
+        (status = 201, description = "It is created; its place stands in `Location`", body = SessionView),
+        (status = 409, description = "`session_exists`: the session stands beside; `session_id_taken`, `pool_taken`", body = Problem, content_type = "application/problem+json"),
+        Problems
+    ))]
+async fn create(
     State(app): State<Arc<App>>,
-    Extension(Caller(tenant)): Extension<Caller>,
+    MayControl(caller): MayControl,
     request: Request,
 ) -> Result<Response, ApiError> {
     let body: Create = body::read_or_default(request, app.body_limit).await?;
-    let cases = app.cases.clone();
+    match body.id.as_deref().map(SessionId::new) {
+        // What is no name is refused below.
+        Some(Ok(id)) => caller.covers(&id)?,
+        Some(Err(_)) => {}
+        // A random one is none of its own.
+        None => caller.covers_pools()?,
+    }
+    if body.pool.is_some() {
+        caller.covers_pools()?;
+    }
+    let (cases, tenant) = (app.cases.clone(), caller.tenant().clone());
     // In a task of its own, so that a caller who hangs up leaves no session without queues.
     let created = app.tasks.spawn(async move { cases.create_session(&tenant, body.id, body.pool).await });
     let record = created.await.map_err(|_| ended_early())??;
@@ -93,23 +147,34 @@ pub(super) async fn create(
     Ok(response)
 }
 
-#[derive(Deserialize)]
+/// The pool of a session.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PoolOfSession)]
 struct Join {
     /// `null`: out of its pool. It must be there: leaving out a field is easily done by mistake.
     #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(example = "senders", required)]
     pool: Option<String>,
 }
 
-pub(super) async fn join_pool(
+/// Put a session into a pool, or take it out of its pool.
+#[utoipa::path(put, path = "/v1/sessions/{id}/pool", tag = "sessions", operation_id = "setPoolOfSession",
+    params(("id" = String, Path, description = "The session", example = "toko-1")), request_body = Join,
+    responses((status = 200, description = "It is there", body = SessionView), Problems))]
+async fn join_pool(
     State(app): State<Arc<App>>,
-    Extension(Caller(tenant)): Extension<Caller>,
+    MayControl(caller): MayControl,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Json<SessionView>, ApiError> {
     let id = session_id(&id)?;
+    caller.covers(&id)?;
     let Join { pool } = body::read(request, app.body_limit).await?;
-    let record = app.cases.join_pool(&tenant, &id, pool.as_deref()).await?;
+    if pool.is_some() {
+        caller.covers_pools()?;
+    }
+    let record = app.cases.join_pool(caller.tenant(), &id, pool.as_deref()).await?;
     Ok(Json(SessionView::of(&record)))
 }
 
@@ -118,25 +183,34 @@ pub(super) fn ended_early() -> ApiError {
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request could not be carried out")
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Page {
+#[into_params(parameter_in = Query)]
+struct Page {
+    /// How many at most, up to 200; 50 without it.
     #[serde(default)]
+    #[param(example = 50)]
     limit: Option<u32>,
+    /// Those after this id: the `next` of the page before.
     #[serde(default)]
     after: Option<String>,
 }
 
-#[derive(Serialize)]
-pub(super) struct SessionList {
+/// A page of sessions.
+#[derive(Serialize, ToSchema)]
+struct SessionList {
+    /// In the order of their ids.
     sessions: Vec<SessionView>,
     /// The `after` of the next page, if there is one.
     next: Option<String>,
 }
 
-pub(super) async fn list(
+/// The sessions, a page at a time.
+#[utoipa::path(get, path = "/v1/sessions", tag = "sessions", operation_id = "listSessions", params(Page),
+    responses((status = 200, description = "A page", body = SessionList), Problems))]
+async fn list(
     State(app): State<Arc<App>>,
-    Extension(Caller(tenant)): Extension<Caller>,
+    MayRead(caller): MayRead,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<SessionList>, ApiError> {
     let bad = |message: String| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", message);
@@ -147,24 +221,37 @@ pub(super) async fn list(
     }
     let after = page.after.filter(|after| !after.is_empty()).map(SessionId::new).transpose();
     let after = after.map_err(|error| bad(error.to_string()).field("after"))?;
-    let page = app.cases.sessions(&tenant, after.as_ref(), limit).await?;
+    let page = app.cases.sessions(caller.tenant(), after.as_ref(), limit).await?;
     let next = page.next.map(|id| id.to_string());
-    Ok(Json(SessionList { sessions: page.sessions.iter().map(SessionView::of).collect(), next }))
+    let own = page.sessions.iter().filter(|record| caller.key().covers(&record.id));
+    Ok(Json(SessionList { sessions: own.map(SessionView::of).collect(), next }))
 }
 
-pub(super) async fn one(
+/// One session.
+#[utoipa::path(get, path = "/v1/sessions/{id}", tag = "sessions", operation_id = "getSession",
+    params(("id" = String, Path, description = "The session", example = "toko-1")),
+    responses((status = 200, description = "The session", body = SessionView), Problems))]
+async fn one(
     State(app): State<Arc<App>>,
-    Extension(Caller(tenant)): Extension<Caller>,
+    MayRead(caller): MayRead,
     Path(id): Path<String>,
 ) -> Result<Json<SessionView>, ApiError> {
-    Ok(Json(SessionView::of(&app.cases.session(&tenant, &session_id(&id)?).await?)))
+    let id = session_id(&id)?;
+    caller.covers(&id)?;
+    Ok(Json(SessionView::of(&app.cases.session(caller.tenant(), &id).await?)))
 }
 
-pub(super) async fn delete(
+/// Delete a session: its device is logged out, its jobs come to an end.
+#[utoipa::path(delete, path = "/v1/sessions/{id}", tag = "sessions", operation_id = "deleteSession",
+    params(("id" = String, Path, description = "The session", example = "toko-1")),
+    responses((status = 202, description = "Its worker does it", body = SessionView), Problems))]
+async fn delete(
     State(app): State<Arc<App>>,
-    Extension(Caller(tenant)): Extension<Caller>,
+    MayControl(caller): MayControl,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<SessionView>), ApiError> {
-    let record = app.cases.delete_session(&tenant, &session_id(&id)?).await?;
+    let id = session_id(&id)?;
+    caller.covers(&id)?;
+    let record = app.cases.delete_session(caller.tenant(), &id).await?;
     Ok((StatusCode::ACCEPTED, Json(SessionView::of(&record))))
 }

@@ -19,7 +19,7 @@ pub enum UseCaseError {
     /// There is no such thing, or it belongs to another tenant.
     #[error("there is no such {what}")]
     NotFound {
-        /// `session`, `pool` or `message`.
+        /// `session`, `pool`, `message` or `key`.
         what: &'static str,
         /// The field that named it, where it was not the path.
         field: Option<&'static str>,
@@ -36,6 +36,9 @@ pub enum UseCaseError {
     /// The queues of a pool could not be declared.
     #[error("the queue did not answer, so nothing was changed; send the same request again")]
     PoolNotDeclared,
+    /// The key is not taken any more.
+    #[error("the key has ended; make a new one")]
+    KeyEnded,
     /// The session is on its way out.
     #[error("the session is being deleted")]
     SessionDeleted,
@@ -104,7 +107,7 @@ const fn reason_in_words(state: MessageState) -> &'static str {
 
 impl UseCaseError {
     /// A bad field.
-    pub(super) fn field(field: &'static str, message: impl Into<String>) -> Self {
+    pub(in crate::gateway) fn field(field: &'static str, message: impl Into<String>) -> Self {
         Self::Field { field, reason: FailReason::BadField, message: message.into() }
     }
 }

@@ -3,6 +3,7 @@
 
 mod enqueue;
 mod error;
+mod keys;
 mod messages;
 mod sessions;
 mod withdraw;
@@ -15,6 +16,7 @@ use super::GatewayPorts;
 
 pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
+pub use keys::{KeyDesk, MadeKey, NewKey};
 pub use sessions::SessionPage;
 
 /// The use cases over the ports.

@@ -1,0 +1,202 @@
+//! API keys: what each of them opens, and that it opens nothing else.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::document::{Operation, addresses, bodies, operations};
+use crate::fixture::{Answer, Fixture, KEY, OTHER_KEY, Wishes};
+
+/// A text for a session of `acme`.
+fn text(session: &str) -> Value {
+    json!({"session": session, "to": "6281234567890", "content": {"type": "text", "text": "halo"}})
+}
+
+impl Fixture {
+    /// Makes a key of `acme`; gives it and its id.
+    fn key(&self, wish: &Value) -> (String, String) {
+        let made = self.post("/v1/keys", wish);
+        assert_eq!(made.status, 201, "{}", made.text());
+        let made = made.json();
+        (made["key"].as_str().unwrap().to_owned(), made["id"].as_str().unwrap().to_owned())
+    }
+
+    fn look(&self, key: &str, path: &str) -> Answer {
+        self.get_with(path, &[("X-Api-Key", key)])
+    }
+}
+
+#[test]
+fn a_key_is_shown_once_and_opens_its_tenant() {
+    let it = Fixture::new();
+    it.create("s1");
+    let (key, id) = it.key(&json!({"label": "shop", "scopes": ["send", "read"]}));
+    assert_eq!(it.post_as(&key, "/v1/messages", &text("s1")).status, 202);
+    assert_eq!(it.look(&key, "/v1/sessions/s1").status, 200);
+    let known = it.get(&format!("/v1/keys/{id}")).json();
+    assert_eq!((&known["label"], &known["active"]), (&json!("shop"), &json!(true)));
+    let list = it.get("/v1/keys");
+    assert_eq!(list.json()["keys"].as_array().unwrap().len(), 1);
+    for answer in [it.get(&format!("/v1/keys/{id}")), list] {
+        assert!(!answer.text().contains(key.rsplit('_').next().unwrap()), "{}", answer.text());
+    }
+    assert_eq!(it.look(OTHER_KEY, "/v1/keys").json()["keys"], json!([]), "another tenant's");
+}
+
+#[test]
+fn a_key_does_what_its_scopes_say() {
+    let it = Fixture::new();
+    it.create("s1");
+    let id = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
+    let mut message = text("s1");
+    message["id"] = id.into();
+    assert_eq!(it.post("/v1/messages", &message).status, 202);
+    let calls: [(&str, &str, String, Value); 7] = [
+        ("read", "GET", "/v1/sessions".into(), Value::Null),
+        ("read", "GET", format!("/v1/messages/{id}"), Value::Null),
+        ("send", "POST", "/v1/messages".into(), text("s1")),
+        ("send", "POST", format!("/v1/messages/{id}/cancel"), Value::Null),
+        ("control", "GET", "/v1/sessions/s1/qr".into(), Value::Null),
+        ("control", "POST", "/v1/sessions".into(), json!({"id": "s2"})),
+        ("admin", "GET", "/v1/keys".into(), Value::Null),
+    ];
+    for scope in ["send", "read", "control", "admin"] {
+        let (key, _) = it.key(&json!({"scopes": [scope]}));
+        for (needs, method, path, body) in &calls {
+            let body = if body.is_null() { String::new() } else { body.to_string() };
+            let answer =
+                it.call(method, path, &[("X-Api-Key", &key), ("Content-Type", "application/json")], body.as_bytes());
+            if scope == "admin" || scope == *needs {
+                assert_ne!(answer.status, 403, "{scope}: {method} {path}");
+            } else {
+                answer.error(403, "forbidden");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_for_some_sessions_sees_no_others() {
+    let it = Fixture::new();
+    it.create("mine");
+    it.create("other");
+    let (key, _) = it.key(&json!({"scopes": ["send", "read", "control"], "sessions": ["mine", "later"]}));
+    assert_eq!(it.look(&key, "/v1/sessions/mine").status, 200);
+    let sessions = it.look(&key, "/v1/sessions").json();
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(it.post_as(&key, "/v1/messages", &text("mine")).status, 202);
+    assert_eq!(it.post_as(&key, "/v1/sessions", &json!({"id": "later"})).status, 201);
+
+    for path in ["/v1/sessions/other", "/v1/sessions/other/qr"] {
+        it.look(&key, path).error(404, "not_found");
+    }
+    it.call("DELETE", "/v1/sessions/other", &[("X-Api-Key", &key)], b"").error(404, "not_found");
+    assert_eq!(it.post_as(&key, "/v1/messages", &text("other")).error(404, "not_found")["field"], "session");
+    let pool = json!({"pool": "p", "to": "6281234567890", "content": {"type": "text", "text": "x"}});
+    assert_eq!(it.post_as(&key, "/v1/messages", &pool).error(404, "not_found")["field"], "pool");
+    for body in [json!({"id": "new"}), json!({}), json!({"id": "later", "pool": "p"})] {
+        it.post_as(&key, "/v1/sessions", &body).error(404, "not_found");
+    }
+    // A message of another session.
+    let mut message = text("other");
+    message["id"] = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b".into();
+    assert_eq!(it.post("/v1/messages", &message).status, 202);
+    for (method, path) in [("GET", ""), ("POST", "/cancel"), ("POST", "/reschedule")] {
+        let path = format!("/v1/messages/0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b{path}");
+        it.call(method, &path, &[("X-Api-Key", &key)], b"").error(404, "not_found");
+    }
+    let (narrow, _) = it.key(&json!({"scopes": ["admin"], "sessions": ["mine"]}));
+    it.post_as(&narrow, "/v1/keys", &json!({"scopes": ["admin"]})).error(403, "forbidden");
+}
+
+#[test]
+fn a_key_ends_by_its_date_by_revocation_and_by_rotation() {
+    let it = Fixture::new();
+    it.create("s1");
+    let (dated, _) = it.key(&json!({"scopes": ["read"], "expires_at": "2026-11-21T12:01:00Z"}));
+    let (revoked, id) = it.key(&json!({"scopes": ["read"]}));
+    let (old, old_id) = it.key(&json!({"label": "x", "scopes": ["read"], "sessions": ["s1"]}));
+    for key in [&dated, &revoked, &old] {
+        assert_eq!(it.look(key, "/v1/sessions/s1").status, 200);
+    }
+    assert_eq!(it.delete(&format!("/v1/keys/{id}")).json()["active"], json!(false));
+    it.look(&revoked, "/v1/sessions/s1").error(401, "unauthorized");
+
+    let made = it.post(&format!("/v1/keys/{old_id}/rotate"), &json!({"overlap": 60})).json();
+    let new = made["key"].as_str().unwrap();
+    assert_eq!((&made["label"], &made["sessions"]), (&json!("x"), &json!(["s1"])));
+    for key in [old.as_str(), new] {
+        assert_eq!(it.look(key, "/v1/sessions/s1").status, 200);
+    }
+    it.clock.advance(Duration::from_mins(1));
+    for key in [&dated, &old] {
+        it.look(key, "/v1/sessions/s1").error(401, "unauthorized");
+    }
+    assert_eq!(it.look(new, "/v1/sessions/s1").status, 200);
+    it.post(&format!("/v1/keys/{old_id}/rotate"), &json!({})).error(409, "key_ended");
+    for path in ["/v1/keys/nobodys", "/v1/keys/a%20b"] {
+        it.get(path).error(404, "not_found");
+    }
+    for wrong in
+        [json!({"scopes": []}), json!({"scopes": ["owner"]}), json!({}), json!({"scopes": ["read"], "sessions": []})]
+    {
+        it.post("/v1/keys", &wrong).error(422, "bad_field");
+    }
+    it.post("/v1/keys", &json!({"scopes": ["read"], "expires_at": "2026-11-21T12:00:00Z"})).error(422, "bad_field");
+}
+
+/// Whatever the document has: what belongs to one tenant is not there for another one.
+#[test]
+fn a_foreign_key_finds_nothing_anywhere() {
+    let document: Value = serde_json::from_str(&kurir::gateway::openapi_document()).unwrap();
+    let it = Fixture::new();
+    it.create("toko-1");
+    let mut message = text("toko-1");
+    message["id"] = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b".into();
+    assert_eq!(it.post("/v1/messages", &message).status, 202);
+    let (_, key) = it.key(&json!({"scopes": ["read"]}));
+    let mut walked = 0;
+    for Operation { method, path, spec } in operations(&document, &[]) {
+        if !path.contains('{') {
+            continue;
+        }
+        for address in addresses(&document, path, spec) {
+            let address = address.replace("5f0c2a91d3e84b76", &key);
+            for (_, body) in bodies(&document, spec) {
+                let body = body.map(|body| body.to_string()).unwrap_or_default();
+                let ask = |address: &str, key: &str| {
+                    let headers = [("X-Api-Key", key), ("Content-Type", "application/json")];
+                    it.call(&method, address, &headers, body.as_bytes())
+                };
+                let foreign = ask(&address, OTHER_KEY);
+                foreign.error(404, "not_found");
+                // The same words as for what nobody has.
+                let none =
+                    address.replace("toko-1", "nobodys").replace("0190a1b2", "0190ffff").replace(&key, "nobodys");
+                assert_eq!(foreign.text(), ask(&none, OTHER_KEY).text(), "{method} {address}");
+                walked += 1;
+            }
+        }
+    }
+    assert!(walked >= 9, "only {walked} routes");
+    assert_eq!(it.look(OTHER_KEY, "/v1/sessions").json()["sessions"], json!([]));
+    assert_eq!(it.look(KEY, "/v1/sessions/toko-1").status, 200, "nothing was changed");
+}
+
+#[test]
+fn a_key_that_asks_too_often_is_told_when_to_come_back() {
+    let it = Fixture::with(Wishes { key_rate: 1, ..Wishes::default() });
+    for left in ["2", "1", "0"] {
+        let answer = it.get("/v1/sessions");
+        assert_eq!((answer.status, answer.header("ratelimit-remaining")), (200, Some(left)));
+        assert_eq!(answer.header("ratelimit-limit"), Some("3"));
+    }
+    let answer = it.get("/v1/sessions");
+    let error = answer.error(429, "too_many_requests");
+    assert_eq!((answer.header("retry-after"), &error["retryAfterSeconds"]), (Some("2"), &json!(2)));
+    assert_eq!(answer.header("ratelimit-reset"), Some("3"));
+    assert_eq!(it.look(OTHER_KEY, "/v1/sessions").status, 200, "another key's requests are its own");
+    it.clock.advance(Duration::from_millis(1100));
+    assert_eq!(it.get("/v1/sessions").status, 200);
+    assert_eq!(it.get_with("/v1/sessions", &[]).header("ratelimit-limit"), None);
+}

@@ -1,0 +1,131 @@
+//! The OpenAPI document: it is the published one, it holds together, and its examples work.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use kurir_core::domain::{QrCode, Secret, SessionState};
+use kurir_core::port::Clock as _;
+use serde_json::{Value, json};
+
+use crate::document::{Answered, Operation, addresses, bodies, described, holds_together, operations};
+use crate::fixture::{Answer, Fixture, KEY};
+
+/// What the examples speak of.
+const SESSION: &str = "toko-1";
+const API_KEY: &str = "5f0c2a91d3e84b76";
+const MESSAGE: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
+
+fn document() -> Value {
+    serde_json::from_str(&kurir::gateway::openapi_document()).expect("JSON")
+}
+
+/// With `KURIR_BLESS=1` in the environment the published document is written instead.
+#[test]
+fn the_published_document_is_the_one_that_is_served() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
+    let made = kurir::gateway::openapi_document() + "\n";
+    if std::env::var_os("KURIR_BLESS").is_some() {
+        fs::write(&path, made).expect("writes");
+        return;
+    }
+    let stored = fs::read_to_string(&path).expect("docs/openapi.json is there");
+    assert!(
+        stored == made,
+        "docs/openapi.json differs from the routes. If the interface is meant to change, run the test with KURIR_BLESS=1 \
+         and commit."
+    );
+    let it = Fixture::new();
+    let served = it.get_with("/openapi.json", &[]);
+    assert_eq!((served.status, served.json()), (200, document()));
+}
+
+#[test]
+fn the_document_holds_together() {
+    holds_together(&document());
+}
+
+/// A gateway with the session and the message of the examples.
+fn with_what_examples_speak_of(path: &str) -> Fixture {
+    let it = Fixture::new();
+    if path != "/v1/sessions" {
+        it.create(SESSION);
+        let text = Secret::new("2@code,of,a,test".to_owned());
+        let qr = QrCode { text, expires_at: it.clock.now().plus(Duration::from_secs(20)) };
+        it.put(SESSION, SessionState::AwaitingScan, Some(qr));
+    }
+    if path.starts_with("/v1/messages/") {
+        let message =
+            json!({"id": MESSAGE, "session": SESSION, "to": "6281234567890", "content": {"type": "text", "text": "x"}});
+        assert_eq!(it.post("/v1/messages", &message).status, 202);
+    }
+    it
+}
+
+/// Ids of keys are made by the gateway, so none can stand in the document.
+fn with_a_real_key(it: &Fixture, address: &str) -> String {
+    if !address.contains(API_KEY) {
+        return address.to_owned();
+    }
+    let made = it.post("/v1/keys", &json!({"scopes": ["read"]})).json();
+    address.replace(API_KEY, made["id"].as_str().unwrap())
+}
+
+fn answered(answer: &Answer) -> Answered<'_> {
+    Answered { status: answer.status, kind: answer.header("content-type"), body: &answer.bytes }
+}
+
+#[test]
+fn every_example_of_the_document_works() {
+    let document = document();
+    let mut ran = 0;
+    for Operation { method, path, spec } in operations(&document, &[]) {
+        for address in addresses(&document, path, spec) {
+            for (name, body) in bodies(&document, spec) {
+                let it = with_what_examples_speak_of(path);
+                let address = with_a_real_key(&it, &address);
+                let what = format!("{method} {address}, {name}");
+                let mut headers = vec![("X-Api-Key", KEY)];
+                let body = body.map(|body| body.to_string()).unwrap_or_default();
+                if !body.is_empty() {
+                    headers.push(("Content-Type", "application/json"));
+                }
+                let answer = it.call(&method, &address, &headers, body.as_bytes());
+                assert!(answer.status < 300, "{what}: {} {}", answer.status, answer.text());
+                described(&document, &what, spec, &answered(&answer));
+                ran += 1;
+            }
+        }
+    }
+    assert!(ran > 12, "only {ran} examples");
+}
+
+/// Without a key, with a key of nobody, and for what there is not: problems, each of them described.
+#[test]
+fn what_goes_wrong_is_described_too() {
+    let (document, it) = (document(), Fixture::new());
+    for Operation { method, path, spec } in operations(&document, &[]) {
+        let address = addresses(&document, path, spec).remove(0);
+        for key in [None, Some("nobodys"), Some(KEY)] {
+            let headers: Vec<_> = key.map(|key| ("X-Api-Key", key)).into_iter().collect();
+            let what = format!("{method} {address} with {key:?}");
+            let answer = it.call(&method, &address, &headers, b"");
+            described(&document, &what, spec, &answered(&answer));
+            assert!(answer.status < 500, "{what}: {}", answer.text());
+            let open = spec["security"].as_array().is_some_and(|ways| ways.contains(&json!({})));
+            assert_eq!(answer.status == 401, !open && key != Some(KEY), "{what}: {}", answer.text());
+        }
+    }
+}
+
+/// The page is served whole, and lets no foreign script in.
+#[test]
+fn the_page_for_people_is_served() {
+    let it = Fixture::new();
+    for (path, kind) in [("/docs", "text/html"), ("/docs/docs.css", "text/css"), ("/docs/docs.js", "text/javascript")] {
+        let answer = it.get_with(path, &[]);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.header("content-type").unwrap().starts_with(kind), "{path}");
+        assert!(answer.header("content-security-policy").unwrap().contains("script-src 'self'"), "{path}");
+    }
+}
