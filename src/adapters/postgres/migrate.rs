@@ -32,7 +32,14 @@ fn migrator(schema: Option<&str>) -> Migrator {
         include_str!("migrations/0003_pools.sql").into_sql_str(),
         false,
     );
-    let mut migrator = Migrator::with_migrations(vec![first, second, third]);
+    let fourth = Migration::new(
+        4,
+        "API keys".into(),
+        MigrationType::Simple,
+        include_str!("migrations/0004_api_keys.sql").into_sql_str(),
+        false,
+    );
+    let mut migrator = Migrator::with_migrations(vec![first, second, third, fourth]);
     if let Some(name) = schema {
         // Checked when the store was connected: a plain name needs no quotes.
         migrator.create_schema(name.to_owned());
