@@ -52,15 +52,14 @@ impl ApiKeys {
     /// The key that this text is; `None`: none of ours.
     pub async fn of(&self, presented: &[u8]) -> Result<Option<Arc<ApiKeyRecord>>, PortError> {
         let now = self.clock.now();
-        if let Some(id) = key_id(presented) {
-            let record = self.registered(&id, now).await?;
-            return Ok(record.filter(|record| record.opens(presented, now)));
-        }
         // All of them are compared, whether or not one has matched.
-        Ok(self
-            .fixed
-            .iter()
-            .fold(None, |found, key| if key.opens(presented, now) { Some(Arc::clone(key)) } else { found }))
+        let fixed =
+            |found, key: &Arc<ApiKeyRecord>| if key.opens(presented, now) { Some(Arc::clone(key)) } else { found };
+        if let Some(key) = self.fixed.iter().fold(None, fixed) {
+            return Ok(Some(key));
+        }
+        let Some(id) = key_id(presented) else { return Ok(None) };
+        Ok(self.registered(&id, now).await?.filter(|record| record.opens(presented, now)))
     }
 
     async fn registered(&self, id: &KeyId, now: Timestamp) -> Result<Option<Arc<ApiKeyRecord>>, PortError> {
@@ -99,10 +98,14 @@ mod tests {
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_000_000)));
         let stores = Arc::new(MemoryStores::new(clock.clone()));
         let fixed = |text: &str, name| fixed_key(&Secret::new(text.to_owned()), tenant(name)).unwrap();
-        let keys =
-            ApiKeys::new(vec![fixed("one", "a"), fixed("two", "b")], stores.clone(), clock.clone() as Arc<dyn Clock>);
+        let keys = ApiKeys::new(
+            vec![fixed("one", "a"), fixed("two", "b"), fixed("kurir_three_3", "c")],
+            stores.clone(),
+            clock.clone() as Arc<dyn Clock>,
+        );
         let whose = async |text: &str| keys.of(text.as_bytes()).await.unwrap().map(|key| key.tenant.clone());
         assert_eq!((whose("one").await, whose("two").await), (Some(tenant("a")), Some(tenant("b"))));
+        assert_eq!(whose("kurir_three_3").await, Some(tenant("c")), "it looks like one of the register's");
         for wrong in ["", "on", "onee", "One"] {
             assert_eq!(whose(wrong).await, None);
         }

@@ -9,6 +9,11 @@ function node(name, attributes, ...children) {
   return made;
 }
 
+/** A text whose `code` is marked as such. */
+function words(text) {
+  return (text ?? "").split("`").map((part, at) => (at % 2 === 1 ? node("code", {}, part) : part));
+}
+
 function follow(api, schema) {
   if (!schema?.$ref) return schema ?? {};
   return schema.$ref.slice(2).split("/").reduce((at, part) => at?.[part], api) ?? {};
@@ -42,7 +47,7 @@ function fields(api, schema, depth = 0) {
     node("tr", {},
       node("td", {}, node("code", {}, name), whole.required?.includes(name) ? " *" : ""),
       node("td", {}, kind(api, field)),
-      node("td", {}, field.description ?? follow(api, field).description ?? "")));
+      node("td", {}, ...words(field.description ?? follow(api, field).description))));
   return node("table", {},
     node("thead", {}, node("tr", {}, ...["field (* required)", "kind", "meaning"].map((text) => node("th", { scope: "col" }, text)))),
     node("tbody", {}, ...rows));
@@ -69,7 +74,7 @@ function parameters(api, operation) {
       node("td", {}, node("code", {}, one.name), one.required ? " *" : ""),
       node("td", {}, one.in),
       node("td", {}, kind(api, one.schema)),
-      node("td", {}, one.description ?? "")));
+      node("td", {}, ...words(one.description))));
   return [
     node("h4", {}, "Parameters"),
     node("table", {},
@@ -81,15 +86,16 @@ function parameters(api, operation) {
 function answers(api, operation) {
   return Object.entries(operation.responses ?? {}).flatMap(([status, answer]) => {
     const whole = follow(api, answer);
+    if (status === "default") return [];
     return [
-      node("h4", {}, `Answer ${status}`, whole.description ? node("span", { class: "faint" }, ` ${whole.description}`) : null),
+      node("h4", {}, `Answer ${status}`, whole.description ? node("span", { class: "faint" }, " ", ...words(whole.description)) : null),
       ...body(api, "Body", whole.content),
     ];
   });
 }
 
 function show(api) {
-  document.getElementById("about").textContent = api.info.description;
+  document.getElementById("about").replaceChildren(...words(api.info.description));
   const contents = document.getElementById("contents");
   const main = document.getElementById("operations");
   for (const tag of api.tags ?? []) {
@@ -100,16 +106,24 @@ function show(api) {
         const operation = item[method];
         if (!operation?.tags?.includes(tag.name)) continue;
         const id = operation.operationId;
-        list.append(node("li", {}, node("a", { href: `#${id}` }, operation.summary ?? id)));
+        list.append(node("li", {}, node("a", { href: `#${id}` }, ...words(operation.summary ?? id))));
         main.append(node("section", { id, "aria-labelledby": `${id}-title` },
           node("h3", { id: `${id}-title` }, node("span", { class: "method" }, method.toUpperCase()), node("code", {}, path)),
-          node("p", {}, operation.summary ?? "", operation.description ? ` ${operation.description}` : ""),
+          node("p", {}, ...words(operation.summary), " ", ...words(operation.description)),
           ...parameters(api, operation),
           ...body(api, "Request", operation.requestBody?.content),
           ...answers(api, operation)));
       }
     }
     contents.append(node("h2", {}, tag.name), list);
+  }
+  const problem = api.components?.schemas?.Problem;
+  if (problem) {
+    main.append(node("section", { id: "problem", "aria-labelledby": "problem-title" },
+      node("h3", { id: "problem-title" }, "What goes wrong"),
+      node("p", {}, "Every operation may answer with a problem, as ", node("code", {}, "application/problem+json"), ":"),
+      fields(api, problem)));
+    contents.append(node("h2", {}, "problems"), node("ul", {}, node("li", {}, node("a", { href: "#problem" }, "What goes wrong"))));
   }
   document.title = `${api.info.title}: HTTP interface`;
 }
