@@ -27,7 +27,8 @@ struct Broken {
 
 async fn behind_a_proxy(queue_kind: QueueKind, publish_timeout: Duration) -> Broken {
     let (proxy, url) = Proxy::before(&amqp_url()).await;
-    let options = RabbitOptions { queue_kind, publish_timeout, ..rabbit_options(&url) };
+    let settle_patience = Duration::ZERO;
+    let options = RabbitOptions { queue_kind, publish_timeout, settle_patience, ..rabbit_options(&url) };
     let (rabbit, whole) = (RabbitMq::connect(options).await.unwrap(), self::rabbit(queue_kind).await);
     assert_eq!(proxy.count(), 2);
     let session = session();

@@ -155,7 +155,7 @@ pub struct LedgerEntry {
     pub enqueued_at: Timestamp,
     /// Not before this moment, while it is delayed.
     pub not_before: Option<Timestamp>,
-    /// When the first intent was persisted.
+    /// When the first intent was persisted; for a pool's job the first one of the session that it is bound to.
     pub sending_at: Option<Timestamp>,
     /// When WhatsApp's server took it.
     pub sent_at: Option<Timestamp>,

@@ -36,6 +36,8 @@ pub struct RabbitOptions {
     pub queue_kind: QueueKind,
     /// How long a call may take until the broker has confirmed or answered; for a batch: for each thousand messages.
     pub publish_timeout: Duration,
+    /// How long a job that is to wait or to move is held while its next queue can't take it.
+    pub settle_patience: Duration,
     /// How long one attempt to connect and declare the topology may take.
     pub connect_timeout: Duration,
     /// Without any traffic for twice this span a connection counts as lost; whole seconds, 0 switches it off.
@@ -45,7 +47,7 @@ pub struct RabbitOptions {
     /// How many publishing calls may wait for their confirms at once; the next ones wait their turn.
     pub publish_channels: usize,
     /// How many connections the streams are spread over. Each stream has a channel, and RabbitMQ allows 2047 channels
-    /// on a connection by default: a worker of more than 1000 sessions needs a second one.
+    /// on a connection by default.
     pub consume_connections: usize,
     /// The pauses between attempts to connect again.
     pub reconnect: Backoff,
@@ -62,6 +64,7 @@ impl RabbitOptions {
             connection_name: "kurir".into(),
             queue_kind: QueueKind::default(),
             publish_timeout: Duration::from_secs(10),
+            settle_patience: Duration::from_mins(5),
             connect_timeout: Duration::from_secs(15),
             heartbeat: Duration::from_secs(15),
             max_prefetch: 500,

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kurir_core::domain::{Lane, Target};
-use kurir_core::policy::delay_step;
+use kurir_core::policy::{Backoff, delay_step};
 use kurir_core::port::{DeadLetter, JobHeaders, PortError, Settle, Settled};
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 use lapin::{Acker, BasicProperties, Channel};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::headers::{self, Vouched};
 use super::publish::Outgoing;
@@ -17,6 +17,9 @@ use super::{RabbitError, Shared, topology};
 
 /// How long an acknowledgement may wait to be written to the socket.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Pauses before a copy that could not be published is tried again.
+const AGAIN: Backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_secs(30) };
 
 pub(super) struct RabbitSettle {
     pub(super) shared: Arc<Shared>,
@@ -49,8 +52,10 @@ impl RabbitSettle {
         if self.is_stale() {
             return Ok(Settled::Stale);
         }
-        let copy = Outgoing { exchange, key: key.to_owned(), properties, body: &self.body, mandatory: true };
-        if let Err(error) = self.shared.publisher.place(copy).await {
+        if let Err(error) = self.place(exchange, key, properties).await {
+            if self.is_stale() {
+                return Ok(Settled::Stale);
+            }
             // Else it would take up room in the window as long as the stream lasts.
             if let Err(unsettled) = told(self.acker.nack(BasicNackOptions { requeue: true, multiple: false })).await {
                 tracing::debug!(error = %unsettled.chain(), "the original comes back with the end of its channel");
@@ -62,6 +67,26 @@ impl RabbitSettle {
             copy_confirmed();
         }
         self.acknowledge().await
+    }
+
+    /// Publishes the copy, patiently: a job that is given back comes again at once, and the broker counts how often.
+    async fn place(&self, exchange: &str, key: &str, properties: BasicProperties) -> Result<(), RabbitError> {
+        let until = Instant::now() + self.shared.options.settle_patience;
+        for attempt in 1_u32.. {
+            let (key, properties) = (key.to_owned(), properties.clone());
+            let copy = Outgoing { exchange, key, properties, body: &self.body, mandatory: true };
+            let error = match self.shared.publisher.place(copy).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let pause = AGAIN.delay(attempt, rand::random());
+            if self.is_stale() || matches!(error, RabbitError::Closed) || Instant::now() + pause >= until {
+                return Err(error);
+            }
+            tracing::debug!(%error, attempt, "a job could not be put into its next queue; trying again");
+            tokio::time::sleep(pause).await;
+        }
+        Err(RabbitError::Closed)
     }
 
     async fn acknowledge(&self) -> Result<Settled, PortError> {

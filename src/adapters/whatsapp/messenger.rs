@@ -1,6 +1,7 @@
 //! Opening connections.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use kurir_core::domain::Fence;
@@ -27,6 +28,11 @@ use super::receipt_gate::ReceiptGate;
 use super::sender::WhatsAppSender;
 use super::state::StateBackend;
 use super::transport::{Dialer, tls_config};
+
+/// How long the store may take with a receipt before the connection is given up; WhatsApp delivers it again on the next. Less
+/// than the library's pings may stay unanswered, and than a send waits for its answer: what waits behind it must not go out
+/// when nobody expects it any more.
+const STORE_LIMIT: Duration = Duration::from_secs(5);
 
 /// How many events the connection's own channel holds, beside those that wait in the queue.
 const CHANNEL: usize = 64;
@@ -100,7 +106,7 @@ impl Messenger for WhatsAppMessenger {
         let span = tracing::info_span!("whatsapp", session = %fence.session, epoch = %fence.epoch);
         let backend = Arc::new(StateBackend::new(Arc::clone(&self.store), fence, Arc::clone(&self.clock)));
         let events = Arc::new(EventQueue::new(self.options.event_capacity));
-        let receipts = Arc::new(ReceiptGate::default());
+        let receipts = Arc::new(ReceiptGate::new(STORE_LIMIT));
         let pending = Arc::new(Pending::default());
         let court = Arc::new(Court::new());
         let tasks = TaskTracker::new();

@@ -137,10 +137,6 @@ impl Dialer {
     }
 }
 
-/// How long the store may take with receipts before the connection is given up; WhatsApp delivers them again on the next.
-/// Less than the library's pings may stay unanswered.
-const STORE_LIMIT: Duration = Duration::from_secs(15);
-
 /// Sends nothing before the receipts that came earlier are stored.
 struct Gated {
     inner: Arc<dyn Transport>,
@@ -153,7 +149,7 @@ struct Gated {
 impl Transport for Gated {
     async fn send(&self, data: Bytes) -> Result<(), anyhow::Error> {
         let passed = tokio::select! {
-            passed = tokio::time::timeout(STORE_LIMIT, self.receipts.pass(self.since)) => passed.unwrap_or(Err(Lost)),
+            passed = self.receipts.pass(self.since) => passed,
             () = self.abort.cancelled() => Err(Lost),
         };
         if let Err(lost) = passed {

@@ -164,6 +164,9 @@ fn narrow() -> ApiError {
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", operation_id = "listKeys",
     responses((status = 200, description = "All of them", body = KeyList), Problems))]
 async fn list(State(app): State<Arc<App>>, MayAdmin(caller): MayAdmin) -> Result<Json<KeyList>, ApiError> {
+    if caller.key().sessions.is_some() {
+        return Err(narrow());
+    }
     let now = app.clock.now();
     let keys = app.cases.keys().list(Some(caller.tenant())).await.map_err(UseCaseError::from)?;
     Ok(Json(KeyList { keys: keys.iter().map(|key| KeyView::of(key, now)).collect() }))
@@ -178,6 +181,9 @@ async fn one(
     MayAdmin(caller): MayAdmin,
     Path(id): Path<String>,
 ) -> Result<Json<KeyView>, ApiError> {
+    if caller.key().sessions.is_some() {
+        return Err(narrow());
+    }
     let record = app.cases.keys().one(Some(caller.tenant()), &named(&id)?).await?;
     Ok(Json(KeyView::of(&record, app.clock.now())))
 }

@@ -234,7 +234,12 @@ impl Fleet {
     }
 
     /// Stops what nobody wants running any more.
-    fn drop_unwanted(&self, records: &[SessionRecord]) {
+    fn drop_unwanted(&mut self, records: &[SessionRecord]) {
+        for record in records.iter().filter(|record| record.wanted != Wanted::Deleted) {
+            if let Some(held) = self.held.get_mut(&record.id) {
+                held.doomed = false;
+            }
+        }
         for record in records.iter().filter(|record| record.wanted != Wanted::Running) {
             // Whoever is deleting it is to come to the end.
             if let Some(held) =

@@ -171,7 +171,14 @@ async fn attempt(
     let in_doubt = entry.state == MessageState::Sending;
     let outcome = match ready(owned, job, &entry, bond, headers).await? {
         Ready::Go(spent) => {
-            let sending = match step(owned, &entry, MessageState::Sending, Some(spent), |_| {}).await? {
+            // The moment tells which session of the name it is bound to, so it counts from this one's intent.
+            let (unbound, at) = (entry.session.is_none(), clock.now());
+            let bind = |sending: &mut LedgerEntry| {
+                if unbound {
+                    sending.sending_at = Some(at);
+                }
+            };
+            let sending = match step(owned, &entry, MessageState::Sending, Some(spent), bind).await? {
                 Step::Done(sending) => *sending,
                 Step::Conflict | Step::Fenced => return Ok(None),
             };

@@ -95,8 +95,8 @@ impl House<'_> {
                 }
                 silences += 1;
                 if silences == SILENCES {
-                    tracing::warn!(session = %self.record.id, %lane, "jobs of a deleted session are not handed out; they go with their queue");
-                    return Ok(Remains::None);
+                    tracing::warn!(session = %self.record.id, %lane, "jobs of a session that is to be deleted are not handed out; trying again later");
+                    return Err(PortError::Closed("the lane of a session that is to be deleted"));
                 }
                 continue;
             };
@@ -124,12 +124,21 @@ impl House<'_> {
         let Delivery { body, headers, settle, .. } = delivery;
         let country = self.shared.options.default_country.as_deref();
         let (reason, detail) = match JobV1::decode(&headers.kind, &body, country) {
-            Ok(job) if job.tenant == self.record.tenant => return self.conclude_job(&job, headers, settle).await,
+            Ok(job) if matches!(&job.target, Target::Session(other) if *other != self.record.id) => {
+                (FailReason::WrongTarget, "session: not the one of the queue".to_owned())
+            }
+            Ok(job) if self.is_proven(&job, &headers) => return self.conclude_job(&job, headers, settle).await,
             Ok(_) => (FailReason::WrongTenant, "tenant: the session belonged to another tenant".to_owned()),
             Err(malformed) => (malformed.reason, malformed.detail),
         };
         settle.dead(DeadLetter { reason, detail }).await?;
         Ok(Remains::None)
+    }
+
+    /// Whether the job's tenant is the session's, and the one that published it where that has to be.
+    fn is_proven(&self, job: &Job, headers: &JobHeaders) -> bool {
+        let proven = !self.shared.options.prove_tenant || headers.user.as_deref() == Some(job.tenant.as_str());
+        job.tenant == self.record.tenant && proven
     }
 
     async fn conclude_job(

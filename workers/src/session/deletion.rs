@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kurir_core::domain::{Fence, SessionRecord};
+use kurir_core::domain::{Fence, SessionRecord, Wanted};
 use kurir_core::port::{Connection, MessengerEvent, Written};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -19,14 +19,21 @@ pub(super) async fn delete(
     record: &SessionRecord,
     fence: Fence,
     stop: &CancellationToken,
+    cut: &CancellationToken,
 ) -> Result<Ended, EndError> {
-    match conclude_remains(shared, record, &fence, stop).await? {
-        Remains::None => {}
-        Remains::Some => return Ok(Ended::Stopped { abandoned: 0 }),
-        Remains::Fenced => return Ok(Ended::Lost),
+    if let Some(ended) = conclude(shared, record, &fence, stop, cut).await? {
+        return Ok(ended);
     }
     if record.status.state.is_linked() {
-        log_out(shared, record, &fence).await?;
+        let wanted = shared.ports.sessions.get(&record.id).await?.map(|record| record.wanted);
+        if wanted != Some(Wanted::Deleted) {
+            return Ok(Ended::Rests);
+        }
+        log_out(shared, record, &fence, cut).await?;
+        // What came in meanwhile.
+        if let Some(ended) = conclude(shared, record, &fence, stop, cut).await? {
+            return Ok(ended);
+        }
     }
     if shared.ports.state.wipe(&fence).await? != Written::Done {
         return Ok(Ended::Lost);
@@ -43,22 +50,51 @@ pub(super) async fn delete(
     Ok(Ended::Gone)
 }
 
+/// Brings the session's jobs to an end; gives how owning it ended if that was not to the end.
+async fn conclude(
+    shared: &Shared,
+    record: &SessionRecord,
+    fence: &Fence,
+    stop: &CancellationToken,
+    cut: &CancellationToken,
+) -> Result<Option<Ended>, EndError> {
+    let remains = tokio::select! {
+        remains = conclude_remains(shared, record, fence, stop) => remains?,
+        () = cut.cancelled() => Remains::Some,
+    };
+    Ok(match remains {
+        Remains::None => None,
+        Remains::Some => Some(Ended::Stopped { abandoned: 0 }),
+        Remains::Fenced => Some(Ended::Lost),
+    })
+}
+
 /// Removes the device from the phone's list. A phone that can't be reached keeps it there; the operator wanted the session
 /// gone anyhow.
-async fn log_out(shared: &Shared, record: &SessionRecord, fence: &Fence) -> Result<(), EndError> {
+async fn log_out(
+    shared: &Shared,
+    record: &SessionRecord,
+    fence: &Fence,
+    cut: &CancellationToken,
+) -> Result<(), EndError> {
     let Connection { sender, mut events } = shared.ports.messenger.open(fence.clone()).await?;
-    let reached = tokio::time::timeout(LOGOUT_PATIENCE, connected(&mut events)).await.unwrap_or(false);
+    let reached = tokio::select! {
+        reached = tokio::time::timeout(LOGOUT_PATIENCE, connected(&mut events)) => reached.unwrap_or(false),
+        () = cut.cancelled() => false,
+    };
     if reached {
         let told = tokio::select! {
             told = sender.logout() => told,
             // Ends with the client, which the logout ends.
             () = forget(&mut events) => Ok(()),
+            () = cut.cancelled() => Ok(()),
         };
         if let Err(error) = told {
             tracing::warn!(session = %record.id, %error, "the device could not be logged out; remove it on the phone");
         }
     }
-    sender.close(LOGOUT_PATIENCE).await;
+    // Cut off, the socket goes at once: the session may be somebody else's by now.
+    sender.close(if cut.is_cancelled() { Duration::ZERO } else { LOGOUT_PATIENCE }).await;
     Ok(())
 }
 

@@ -119,7 +119,26 @@ async fn claimed(
     tracing::info!(state = %record.status.state, "session claimed");
     match record.wanted {
         Wanted::Stopped => return Ok(Ended::Rests),
-        Wanted::Deleted => return delete(shared, &record, fence, &stop).await,
+        Wanted::Deleted => {
+            // Cut off, it is gone on with by the next owner.
+            let cut = CancellationToken::new();
+            let deadline = shared.options.stop_deadline;
+            let late = async {
+                tokio::select! {
+                    () = lost.cancelled() => Ended::Lost,
+                    () = async { stop.cancelled().await; tokio::time::sleep(deadline).await } => Ended::Stopped { abandoned: 0 },
+                }
+            };
+            let mut deletion = std::pin::pin!(delete(shared, &record, fence, &stop, &cut));
+            let ended = tokio::select! {
+                ended = &mut deletion => return ended,
+                ended = late => ended,
+            };
+            cut.cancel();
+            // What is left of it now is a connection that is being closed.
+            let _ = tokio::time::timeout(TO_CONCLUDE, deletion).await;
+            return Ok(ended);
+        }
         Wanted::Running => {}
     }
     shared.ports.jobs.declare(session).await?;
@@ -270,7 +289,8 @@ async fn hand_over(
 async fn record_last(owned: &Owned, event: MessengerEvent, receipts: &mpsc::Sender<(Receipt, Stored)>) {
     match event {
         MessengerEvent::Receipt { receipt, stored } => {
-            let _ = receipts.send((receipt, stored)).await;
+            // What finds no room comes again.
+            let _ = receipts.try_send((receipt, stored));
         }
         MessengerEvent::Incoming { messages, stored } if receipts::receive(owned, &messages).await => stored.tell(),
         _ => {}
@@ -286,8 +306,12 @@ async fn handle(
 ) -> Result<Next, PortError> {
     match event {
         MessengerEvent::Receipt { receipt, stored } => {
-            // The recorder ends only with us.
-            let _ = receipts.send((receipt, stored)).await;
+            // The recorder ends only with us. Nobody waits for it beyond a stop: what is dropped comes again.
+            tokio::select! {
+                _ = receipts.send((receipt, stored)) => {}
+                () = owned.stopping.cancelled() => {}
+                () = owned.lost.cancelled() => {}
+            }
             Ok(Next::Go)
         }
         MessengerEvent::Incoming { messages, stored } => {

@@ -53,6 +53,20 @@ async fn all(owned: &Owned, mut left: Vec<Of>) -> bool {
                 return false;
             }
             Ok(again) => (left, conflicts) = (again, conflicts + 1),
+            Err(error) if !error.is_transient() => {
+                if left.len() == 1 {
+                    // Acknowledged all the same, or WhatsApp would bring it back for ever, and nothing else with it.
+                    tracing::error!(session = %owned.id(), error = %error.chain(), "a receipt can't be recorded; it is given up");
+                    return true;
+                }
+                // One of them is the reason; the others are good.
+                for one in left {
+                    if !Box::pin(all(owned, vec![one])).await {
+                        return false;
+                    }
+                }
+                return true;
+            }
             Err(error) => {
                 failures += 1;
                 tracing::warn!(session = %owned.id(), failures, error = %error.chain(), "receipts could not be recorded; trying again");

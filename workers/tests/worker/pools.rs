@@ -305,3 +305,35 @@ async fn a_pools_job_in_a_sessions_queue_goes_where_it_belongs() {
     assert_eq!(world.messenger.sent().len(), 1);
     worker.stop().await;
 }
+
+/// The moment of its intent tells which session of a name a job is bound to; an earlier one's, which was refused, does not
+/// count.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_bound_to_a_session_that_came_after_its_first_attempt() {
+    let world = World::of_pool(&["a"]).await;
+    let (answer, held) = tokio::sync::oneshot::channel();
+    let mut held = Some(held);
+    world.messenger.restricted(Some(SystemClock.now().plus(Duration::from_mins(10))));
+    world.messenger.script(move |sent: &SentText| match sent.fence.session.as_str() {
+        "a" => Reply::Answer(SendAnswer::Refused(463)),
+        _ => Reply::Held(held.take().expect("sent twice")),
+    });
+    let patient = kurir_workers::WorkerOptions { ack_patience: Duration::from_mins(1), ..options("w1") };
+    let worker = Worker::start(patient, world.ports.clone());
+    world.connect("a").await;
+    let refused = job(1);
+    publish(&world, &refused).await;
+    world.until_entry(&refused, "refusal", |entry| entry.state == MessageState::Delayed).await;
+    let new = NewSession::new(id("b"), tenant(), world.ports.clock.now());
+    world.ports.sessions.create(NewSession { pool: Some(pool()), ..new }).await.unwrap();
+    world.queue.declare(&id("b")).await.unwrap();
+    world.connect("b").await;
+    in_time("the second attempt", world.messenger.sent_at_least(2)).await;
+    let entry = world.until_entry(&refused, "intent", |entry| entry.state == MessageState::Sending).await;
+    let record = world.ports.sessions.get(&id("b")).await.unwrap().unwrap();
+    assert_eq!(entry.session, Some(id("b")));
+    assert!(entry.sending_at >= Some(record.created_at), "{entry:?}");
+    answer.send(SendAnswer::Accepted).unwrap();
+    world.until_sent(&[refused]).await;
+    worker.stop().await;
+}
