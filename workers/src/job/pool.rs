@@ -52,7 +52,7 @@ pub(crate) async fn serve_pool(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sen
         if let Err(error) = failed {
             attempt += 1;
             tracing::warn!(session = %owned.id(), pool = %reader.pool, %lane, attempt, error = %error.chain(), "the pool's queue can't be read; trying again");
-            lane::pause(&owned, attempt).await;
+            lane::pause(&owned, attempt, &error).await;
         }
     }
     lane::finish(&owned, jobs).await
