@@ -1,7 +1,10 @@
 //! `kurir limits`: the program run, its output read.
 
+#[path = "../process/tool.rs"]
+mod tool;
+
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 
 use kurir::adapters::sqlite::{SqliteOptions, SqliteStore};
@@ -15,18 +18,10 @@ use kurir_core::port::{Clock as _, Ledger as _, LedgerWrite, NewSession, Session
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The key of version 1 is 32 zero bytes.
-const KEYS: &str = "1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+use tool::KEYS;
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_kurir"))
-        .arg("limits")
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .envs([("KURIR_STORE__ENCRYPTION_KEYS", KEYS), ("KURIR_SQLITE__PATH", "kurir.db")])
-        .output()
-        .expect("kurir is built with the tests")
+    tool::run("limits", folder, arguments)
 }
 
 fn json(output: &Output) -> Value {

@@ -21,7 +21,8 @@ const ROUND: u32 = 256;
 /// A queue that hands nothing out for so long, and says that nothing is in it, is empty.
 const SILENCE: Duration = Duration::from_millis(500);
 
-/// After so many silences a queue that says that it isn't empty is given up: an owner that died may still hold its jobs.
+/// After so many silences of a queue that says that it isn't empty the deletion is tried again later: an owner that died may
+/// still hold its jobs.
 const SILENCES: u32 = 40;
 
 /// How often a job that met another write is decided again.

@@ -1,0 +1,19 @@
+//! A tool of the program, run over a SQLite file in a folder.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The key of version 1 is 32 zero bytes.
+pub const KEYS: &str = "1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// Runs `kurir {tool} {arguments}` over `kurir.db` in this folder, with nothing else in its environment.
+pub fn run(tool: &str, folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kurir"))
+        .arg(tool)
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .envs([("KURIR_STORE__ENCRYPTION_KEYS", KEYS), ("KURIR_SQLITE__PATH", "kurir.db")])
+        .output()
+        .expect("kurir is built with the tests")
+}
