@@ -18,6 +18,7 @@ mod sessions;
 mod state;
 mod stored;
 mod vigil;
+mod web;
 mod wishes;
 
 pub use clock::Clock;
@@ -39,6 +40,7 @@ pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};
 pub use stored::Stored;
 pub use vigil::{Vigil, Watch};
+pub use web::{Web, WebBody, WebError, WebMethod, WebRequest, WebResponse};
 pub use wishes::Wishes;
 
 pub use crate::domain::SendAnswer;
