@@ -34,7 +34,7 @@ async fn what_is_sent_is_recorded_and_answered_by_the_script() {
     assert_eq!(send(&connection, 1).await.unwrap(), SendAnswer::Accepted);
     let (answer, held) = oneshot::channel();
     let mut held = Some(held);
-    messenger.script(move |message| match message.text.expose().as_str() {
+    messenger.script(move |message| match message.text() {
         "2" => Reply::Answer(SendAnswer::Refused(463)),
         "3" => Reply::NotConnected,
         "4" => Reply::Fenced,

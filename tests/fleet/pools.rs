@@ -28,7 +28,7 @@ fn bulk(world: &World, target: &Target, to: &str) -> (Uuid, PublishJob) {
         pool,
         to: to.to_owned(),
         lane: Lane::Bulk,
-        content: ContentV1::Text { text: format!("blast {id}") },
+        content: ContentV1::text(format!("blast {id}")),
         expires_at: None,
         enqueued_at: Some(SystemClock.now().to_rfc3339()),
         metadata: BTreeMap::new(),

@@ -59,7 +59,7 @@ fn a_message_is_in_the_ledger_and_in_the_queue_as_the_contract_says() {
     assert_eq!(delivery.headers.kind, JOB_KIND);
     assert_eq!(delivery.headers.message_id.as_deref(), Some(ID));
     let job = JobV1::decode(&delivery.headers.kind, &delivery.body, Some("62")).unwrap();
-    assert_eq!((job.tenant.as_str(), job.to.digits()), ("acme", "6281234567890"));
+    assert_eq!((job.tenant.as_str(), job.to.number().unwrap().digits()), ("acme", "6281234567890"));
     assert_eq!(job.content.render().unwrap().expose(), "Kode: 493817");
     assert_eq!(job.metadata["order"], "77");
 }

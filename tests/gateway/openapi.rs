@@ -54,7 +54,7 @@ fn with_what_examples_speak_of(path: &str) -> Fixture {
         let qr = QrCode { text, expires_at: it.clock.now().plus(Duration::from_secs(20)) };
         it.put(SESSION, SessionState::AwaitingScan, Some(qr));
     }
-    if path.starts_with("/v1/messages/") {
+    if path.starts_with("/v1/messages") {
         let message =
             json!({"id": MESSAGE, "session": SESSION, "to": "6281234567890", "content": {"type": "text", "text": "x"}});
         assert_eq!(it.post("/v1/messages", &message).status, 202);

@@ -1,11 +1,14 @@
-//! What a producer asks for: one message to one number.
+//! What a producer asks for: one message to one number or group.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JobId, JobKey, PhoneNumber, PoolId, Secret, SessionId, TenantId, Timestamp};
+use super::{
+    ContactCard, JobId, JobKey, Place, PoolId, Quoted, Reaction, Recipient, Referred, Secret, SessionId, TenantId,
+    Timestamp, Writer,
+};
 
 /// Which of a sender's two queues a job stands in. Two queues, not priorities: an OTP never waits behind a blast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,7 +83,7 @@ impl Target {
 }
 
 /// What the message says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// The text as it is.
     Text(Secret<String>),
@@ -98,6 +101,21 @@ pub enum Content {
         /// Values by placeholder.
         values: BTreeMap<String, Secret<String>>,
     },
+    /// A place.
+    Location(Place),
+    /// Somebody's details.
+    Contact(ContactCard),
+    /// A sign on a message.
+    Reaction(Reaction),
+    /// Another text for a message of ours.
+    Edit {
+        /// The message.
+        message: Referred,
+        /// The text that it is to have.
+        text: Secret<String>,
+    },
+    /// A message of ours is taken back, for everyone.
+    Delete(Referred),
 }
 
 /// A placeholder of a template that no value was given for.
@@ -106,12 +124,26 @@ pub enum Content {
 pub struct UnknownPlaceholder(pub String);
 
 impl Content {
-    /// The text to send. Placeholders are `{word}`; braces around anything else stay as they are.
+    /// The message that this one is about.
+    pub const fn about(&self) -> Option<&Referred> {
+        match self {
+            Self::Reaction(reaction) => Some(&reaction.message),
+            Self::Edit { message, .. } | Self::Delete(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// The text to send; empty for what is more than a text. Placeholders are `{word}`; braces around anything else stay
+    /// as they are.
     pub fn render(&self) -> Result<Secret<String>, UnknownPlaceholder> {
         match self {
             Self::Text(text) => Ok(text.clone()),
             Self::Otp { code, text } => fill(text, |name| (name == "code").then(|| code.expose().as_str())),
             Self::Template { text, values } => fill(text, |name| values.get(name).map(|value| value.expose().as_str())),
+            Self::Edit { text, .. } => Ok(text.clone()),
+            Self::Location(_) | Self::Contact(_) | Self::Reaction(_) | Self::Delete(_) => {
+                Ok(Secret::new(String::new()))
+            }
         }
     }
 }
@@ -138,7 +170,7 @@ fn fill<'a>(text: &str, value_of: impl Fn(&str) -> Option<&'a str>) -> Result<Se
     Ok(Secret::new(out))
 }
 
-/// One message to one number, as the producer enqueued it.
+/// One message to one number or group, as the producer enqueued it.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The producer's id; the same id again is the same job.
@@ -148,11 +180,13 @@ pub struct Job {
     /// Who is to send it.
     pub target: Target,
     /// The recipient.
-    pub to: PhoneNumber,
+    pub to: Recipient,
     /// How urgent it is.
     pub lane: Lane,
     /// What it says.
     pub content: Content,
+    /// The message that it answers.
+    pub reply_to: Option<Quoted>,
     /// Past this moment it is never sent. Always there in the otp lane.
     pub expires_at: Option<Timestamp>,
     /// When the producer enqueued it, if it said so.
@@ -165,6 +199,19 @@ impl Job {
     /// The job's identity in the ledger.
     pub fn key(&self) -> JobKey {
         JobKey::new(self.tenant.clone(), self.id)
+    }
+
+    /// The message that it refers to.
+    pub fn refers_to(&self) -> Option<&Referred> {
+        self.content.about().or(self.reply_to.as_ref().map(|quoted| &quoted.message))
+    }
+
+    /// The job whose message it refers to, if that is one of ours.
+    pub fn follows(&self) -> Option<JobKey> {
+        match self.refers_to()?.writer {
+            Writer::Us(job) => Some(JobKey::new(self.tenant.clone(), job)),
+            Writer::Chat | Writer::Member(_) => None,
+        }
     }
 
     /// Whether its deadline has passed.

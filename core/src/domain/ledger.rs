@@ -80,6 +80,11 @@ impl MessageState {
         matches!(self, Self::Queued | Self::Delayed)
     }
 
+    /// Whether it has come to its end without having been sent.
+    pub const fn is_never_sent(self) -> bool {
+        matches!(self, Self::Failed | Self::Expired | Self::Cancelled)
+    }
+
     /// Whether a message in this state may come to stand in `next`.
     pub const fn may_become(self, next: Self) -> bool {
         match self {

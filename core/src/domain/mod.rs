@@ -1,6 +1,7 @@
 //! The nouns of kurir and the state machines that they go through.
 
 mod api_key;
+mod content;
 mod event;
 mod fence;
 mod ident;
@@ -9,6 +10,7 @@ mod ledger;
 mod outcome;
 mod phone;
 mod qr;
+mod recipient;
 mod seal;
 mod secret;
 mod sender;
@@ -17,6 +19,7 @@ mod sight;
 mod time;
 
 pub use api_key::{ApiKeyRecord, NoSuchScope, Scope, key_hash, key_id, key_text};
+pub use content::{ContactCard, Place, Quoted, Reaction, Referred, Writer};
 pub use event::{EventId, EventKind, OutboxEvent};
 pub use fence::{Epoch, Fence, LeaseHolder, LeaseToken};
 pub use ident::{IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WorkerName};
@@ -25,6 +28,7 @@ pub use ledger::{LedgerEntry, LedgerError, MessageState};
 pub use outcome::{FailReason, Outcome, SendAnswer};
 pub use phone::{PhoneError, PhoneNumber};
 pub use qr::{QrCode, QrError};
+pub use recipient::{GroupError, GroupId, Recipient, RecipientError};
 pub use seal::{Keyring, KeyringError, SealError};
 pub use secret::Secret;
 pub use sender::{DayCount, FirstLink, Rest, SenderPace, Spent};

@@ -115,6 +115,8 @@ reasons! {
     Rescheduled = "rescheduled",
     /// The queue did not take it; it is not sent under this id.
     NotQueued = "not_queued",
+    /// The message that it refers to (answers, edits, …) has not been sent, or never will be.
+    MessageNotSent = "message_not_sent",
     /// As [`FailReason::NotQueued`], in entries of before there was the state `cancelled`.
     Cancelled = "cancelled",
 }

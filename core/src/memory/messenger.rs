@@ -9,23 +9,34 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::lock;
-use crate::domain::{Fence, MessageId, PhoneNumber, Secret, SessionId, Timestamp};
-use crate::port::{Connection, Messenger, MessengerError, MessengerEvent, NumberStatus, SendAnswer, Sender};
+use crate::domain::{Fence, MessageId, PhoneNumber, Quoted, Recipient, SessionId, Timestamp};
+use crate::port::{
+    Body, Connection, Messenger, MessengerError, MessengerEvent, NumberStatus, Outgoing, SendAnswer, Sender,
+};
 
 /// How many events a connection holds for its reader.
 const EVENTS: usize = 256;
 
-/// A text on the wire, or on its way there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SentText {
+/// A message on the wire, or on its way there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SentMessage {
     /// Under which ownership the connection was opened.
     pub fence: Fence,
     /// To whom.
-    pub to: PhoneNumber,
+    pub to: Recipient,
     /// Under which id.
     pub id: MessageId,
     /// What it says.
-    pub text: Secret<String>,
+    pub body: Body,
+    /// What it answers.
+    pub reply_to: Option<Quoted>,
+}
+
+impl SentMessage {
+    /// The text; empty for what is more than a text.
+    pub fn text(&self) -> &str {
+        if let Body::Text(text) = &self.body { text.expose() } else { "" }
+    }
 }
 
 /// What is to become of one message.
@@ -42,7 +53,7 @@ pub enum Reply {
     Fenced,
 }
 
-type Script = Box<dyn FnMut(&SentText) -> Reply + Send>;
+type Script = Box<dyn FnMut(&SentMessage) -> Reply + Send>;
 
 struct Client {
     /// Counts all clients ever opened.
@@ -60,7 +71,7 @@ struct State {
     opened: Vec<Fence>,
     replaced: u64,
     checked: Vec<PhoneNumber>,
-    sent: Vec<SentText>,
+    sent: Vec<SentMessage>,
     logged_out: Vec<SessionId>,
 }
 
@@ -104,7 +115,7 @@ impl MemoryMessenger {
 
     /// Decides from now on what becomes of each message. It is called under a lock, so it must not call this
     /// messenger.
-    pub fn script(&self, script: impl FnMut(&SentText) -> Reply + Send + 'static) {
+    pub fn script(&self, script: impl FnMut(&SentMessage) -> Reply + Send + 'static) {
         lock(&self.shared.state).script = Box::new(script);
     }
 
@@ -143,12 +154,12 @@ impl MemoryMessenger {
     }
 
     /// What was put on the wire, in order.
-    pub fn sent(&self) -> Vec<SentText> {
+    pub fn sent(&self) -> Vec<SentMessage> {
         lock(&self.shared.state).sent.clone()
     }
 
     /// Waits until so many messages were put on the wire and tells them; without end, so give it a deadline.
-    pub async fn sent_at_least(&self, count: usize) -> Vec<SentText> {
+    pub async fn sent_at_least(&self, count: usize) -> Vec<SentMessage> {
         loop {
             let changed = self.shared.changed.notified();
             let sent = self.sent();
@@ -286,19 +297,14 @@ impl Sender for MemorySender {
         Ok(numbers.iter().map(status).collect())
     }
 
-    async fn send_text(
-        &self,
-        to: &PhoneNumber,
-        id: &MessageId,
-        text: &Secret<String>,
-        patience: Duration,
-    ) -> Result<SendAnswer, MessengerError> {
+    async fn send(&self, message: &Outgoing, patience: Duration) -> Result<SendAnswer, MessengerError> {
         let reply = {
             let mut state = lock(&self.shared.state);
             if !self.connected(&state) {
                 return Err(MessengerError::NotConnected);
             }
-            let message = SentText { fence: self.fence.clone(), to: to.clone(), id: id.clone(), text: text.clone() };
+            let Outgoing { to, id, body, reply_to } = message.clone();
+            let message = SentMessage { fence: self.fence.clone(), to, id, body, reply_to };
             let reply = (state.script)(&message);
             match &reply {
                 Reply::NotConnected => return Err(MessengerError::NotConnected),

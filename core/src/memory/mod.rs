@@ -31,7 +31,7 @@ pub use events::MemoryEvents;
 pub use jobs::MemoryJobQueue;
 pub use lease::MemoryLeases;
 pub use members::MemoryMembership;
-pub use messenger::{MemoryMessenger, Reply, SentText};
+pub use messenger::{MemoryMessenger, Reply, SentMessage};
 pub use recipients::MemoryRecipientLimits;
 pub use stores::MemoryStores;
 pub use vigil::MemoryVigil;

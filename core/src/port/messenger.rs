@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::Stored;
+use super::{Outgoing, Stored};
 use crate::domain::{Account, Fence, MessageId, PhoneNumber, Secret, SendAnswer, Timestamp};
 
 /// Opens connections.
@@ -31,14 +31,19 @@ pub trait Sender: Send + Sync {
     /// Asks WhatsApp which of these numbers have an account; the answers are in order.
     async fn check(&self, numbers: &[PhoneNumber]) -> Result<Vec<NumberStatus>, MessengerError>;
 
-    /// Sends a text under the given id and waits for the answer of WhatsApp's server, at most `patience`.
+    /// Sends a message and waits for the answer of WhatsApp's server, at most `patience`.
+    async fn send(&self, message: &Outgoing, patience: Duration) -> Result<SendAnswer, MessengerError>;
+
+    /// Sends a text to a number, as [`Sender::send`] does.
     async fn send_text(
         &self,
         to: &PhoneNumber,
         id: &MessageId,
         text: &Secret<String>,
         patience: Duration,
-    ) -> Result<SendAnswer, MessengerError>;
+    ) -> Result<SendAnswer, MessengerError> {
+        self.send(&Outgoing::text(to.clone(), id.clone(), text.clone()), patience).await
+    }
 
     /// Asks WhatsApp until when it lets the account begin no new chats; `None` when it does not restrict it, or does not
     /// say until when.

@@ -12,6 +12,7 @@ mod lease;
 mod ledger;
 mod members;
 mod messenger;
+mod outgoing;
 mod pools;
 mod recipients;
 mod sessions;
@@ -34,6 +35,7 @@ pub use members::{Beat, Membership};
 pub use messenger::{
     Connection, Incoming, Messenger, MessengerError, MessengerEvent, NumberStatus, Receipt, ReceiptKind, Sender,
 };
+pub use outgoing::{Body, Outgoing};
 pub use pools::{PoolQueue, Share};
 pub use recipients::{Charge, RecipientLimits, RecipientRule};
 pub use sessions::{Created, NewSession, SessionStore};

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::ContentV1;
 use crate::domain::{
-    Content, FailReason, Job, JobId, Lane, PhoneNumber, PoolId, Secret, SessionId, Target, TenantId, Timestamp,
+    FailReason, Job, JobId, JobKey, Lane, PoolId, Recipient, RecipientError, SessionId, Target, TenantId, Timestamp,
 };
 
 /// The AMQP `type` of a job. A later version gets another one.
@@ -16,14 +17,11 @@ pub const JOB_KIND: &str = "kurir.job.v1";
 /// Largest body of a job, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// What an OTP says when its producer gives no text.
-pub const OTP_TEXT: &str = "{code}";
-
 /// Largest number of metadata entries, and largest length of each part in bytes.
 const MAX_METADATA: usize = 16;
 const MAX_METADATA_TEXT: usize = 256;
 
-/// One message to one number. Exactly one of `session` and `pool` is given.
+/// One message to one number or group. Exactly one of `session` and `pool` is given.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "kurir job, version 1")]
@@ -42,7 +40,7 @@ pub struct JobV1 {
     #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"))]
     pub pool: Option<String>,
     /// The recipient's phone number, best in international form (`+62…`); a leading 0 takes the fleet's default
-    /// country.
+    /// country. Or a group's address (`…@g.us`); its messages go in the bulk lane.
     pub to: String,
     /// The lane, the same as in the routing key.
     #[schemars(with = "LaneSchema")]
@@ -72,43 +70,6 @@ enum LaneSchema {
     Otp,
     /// Everything else.
     Bulk,
-}
-
-/// What a message says. Media is not part of version 1's first release.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum ContentV1 {
-    /// The text as it is.
-    Text {
-        /// The text.
-        text: String,
-    },
-    /// A one-time password.
-    Otp {
-        /// The password.
-        code: String,
-        /// The text around it with `{code}` where it goes; without one the message is the code alone.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        text: Option<String>,
-    },
-    /// A text with `{name}` placeholders.
-    Template {
-        /// The text.
-        text: String,
-        /// Values by placeholder; each placeholder needs one.
-        #[serde(default)]
-        values: BTreeMap<String, String>,
-    },
-}
-
-impl std::fmt::Debug for ContentV1 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Text { .. } => "Text([secret])",
-            Self::Otp { .. } => "Otp([secret])",
-            Self::Template { .. } => "Template([secret])",
-        })
-    }
 }
 
 /// A body that is no job: what is wrong with it, and what could be read of it nevertheless.
@@ -177,37 +138,30 @@ impl JobV1 {
         if self.metadata.len() > MAX_METADATA || !self.metadata.iter().all(|(k, v)| fits(k) && fits(v)) {
             return Err(field("metadata", &"at most 16 entries, each part at most 256 bytes"));
         }
-        let content = self.content.into_content();
-        let rendered = content.render().map_err(|e| field("content", &e))?;
-        if rendered.expose().is_empty() {
-            return Err(field("content", &"the message would be empty"));
+        let to = Recipient::parse(&self.to, country).map_err(|error| match error {
+            RecipientError::Number(error) => (FailReason::BadNumber, format!("to: {error}")),
+            RecipientError::Group(error) => field("to", &error),
+        })?;
+        let id = JobId::new(self.id);
+        let (content, reply_to) = self.content.into_content(&JobKey::new(tenant.clone(), id), &to, country)?;
+        if self.lane == Lane::Otp && to.group().is_some() {
+            return Err(field("to", &"a group's messages go in the bulk lane"));
         }
-        let to = PhoneNumber::parse(&self.to, country).map_err(|e| (FailReason::BadNumber, format!("to: {e}")))?;
+        if matches!(target, Target::Pool(_)) && (content.about().is_some() || reply_to.is_some()) {
+            return Err(field("pool", &"what refers to another message goes through the session that has it"));
+        }
         Ok(Job {
-            id: JobId::new(self.id),
+            id,
             tenant,
             target,
             to,
             lane: self.lane,
             content,
+            reply_to,
             expires_at,
             enqueued_at,
             metadata: self.metadata,
         })
-    }
-}
-
-impl ContentV1 {
-    fn into_content(self) -> Content {
-        match self {
-            Self::Text { text } => Content::Text(Secret::new(text)),
-            Self::Otp { code, text } => {
-                Content::Otp { code: Secret::new(code), text: text.unwrap_or_else(|| OTP_TEXT.to_owned()) }
-            }
-            Self::Template { text, values } => {
-                Content::Template { text, values: values.into_iter().map(|(k, v)| (k, Secret::new(v))).collect() }
-            }
-        }
     }
 }
 
@@ -256,7 +210,7 @@ mod tests {
     #[test]
     fn a_good_job_is_read() {
         let job = JobV1::decode(JOB_KIND, GOOD.as_bytes(), None).unwrap();
-        assert_eq!(job.to.digits(), "6281234567890");
+        assert_eq!(job.to.number().unwrap().digits(), "6281234567890");
         assert_eq!(job.content.render().unwrap().expose(), "Kode: 493817");
         assert_eq!(job.target.routing_key(job.lane), "s.s1.otp");
         assert!(job.expired(Timestamp::parse_rfc3339("2026-11-21T13:15:30Z").unwrap()));

@@ -196,8 +196,9 @@ fn answer(ack: &ServerAck) -> Step {
     Step::Answer(ack.id.clone(), answer)
 }
 
-/// What a receipt says of a message of ours; `None` when it is about something else: own devices, groups, requests
-/// to encrypt again, what a companion device of the recipient has.
+/// What a receipt says of a message of ours; `None` when it is about something else: own devices, requests
+/// to encrypt again, what a companion device of the recipient has. In a group the first member's receipt counts: it
+/// tells that the message went out, and nobody waits for the last member's.
 fn kind_of(receipt: &LibraryReceipt, own: impl FnOnce() -> [Option<Jid>; 2]) -> Option<ReceiptKind> {
     let kind = match receipt.r#type {
         ReceiptType::Delivered => ReceiptKind::Delivered,
@@ -205,9 +206,9 @@ fn kind_of(receipt: &LibraryReceipt, own: impl FnOnce() -> [Option<Jid>; 2]) -> 
         _ => return None,
     };
     let source = &receipt.source;
-    let one_to_one = source.chat.is_pn() || source.chat.is_lid();
+    let chat = source.chat.is_pn() || source.chat.is_lid() || source.chat.is_group();
     let is_own = own().iter().flatten().any(|own| source.sender.is_same_user_as(own));
-    (one_to_one && !is_own).then_some(kind)
+    (chat && !is_own).then_some(kind)
 }
 
 fn receipt_of(receipt: &LibraryReceipt, kind: ReceiptKind) -> Receipt {
@@ -247,7 +248,7 @@ mod tests {
 
     #[test]
     fn receipts_of_the_recipient_are_told_and_no_others() {
-        for from in ["15550000002@s.whatsapp.net", "100000000000002@lid"] {
+        for from in ["15550000002@s.whatsapp.net", "100000000000002@lid", "120363000000000001@g.us"] {
             for (kind, told) in
                 [(ReceiptType::Delivered, ReceiptKind::Delivered), (ReceiptType::Read, ReceiptKind::Read)]
             {
@@ -258,7 +259,7 @@ mod tests {
                 assert!(matches!(translate(&receipt(from, kind), own), Step::Nothing));
             }
         }
-        for from in ["15550000001@s.whatsapp.net", "100000000000001@lid", "100000000000001:7@lid", "12@g.us"] {
+        for from in ["15550000001@s.whatsapp.net", "100000000000001@lid", "100000000000001:7@lid", "status@broadcast"] {
             assert!(matches!(translate(&receipt(from, ReceiptType::Read), own), Step::Nothing), "{from}");
         }
     }

@@ -141,7 +141,9 @@ impl Messenger for WhatsAppMessenger {
         tasks.spawn(hand_out(Arc::clone(&events), to, hurry.clone()).instrument(span.clone()));
         let driver = Driver::new(Arc::clone(&backend), pending.clone(), court.clone(), events, sends.clone());
         let driving = driver.start(bot, &tasks, &span, abort);
-        let sender = Arc::new(WhatsAppSender { client, backend, pending, court, driving, sends, tasks, hurry, span });
+        let clock = Arc::clone(&self.clock);
+        let sender = WhatsAppSender { client, backend, pending, court, driving, sends, tasks, hurry, span, clock };
+        let sender = Arc::new(sender);
         Ok(Connection { sender, events: reader })
     }
 }

@@ -5,22 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::{MessageId, PhoneNumber, Secret, Timestamp};
-use kurir_core::port::{MessengerError, NumberStatus, SendAnswer, Sender};
+use kurir_core::domain::{PhoneNumber, Timestamp};
+use kurir_core::port::{Clock, MessengerError, NumberStatus, Outgoing, SendAnswer, Sender};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use whatsapp_rust::features::ContactError;
-use whatsapp_rust::proto_helpers::MessageBuilderExt as _;
 use whatsapp_rust::send::SendOptions;
 use whatsapp_rust::wacore::iq::devices::RemoveCompanionDeviceSpec;
-use whatsapp_rust::waproto::whatsapp::Message;
 use whatsapp_rust::{Client, Jid, NodeFilter};
 
 use super::driver::{Driving, Ended};
 use super::events::{Court, Verdict};
 use super::failure;
+use super::message;
 use super::pending::Pending;
 use super::restriction;
 use super::state::StateBackend;
@@ -41,6 +40,7 @@ pub(super) struct WhatsAppSender {
     pub tasks: TaskTracker,
     pub hurry: CancellationToken,
     pub span: tracing::Span,
+    pub clock: Arc<dyn Clock>,
 }
 
 impl WhatsAppSender {
@@ -78,20 +78,14 @@ impl WhatsAppSender {
 
     /// Sends, and gives up after `patience` or when the client stops. Giving up drops the send with it, so a message
     /// that has not been written by then is never written.
-    async fn send_within(
-        &self,
-        to: &PhoneNumber,
-        id: &MessageId,
-        text: &Secret<String>,
-        patience: Duration,
-    ) -> Result<SendAnswer, MessengerError> {
+    async fn send_within(&self, outgoing: &Outgoing, patience: Duration) -> Result<SendAnswer, MessengerError> {
         // The driver lets go of the connection only when no send holds this any more.
         let _sending = self.sends.token();
-        let mut written = self.client.wait_for_sent_node(NodeFilter::tag("message").attr("id", id.as_str()));
+        let mut written = self.client.wait_for_sent_node(NodeFilter::tag("message").attr("id", outgoing.id.as_str()));
         let fenced = self.backend.fenced();
         let gave_up = tokio::select! {
             biased;
-            outcome = self.send(to, id, text) => return outcome,
+            outcome = self.put_on_wire(outgoing) => return outcome,
             () = tokio::time::sleep(patience) => MessengerError::NoAnswer("a query before a send"),
             () = self.court.stop.cancelled() => MessengerError::NotConnected,
             () = fenced.cancelled() => MessengerError::Fenced,
@@ -103,16 +97,12 @@ impl WhatsAppSender {
         }
     }
 
-    async fn send(
-        &self,
-        to: &PhoneNumber,
-        id: &MessageId,
-        text: &Secret<String>,
-    ) -> Result<SendAnswer, MessengerError> {
-        let mut place = self.pending.register(id.as_str());
-        let options = SendOptions::default().with_message_id(id.as_str());
-        let message = Message::text(text.expose());
-        match self.client.send_message_with_options(Jid::pn(to.digits()), message, options).await {
+    async fn put_on_wire(&self, outgoing: &Outgoing) -> Result<SendAnswer, MessengerError> {
+        let mut place = self.pending.register(outgoing.id.as_str());
+        let options = SendOptions::default().with_message_id(outgoing.id.as_str());
+        let own = self.client.pn().ok_or(MessengerError::NotConnected)?.to_non_ad();
+        let message = message::message(outgoing, &own, self.clock.now());
+        match self.client.send_message_with_options(message::address(&outgoing.to), message, options).await {
             Ok(_) => Ok(place.answer().await),
             Err(error) => match failure::send(&error) {
                 Some(error) => Err(self.explained(error)),
@@ -139,15 +129,9 @@ impl Sender for WhatsAppSender {
         Ok(numbers.iter().map(status).collect())
     }
 
-    async fn send_text(
-        &self,
-        to: &PhoneNumber,
-        id: &MessageId,
-        text: &Secret<String>,
-        patience: Duration,
-    ) -> Result<SendAnswer, MessengerError> {
+    async fn send(&self, message: &Outgoing, patience: Duration) -> Result<SendAnswer, MessengerError> {
         self.ready()?;
-        self.send_within(to, id, text, patience).instrument(self.span.clone()).await
+        self.send_within(message, patience).instrument(self.span.clone()).await
     }
 
     async fn restriction(&self) -> Result<Option<Timestamp>, MessengerError> {

@@ -183,7 +183,7 @@ impl Order<'_> {
             pool: None,
             to: self.to.clone(),
             lane: self.lane,
-            content: ContentV1::Text { text: super::TEXT.to_owned() },
+            content: ContentV1::text(super::TEXT.to_owned()),
             expires_at: Some(now.plus(LIFE).to_rfc3339()),
             enqueued_at: Some(now.to_rfc3339()),
             metadata: BTreeMap::new(),

@@ -122,7 +122,7 @@ async fn enqueue(
             pool: None,
             to: row.number.clone(),
             lane: Lane::Otp,
-            content: ContentV1::Text { text: row.text.clone() },
+            content: ContentV1::text(row.text.clone()),
             expires_at: Some(expires_at.to_rfc3339()),
             enqueued_at: Some(now.to_rfc3339()),
             metadata: std::collections::BTreeMap::new(),

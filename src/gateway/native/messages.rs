@@ -46,7 +46,7 @@ struct Send {
     #[serde(default)]
     #[schema(example = json!(null))]
     pool: Option<String>,
-    /// The recipient's number, as people write it.
+    /// The recipient's number, as people write it, or a group's address (`…@g.us`).
     #[schema(example = "+62 812-3456-7890")]
     to: String,
     /// `otp` or `bulk`; without it `otp` for a one-time password and `bulk` for everything else.
@@ -163,6 +163,33 @@ impl MessageView {
         ("template" = (summary = "A text with placeholders", value = json!({
             "session": "toko-1", "to": "6281234567890",
             "content": {"type": "template", "text": "Halo {nama}", "values": {"nama": "Sari"}}
+        }))),
+        ("location" = (summary = "A place", value = json!({
+            "session": "toko-1", "to": "6281234567890",
+            "content": {"type": "location", "latitude": -6.1754, "longitude": 106.8272, "name": "Monas", "address": "Jakarta"}
+        }))),
+        ("contact" = (summary = "Somebody's details", value = json!({
+            "session": "toko-1", "to": "6281234567890",
+            "content": {"type": "contact", "name": "Sari Dewi", "numbers": ["+62 811-1111-2222"]}
+        }))),
+        ("reply" = (summary = "An answer to a message that came in", value = json!({
+            "session": "toko-1", "to": "6281234567890",
+            "content": {"type": "text", "text": "Ya, masih ada.", "reply_to": {"message_id": "3A5F0C2A91D3E84B7601", "text": "Masih ada?"}}
+        }))),
+        ("reaction" = (summary = "A sign on a message that came in; an empty one takes it back", value = json!({
+            "session": "toko-1", "to": "6281234567890",
+            "content": {"type": "reaction", "message": {"message_id": "3A5F0C2A91D3E84B7601"}, "emoji": "👍"}
+        }))),
+        ("edit" = (summary = "Another text for a message that was sent", value = json!({
+            "session": "toko-1", "to": "6281234567890",
+            "content": {"type": "edit", "message": {"job": "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b"}, "text": "Pesanan Anda tiba besok."}
+        }))),
+        ("delete" = (summary = "A message that was sent is taken back, for everyone", value = json!({
+            "session": "toko-1", "to": "6281234567890",
+            "content": {"type": "delete", "message": {"job": "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b"}}
+        }))),
+        ("group" = (summary = "A text for a group", value = json!({
+            "session": "toko-1", "to": "120363000000000001@g.us", "content": {"type": "text", "text": "Toko buka pukul 9."}
         })))
     )),
     params(("traceparent" = Option<String>, Header, description = "W3C trace context, passed on to the worker")),

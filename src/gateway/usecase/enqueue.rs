@@ -76,6 +76,7 @@ impl UseCases {
         }
         let job = wire.into_job(self.default_country.as_deref()).map_err(|(reason, detail)| bad(reason, &detail))?;
         self.check_target(tenant, &job.target).await?;
+        self.check_reference(&job).await?;
         if job.expired(now) && self.entry(&job.key()).await?.is_none() {
             return Err(UseCaseError::field("expires_at", "lies in the past"));
         }
@@ -119,6 +120,22 @@ impl UseCases {
             }
         }
         Ok(())
+    }
+
+    /// Whether the job of ours that a message refers to can be the one that is meant: of this session, in this chat.
+    async fn check_reference(&self, job: &Job) -> Result<(), UseCaseError> {
+        let Some(earlier) = job.follows() else { return Ok(()) };
+        let field = if job.reply_to.is_some() { "content.reply_to.job" } else { "content.message.job" };
+        let bad = |message| Err(UseCaseError::field(field, message));
+        let session = if let Target::Session(session) = &job.target { Some(session) } else { None };
+        match self.entry(&earlier).await?.filter(|entry| entry.session.as_ref() == session) {
+            Some(entry) if entry.state.is_never_sent() => bad("this message was never sent"),
+            Some(entry) if entry.recipient != job.to.masked() => bad("this message is not in the chat with `to`"),
+            Some(_) => Ok(()),
+            // Sent again under its id, when what it refers to is forgotten.
+            None if self.entry(&job.key()).await?.is_some() => Ok(()),
+            None => bad("no message of this session has this id"),
+        }
     }
 
     /// Makes sure that the queues of a target exist.
@@ -247,8 +264,31 @@ impl UseCases {
 
 /// The contract tells a bad field as `field: what is wrong`.
 fn bad(reason: FailReason, detail: &str) -> UseCaseError {
-    const FIELDS: [&str; 7] = ["session", "pool", "to", "content", "expires_at", "metadata", "tenant"];
+    // What is within another one stands before it.
+    const FIELDS: [&str; 21] = [
+        "session",
+        "pool",
+        "to",
+        "content.text",
+        "content.latitude",
+        "content.longitude",
+        "content.name",
+        "content.address",
+        "content.numbers",
+        "content.emoji",
+        "content.message.job",
+        "content.message.message_id",
+        "content.message.from",
+        "content.message",
+        "content.reply_to.job",
+        "content.reply_to.message_id",
+        "content.reply_to.from",
+        "content.reply_to",
+        "expires_at",
+        "metadata",
+        "tenant",
+    ];
     let (name, message) = detail.split_once(": ").unwrap_or(("", detail));
-    let field = FIELDS.into_iter().find(|field| *field == name).unwrap_or("content");
+    let field = FIELDS.into_iter().find(|field| name.starts_with(field)).unwrap_or("content");
     UseCaseError::Field { field, reason, message: message.to_owned() }
 }

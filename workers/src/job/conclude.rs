@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use kurir_core::domain::{FailReason, Job, Lane, LedgerEntry, MessageState, Outcome, Spent, Target};
+use kurir_core::domain::{FailReason, Job, LedgerEntry, MessageState, Outcome, Spent, Target};
 use kurir_core::port::{JobHeaders, PortError};
 
 use super::bond::Bond;
+use super::limits;
 use super::path::{Settlement, park};
 use super::send::Attempted;
 use super::step::{Step, step};
@@ -86,9 +87,9 @@ pub(super) async fn conclude(
     let reason = reason.map(tracing::field::display);
     tracing::debug!(state = %entry.state, reason, attempts = entry.attempts, "job");
     let never_sent = matches!(next, MessageState::Expired | MessageState::Failed) && entry.attempts == 0;
-    if never_sent && job.lane == Lane::Otp {
+    if never_sent {
         // It must not keep the recipient's next one waiting.
-        owned.shared.ports.recipients.refund(&job.key(), &job.to).await?;
+        limits::refund(&*owned.shared.ports.recipients, job).await?;
     }
     let bound = entry.session.is_some();
     Ok(Some(match until {

@@ -6,7 +6,7 @@ use kurir_core::domain::{
     FailReason, Job, Lane, LedgerEntry, MessageState, Rest, SendAnswer, SenderPace, Spent, Timestamp,
 };
 use kurir_core::policy::{AttemptRule, rest};
-use kurir_core::port::{Charge, PortError};
+use kurir_core::port::{Charge, PortError, RecipientLimits};
 
 use super::bond::{AT_ONCE, Bond};
 use super::pool::HELD;
@@ -31,7 +31,11 @@ pub(super) async fn ask(
     let repeated = entry.state == MessageState::Sending;
     // Nobody looks where nobody counts.
     let counts = owned.shared.options.senders.day.cold_per_day > 0;
-    let cold = !repeated && counts && owned.contacts.cold(&*owned.shared.ports.ledger, owned.id(), &job.to).await?;
+    // A group that one is a member of is no new chat.
+    let cold = match job.to.number() {
+        Some(to) if !repeated && counts => owned.contacts.cold(&*owned.shared.ports.ledger, owned.id(), to).await?,
+        _ => false,
+    };
     let mut deadline = job.expires_at;
     // Somebody else of the pool may send it at once. Where nobody does, it stands in line like any other.
     if bond.is_free() && job.lane == Lane::Otp && hop < AT_ONCE {
@@ -43,18 +47,27 @@ pub(super) async fn ask(
 
 /// What the intent of a job spends that was let through.
 pub(super) fn spent(job: &Job, ask: Ask, pace: SenderPace) -> Spent {
-    Spent { pace, met: ask.cold.then(|| job.to.clone()) }
+    Spent { pace, met: job.to.number().filter(|_| ask.cold).cloned() }
 }
 
-/// Charges the recipient's limit. When its place is down: as the operator chose.
+/// Charges the recipient's limit; nothing for what has none. When its place is down: as the operator chose.
 pub(super) async fn charge(owned: &Owned, job: &Job) -> Result<Charge, PortError> {
     let (ports, options) = (&owned.shared.ports, &owned.shared.options);
-    match ports.recipients.charge(&job.key(), &job.to, options.recipient, ports.clock.now()).await {
+    let (Lane::Otp, Some(to)) = (job.lane, job.to.number()) else { return Ok(Charge::Allowed) };
+    match ports.recipients.charge(&job.key(), to, options.recipient, ports.clock.now()).await {
         Err(error) if options.recipients_down == WhenDown::Allow => {
             tracing::warn!(error = %error.chain(), "the recipient's limit can't be asked; the message goes without it");
             Ok(Charge::Allowed)
         }
         answer => answer,
+    }
+}
+
+/// Gives back what was charged for a job that was never sent.
+pub(super) async fn refund(recipients: &dyn RecipientLimits, job: &Job) -> Result<(), PortError> {
+    match job.to.number() {
+        Some(to) if job.lane == Lane::Otp => recipients.refund(&job.key(), to).await,
+        _ => Ok(()),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::bond::{Bond, Claim};
 use super::conclude::conclude;
+use super::limits;
 use super::ready::{Ready, ready};
 use super::send::{Attempted, send};
 use super::step::{Step, step};
@@ -138,9 +139,9 @@ async fn attempt(
     if !entry.state.is_open() {
         tracing::debug!(state = %entry.state, "a job that has been brought to its end was delivered again");
         let never_sent = matches!(entry.state, MessageState::Cancelled | MessageState::Expired | MessageState::Failed);
-        if never_sent && entry.attempts == 0 && job.lane == Lane::Otp {
+        if never_sent && entry.attempts == 0 {
             // It may have been charged, and then cancelled while it waited for its turn, or its worker died.
-            owned.shared.ports.recipients.refund(&job.key(), &job.to).await?;
+            limits::refund(&*owned.shared.ports.recipients, job).await?;
         }
         return Ok(Some(Settlement::Ack));
     }

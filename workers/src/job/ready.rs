@@ -60,19 +60,8 @@ pub(super) async fn ready(
     }
     // On the wire before: the number was good then, and the limit was charged.
     if entry.state != MessageState::Sending {
-        let checked = tokio::select! {
-            checked = owned.numbers.check(&job.to) => checked,
-            () = owned.lost.cancelled() => return Ok(Ready::No(Outcome::Abandon)),
-            () = owned.stopping.cancelled() => return Ok(Ready::No(Outcome::Abandon)),
-        };
-        match checked {
-            Some(NumberStatus::Registered) => {}
-            Some(NumberStatus::Unregistered) => return Ok(Ready::No(Outcome::Fail(FailReason::NotOnWhatsapp))),
-            None => {
-                let pause = CHECK_AGAIN.delay(headers.hop + 1, ports.entropy.fraction());
-                let until = ports.clock.now().plus(pause);
-                return Ok(Ready::No(Outcome::ParkUntil(until, FailReason::NoAnswer)));
-            }
+        if let Some(outcome) = unreachable(owned, job, headers).await? {
+            return Ok(Ready::No(outcome));
         }
     }
     if job.lane == Lane::Otp {
@@ -106,6 +95,37 @@ pub(super) async fn ready(
         Turn::Park(until, reason) => Ok(Ready::No(Outcome::ParkUntil(until, reason))),
         Turn::Closed => Ok(Ready::No(Outcome::Abandon)),
     }
+}
+
+/// What speaks against a message's way to its recipient: the number has no WhatsApp, or what the message refers to has not
+/// been sent. Of a group WhatsApp alone knows whether it can be written in.
+async fn unreachable(owned: &Owned, job: &Job, headers: &JobHeaders) -> Result<Option<Outcome>, PortError> {
+    let ports = &owned.shared.ports;
+    let later = |reason| {
+        let pause = CHECK_AGAIN.delay(headers.hop + 1, ports.entropy.fraction());
+        Some(Outcome::ParkUntil(ports.clock.now().plus(pause), reason))
+    };
+    if let Some(to) = job.to.number() {
+        let checked = tokio::select! {
+            checked = owned.numbers.check(to) => checked,
+            () = owned.lost.cancelled() => return Ok(Some(Outcome::Abandon)),
+            () = owned.stopping.cancelled() => return Ok(Some(Outcome::Abandon)),
+        };
+        match checked {
+            Some(NumberStatus::Registered) => {}
+            Some(NumberStatus::Unregistered) => return Ok(Some(Outcome::Fail(FailReason::NotOnWhatsapp))),
+            None => return Ok(later(FailReason::NoAnswer)),
+        }
+    }
+    let Some(earlier) = job.follows() else { return Ok(None) };
+    Ok(match owned.shared.entries.write(earlier).await? {
+        // It must not overtake what it refers to.
+        Some(entry) if entry.state.is_open() => later(FailReason::MessageNotSent),
+        Some(entry) if entry.state.is_never_sent() => Some(Outcome::Fail(FailReason::MessageNotSent)),
+        Some(entry) if entry.session.as_ref() != Some(owned.id()) => Some(Outcome::Fail(FailReason::MessageNotSent)),
+        // Sent, or sent so long ago that it is forgotten.
+        _ => None,
+    })
 }
 
 /// Waits until the session can send, at most `max_wait` and not beyond the deadline.

@@ -9,6 +9,7 @@ use kurir_core::port::{DeadLetter, Delivery, JobHeaders, JobStream, PortError, S
 use kurir_core::wire::JobV1;
 use tokio_util::sync::CancellationToken;
 
+use super::limits;
 use super::step::{Step, step_of};
 use crate::session::Shared;
 
@@ -174,8 +175,8 @@ impl House<'_> {
                     return Ok(Remains::None);
                 }
                 (Step::Done(ended), None) => {
-                    if job.lane == Lane::Otp && ended.attempts == 0 {
-                        ports.recipients.refund(&job.key(), &job.to).await?;
+                    if ended.attempts == 0 {
+                        limits::refund(&*ports.recipients, job).await?;
                     }
                     settle.ack().await?;
                     return Ok(Remains::None);

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use kurir_core::domain::{FailReason, Job, LedgerEntry, Outcome, Rest, SendAnswer, SenderPace};
+use kurir_core::domain::{
+    Content, FailReason, Job, LedgerEntry, Outcome, Rest, SendAnswer, SenderPace, UnknownPlaceholder,
+};
 use kurir_core::policy::verdict;
-use kurir_core::port::MessengerError;
+use kurir_core::port::{Body, MessengerError, Outgoing};
 use tokio::sync::mpsc;
 
 use super::limits;
@@ -42,7 +44,7 @@ pub(super) async fn send(
     let ports = &owned.shared.ports;
     let options = &owned.shared.options;
     // Checked when the job was read, so this does not happen.
-    let Ok(text) = job.content.render() else {
+    let Ok(message) = outgoing(job, sending) else {
         return Attempted::not_on_wire(Outcome::Fail(FailReason::BadField));
     };
     let left = job.expires_at.map_or(Duration::MAX, |deadline| deadline.since(ports.clock.now()));
@@ -51,7 +53,7 @@ pub(super) async fn send(
     }
     let rule = options.retry(job.lane);
     // At the deadline the send is dropped wherever it is: what WhatsApp's keys took so long for must not go out late.
-    let sent = owned.sender.send_text(&job.to, &sending.message_id, &text, options.ack_patience);
+    let sent = owned.sender.send(&message, options.ack_patience);
     let answered = tokio::select! {
         answered = tokio::time::timeout(left, sent) => answered.unwrap_or(Ok(SendAnswer::Unknown)),
         () = out_of_time(owned) => return Attempted { outcome: Outcome::Abandon, code: None, on_wire: true, pace: None },
@@ -95,6 +97,19 @@ pub(super) async fn send(
             Attempted { outcome, code: None, on_wire: true, pace: None }
         }
     }
+}
+
+/// The job as a message.
+fn outgoing(job: &Job, sending: &LedgerEntry) -> Result<Outgoing, UnknownPlaceholder> {
+    let body = match &job.content {
+        Content::Text(_) | Content::Otp { .. } | Content::Template { .. } => Body::Text(job.content.render()?),
+        Content::Location(place) => Body::Location(place.clone()),
+        Content::Contact(contact) => Body::Contact(contact.clone()),
+        Content::Reaction(reaction) => Body::Reaction(reaction.clone()),
+        Content::Edit { message, text } => Body::Edit { message: message.clone(), text: text.clone() },
+        Content::Delete(message) => Body::Delete(message.clone()),
+    };
+    Ok(Outgoing { to: job.to.clone(), id: sending.message_id.clone(), body, reply_to: job.reply_to.clone() })
 }
 
 /// Returns when the worker is stopping and has just time enough left to record what was interrupted.

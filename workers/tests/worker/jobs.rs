@@ -31,7 +31,7 @@ async fn a_job_is_sent_once_under_its_own_id_and_told() {
     let sent = world.messenger.sent();
     assert_eq!(sent.len(), 1, "{sent:?}");
     assert_eq!(sent[0].id, message_id(&job));
-    assert_eq!(sent[0].text.expose(), "Kode 000001");
+    assert_eq!(sent[0].text(), "Kode 000001");
     let entry = world.entry(&job).await.unwrap();
     assert_eq!((entry.state, entry.attempts), (MessageState::Sent, 1));
 }
@@ -214,11 +214,11 @@ async fn a_blast_waits_and_an_otp_passes_it() {
     let order = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&order);
     world.messenger.script(move |sent| {
-        seen.lock().unwrap().push(sent.text.expose().clone());
+        seen.lock().unwrap().push(sent.text().to_owned());
         Reply::Answer(SendAnswer::Accepted)
     });
     for at in 0..20 {
-        let content = ContentV1::Text { text: format!("bulk {at}") };
+        let content = ContentV1::text(format!("bulk {at}"));
         world.publish(&JobV1 { lane: Lane::Bulk, content, expires_at: None, ..otp(100 + at) }).await;
     }
     in_time("first bulk messages", world.messenger.sent_at_least(2)).await;

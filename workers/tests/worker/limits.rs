@@ -16,7 +16,7 @@ use crate::world::{World, in_time, job_events, next_event, options, otp, session
 
 /// A bulk job for a number that ends in `at`, without a deadline.
 fn bulk(at: u32) -> JobV1 {
-    JobV1 { lane: Lane::Bulk, content: ContentV1::Text { text: format!("bulk {at}") }, expires_at: None, ..otp(at) }
+    JobV1 { lane: Lane::Bulk, content: ContentV1::text(format!("bulk {at}")), expires_at: None, ..otp(at) }
 }
 
 /// A time zone in which it is about noon, so that no test runs over midnight.

@@ -8,7 +8,7 @@ use kurir_core::domain::{
     Account, FailReason, Lane, LedgerEntry, MessageState, PhoneNumber, PoolId, SendAnswer, SessionId, SessionState,
     Target,
 };
-use kurir_core::memory::{Reply, SentText, SystemClock};
+use kurir_core::memory::{Reply, SentMessage, SystemClock};
 use kurir_core::policy::DayRule;
 use kurir_core::port::{
     Clock as _, Enqueued, JobHeaders, JobQueue as _, LedgerWrite, MessengerEvent, NewSession, PoolQueue as _,
@@ -34,7 +34,7 @@ pub fn job(at: u32) -> JobV1 {
         session: None,
         pool: Some(pool().to_string()),
         lane: Lane::Bulk,
-        content: ContentV1::Text { text: format!("bulk {at}") },
+        content: ContentV1::text(format!("bulk {at}")),
         expires_at: None,
         ..otp(at)
     }
@@ -141,7 +141,7 @@ async fn a_job_without_an_answer_stays_with_the_sender_it_may_have_gone_through(
     let world = World::of_pool(&["a", "b"]).await;
     let first: Arc<Mutex<HashMap<String, SessionId>>> = Arc::default();
     let seen = Arc::clone(&first);
-    world.messenger.script(move |sent: &SentText| {
+    world.messenger.script(move |sent: &SentMessage| {
         let known = seen.lock().unwrap().insert(sent.id.to_string(), sent.fence.session.clone());
         Reply::Answer(if known.is_none() { SendAnswer::Unknown } else { SendAnswer::Accepted })
     });
@@ -167,7 +167,7 @@ async fn a_job_without_an_answer_stays_with_the_sender_it_may_have_gone_through(
 async fn what_whatsapp_refuses_to_one_sender_goes_through_another() {
     let world = World::of_pool(&["a", "b"]).await;
     world.messenger.restricted(Some(SystemClock.now().plus(Duration::from_mins(10))));
-    world.messenger.script(|sent: &SentText| {
+    world.messenger.script(|sent: &SentMessage| {
         Reply::Answer(if sent.fence.session.as_str() == "a" { SendAnswer::Refused(463) } else { SendAnswer::Accepted })
     });
     let worker = Worker::start(options("w1"), world.ports.clone());
@@ -314,7 +314,7 @@ async fn a_job_is_bound_to_a_session_that_came_after_its_first_attempt() {
     let (answer, held) = tokio::sync::oneshot::channel();
     let mut held = Some(held);
     world.messenger.restricted(Some(SystemClock.now().plus(Duration::from_mins(10))));
-    world.messenger.script(move |sent: &SentText| match sent.fence.session.as_str() {
+    world.messenger.script(move |sent: &SentMessage| match sent.fence.session.as_str() {
         "a" => Reply::Answer(SendAnswer::Refused(463)),
         _ => Reply::Held(held.take().expect("sent twice")),
     });

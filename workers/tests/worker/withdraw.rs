@@ -223,7 +223,7 @@ async fn a_job_that_is_delayed_for_a_retry_can_be_cancelled() {
         .await;
     let sent = world.messenger.sent().len();
     until_drained(&world).await;
-    let content = ContentV1::Text { text: "after it".into() };
+    let content = ContentV1::text("after it");
     world.messenger.script(|_| Reply::Answer(kurir_core::domain::SendAnswer::Accepted));
     let next = JobV1 { content, ..otp(7) };
     world.publish(&next).await;

@@ -1,0 +1,106 @@
+//! From kurir's words to WhatsApp's messages.
+
+use kurir_core::domain::{Place, Quoted, Reaction, Recipient, Referred, Secret, Timestamp, Writer};
+use kurir_core::port::{Body, Outgoing};
+use whatsapp_rust::Jid;
+use whatsapp_rust::proto_helpers::{MessageBuilderExt as _, MessageExt as _};
+use whatsapp_rust::wacore::proto_helpers::build_reaction_message;
+use whatsapp_rust::wacore_binary::JidExt as _;
+use whatsapp_rust::waproto::whatsapp::message::protocol_message::Type;
+use whatsapp_rust::waproto::whatsapp::message::{ContactMessage, LocationMessage, ProtocolMessage};
+use whatsapp_rust::waproto::whatsapp::{ContextInfo, Message, MessageKey};
+
+/// The address of whom a message goes to.
+pub(super) fn address(to: &Recipient) -> Jid {
+    match to {
+        Recipient::Number(number) => Jid::pn(number.digits()),
+        Recipient::Group(group) => Jid::group(group.id()),
+    }
+}
+
+/// Puts a message into WhatsApp's form. `own`: the session's address, as its messages show it in this chat.
+pub(super) fn message(outgoing: &Outgoing, own: &Jid, now: Timestamp) -> Message {
+    let chat = address(&outgoing.to);
+    let mut message = match &outgoing.body {
+        Body::Text(text) => Message::text(text.expose()),
+        Body::Location(place) => location(place),
+        Body::Contact(contact) => {
+            let contact = ContactMessage {
+                display_name: Some(contact.name.expose().clone()),
+                vcard: Some(contact.vcard().into_inner()),
+                ..Default::default()
+            };
+            Message { contact_message: contact.into(), ..Default::default() }
+        }
+        Body::Reaction(Reaction { message, emoji }) => {
+            build_reaction_message(key(&chat, message), emoji, now.as_millis())
+        }
+        Body::Edit { message, text } => {
+            let edit = ProtocolMessage {
+                key: own_key(&chat, message, own).into(),
+                r#type: Some(Type::MESSAGE_EDIT),
+                edited_message: Message::text(text.expose()).into(),
+                timestamp_ms: Some(now.as_millis()),
+                ..Default::default()
+            };
+            Message { protocol_message: edit.into(), ..Default::default() }
+        }
+        Body::Delete(message) => {
+            let revoke =
+                ProtocolMessage { key: key(&chat, message).into(), r#type: Some(Type::REVOKE), ..Default::default() };
+            Message { protocol_message: revoke.into(), ..Default::default() }
+        }
+    };
+    if let Some(quoted) = &outgoing.reply_to {
+        // All kinds that can answer have a place for it.
+        message.set_context_info(context(&chat, quoted, own));
+    }
+    message
+}
+
+fn location(place: &Place) -> Message {
+    let location = LocationMessage {
+        degrees_latitude: Some(place.latitude),
+        degrees_longitude: Some(place.longitude),
+        name: place.name.clone().map(Secret::into_inner),
+        address: place.address.clone().map(Secret::into_inner),
+        ..Default::default()
+    };
+    Message { location_message: location.into(), ..Default::default() }
+}
+
+/// What names a message in a chat. Who wrote it is said in groups only, and not of our own.
+fn key(chat: &Jid, message: &Referred) -> MessageKey {
+    let participant = match &message.writer {
+        Writer::Us(_) | Writer::Chat => None,
+        Writer::Member(number) => Some(Jid::pn(number.digits()).to_string()),
+    };
+    MessageKey {
+        remote_jid: Some(chat.to_string()),
+        from_me: Some(matches!(message.writer, Writer::Us(_))),
+        id: Some(message.id.to_string()),
+        participant,
+    }
+}
+
+/// An edit names its writer in groups.
+fn own_key(chat: &Jid, message: &Referred, own: &Jid) -> MessageKey {
+    let participant = chat.is_group().then(|| own.to_string());
+    MessageKey { participant, ..key(chat, message) }
+}
+
+fn context(chat: &Jid, quoted: &Quoted, own: &Jid) -> ContextInfo {
+    let writer = match &quoted.message.writer {
+        Writer::Us(_) => own.clone(),
+        Writer::Chat => chat.clone(),
+        Writer::Member(number) => Jid::pn(number.digits()),
+    };
+    // Without a message in it the quote is not shown; an empty text shows that there is one.
+    let shown = quoted.text.as_ref().map(|text| text.expose().as_str()).unwrap_or_default();
+    ContextInfo {
+        stanza_id: Some(quoted.message.id.to_string()),
+        participant: Some(writer.to_string()),
+        quoted_message: Message::text(shown).into(),
+        ..Default::default()
+    }
+}
