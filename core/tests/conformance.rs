@@ -8,7 +8,7 @@ use kurir_core::memory::{
     MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores, MemoryVigil,
     MemoryWeb, MemoryWishes, SystemClock, WebReply,
 };
-use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits, Vigil, WebError, Wishes};
+use kurir_core::port::{DeadLetter, LeaseStore, MediaStore, Membership, RecipientLimits, Vigil, WebError, Wishes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stores() {
@@ -21,6 +21,15 @@ async fn stores() {
             outbox: store.clone(),
             keys: store,
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_store() {
+    contract::media_store(async || {
+        let store: Arc<dyn MediaStore> = Arc::new(MemoryStores::new(Arc::new(SystemClock)));
+        store
     })
     .await;
 }

@@ -8,7 +8,7 @@ use kurir_core::memory::{
     MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::port::{
-    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
+    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, MediaStore, Membership, Outbox, PoolQueue,
     RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
@@ -56,6 +56,8 @@ pub struct Backends {
     pub wishes: Arc<dyn Wishes>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
+    /// Files that messages carry.
+    pub media: Arc<dyn MediaStore>,
     /// The web, for addresses that callers name.
     pub web: Arc<dyn Web>,
     /// Counts the writes that the stores refused.
@@ -87,6 +89,7 @@ impl Backends {
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
             ledger: Arc::clone(&shared) as _,
+            media: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use kurir_core::domain::{SessionId, WorkerName};
 use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore, Web};
 use kurir_workers::{RelayPorts, WorkerPorts};
@@ -14,6 +15,7 @@ use crate::adapters::http::GuardedWeb;
 use crate::adapters::rabbitmq::RabbitMq;
 use crate::adapters::whatsapp::{Endpoint, WhatsAppMessenger, WhatsAppOptions};
 use crate::config::Config;
+use crate::gateway::usecase::MediaRules;
 use crate::gateway::{Gateway, GatewayOptions, GatewayPorts, Probe, fixed_key};
 
 /// How long a probe may take; orchestrators ask with limits of a few seconds.
@@ -47,6 +49,7 @@ pub(super) fn messenger_over(
         prekeys: settings.prekeys as usize,
         connect_limit: settings.connect_timeout,
         event_capacity: EVENTS_WAITING,
+        media_ca: media_ca(settings.media_ca.as_deref())?,
     };
     Ok(Arc::new(WhatsAppMessenger::new(options, state, clock)?))
 }
@@ -54,6 +57,16 @@ pub(super) fn messenger_over(
 /// The web, for addresses that callers name.
 pub(super) fn web(config: &Config) -> anyhow::Result<Arc<dyn Web>> {
     Ok(Arc::new(GuardedWeb::new(config.web.allow.clone())?))
+}
+
+/// The certificate that a simulator's media server is trusted by.
+fn media_ca(given: Option<&str>) -> anyhow::Result<Option<String>> {
+    let Some(given) = given else { return Ok(None) };
+    if given.trim_start().starts_with("-----BEGIN") {
+        return Ok(Some(given.to_owned()));
+    }
+    let read = std::fs::read_to_string(given);
+    read.map(Some).with_context(|| format!("whatsapp.media_ca: {given} can't be read"))
 }
 
 /// The ports of a worker.
@@ -75,6 +88,8 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
         refused: backends.refused.clone(),
+        media: Arc::clone(&backends.media),
+        web: Arc::clone(&backends.web),
     }
 }
 
@@ -84,6 +99,7 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
         outbox: Arc::clone(&backends.outbox),
         events: Arc::clone(&backends.event_sink),
         ledger: Arc::clone(&backends.ledger),
+        media: Arc::clone(&backends.media),
         clock: Arc::clone(&backends.clock),
     }
 }
@@ -105,6 +121,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         max_connections: settings.max_connections as usize,
         stop_deadline: settings.stop_deadline,
         probes: backends.probes.clone(),
+        media: MediaRules { limits: super::settings::media_limits(config), keep: config.media.keep },
+        upload_timeout: config.media.transfer_timeout,
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -115,6 +133,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         vigil: Arc::clone(&backends.vigil),
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
+        media: Arc::clone(&backends.media),
+        web: Arc::clone(&backends.web),
     };
     Gateway::new(options, ports)
 }

@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use kurir_core::domain::WorkerName;
+use kurir_core::domain::{MediaLimits, WorkerName};
 use kurir_core::policy::{AttemptRule, Backoff, DayRule, PaceRule};
 use kurir_core::port::RecipientRule;
-use kurir_workers::{Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
+use kurir_workers::{Crash, MediaOptions, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 
 use crate::config::{self, Config};
 
@@ -56,6 +56,24 @@ pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions 
         default_country: config.fleet.default_country.clone(),
         prove_tenant: worker.prove_tenant,
         crash,
+        media: MediaOptions {
+            limits: media_limits(config),
+            keep: config.media.keep,
+            transfer_timeout: config.media.transfer_timeout,
+            memory_mib: config.media.memory_mib,
+        },
+    }
+}
+
+/// How large files may be.
+pub fn media_limits(config: &Config) -> MediaLimits {
+    let bytes = |mib: u32| u64::from(mib) << 20;
+    let media = &config.media;
+    MediaLimits {
+        image: bytes(media.image_mib),
+        video: bytes(media.video_mib),
+        audio: bytes(media.audio_mib),
+        document: bytes(media.document_mib),
     }
 }
 

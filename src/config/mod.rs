@@ -14,6 +14,7 @@ mod limit_table;
 mod limits;
 mod log;
 pub mod logging;
+mod media;
 mod problem;
 mod read;
 mod relations;
@@ -31,6 +32,7 @@ pub use gateway::GatewayConfig;
 pub use limit_table::{LimitRow, limit_table, limits_in_markdown};
 pub use limits::{LimitsConfig, NumberLimits, RecipientLimits, SenderLimits, WhenDown};
 pub use log::{LogConfig, LogFormat};
+pub use media::MediaConfig;
 pub use problem::{ConfigError, Origin, Problem};
 pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
@@ -70,6 +72,8 @@ pub struct Config {
     pub gateway: GatewayConfig,
     /// Requests to addresses that callers name.
     pub web: WebConfig,
+    /// Files that messages carry.
+    pub media: MediaConfig,
     /// WhatsApp.
     pub whatsapp: WhatsappConfig,
     /// The simulator.

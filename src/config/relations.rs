@@ -55,6 +55,7 @@ impl Config {
         self.check_relay(&mut found);
         self.check_gateway(&mut found);
         self.check_whatsapp(&mut found);
+        self.check_media(&mut found);
         if let Err(advice) = logging::check_filter(&self.log.filter) {
             found.want(false, "log.filter", format!("{:?}", self.log.filter), advice);
         }
@@ -252,6 +253,23 @@ impl Config {
             );
             found.span(ttl > first_retry, "gateway.otp_ttl", ttl, advice);
         }
+    }
+
+    fn check_media(&self, found: &mut Findings) {
+        let media = &self.media;
+        for (key, value) in [
+            ("media.image_mib", media.image_mib),
+            ("media.video_mib", media.video_mib),
+            ("media.audio_mib", media.audio_mib),
+            ("media.document_mib", media.document_mib),
+        ] {
+            // WhatsApp's own limit.
+            found.count(key, value, 1, 2048);
+        }
+        found.count("media.memory_mib", media.memory_mib, 8, 1_048_576);
+        let (minute, month) = (Duration::from_mins(1), Duration::from_hours(24 * 31));
+        found.between("media.keep", media.keep, minute, month);
+        found.between("media.transfer_timeout", media.transfer_timeout, Duration::from_secs(1), minute * 60);
     }
 
     fn check_whatsapp(&self, found: &mut Findings) {

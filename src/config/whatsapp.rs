@@ -19,6 +19,9 @@ pub struct WhatsappConfig {
     pub client_version: Option<ClientVersion>,
     /// One-time prekeys that a session keeps on WhatsApp's server.
     pub prekeys: u32,
+    /// The certificate that a simulator's media server is trusted by, or the file that it is in; `None`: no files.
+    #[serde(deserialize_with = "read::maybe_text")]
+    pub media_ca: Option<String>,
     /// What the phone shows in its list of linked devices.
     pub device_name: String,
     /// How long connecting may take.

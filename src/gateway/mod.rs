@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::ApiKeyRecord;
-use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil};
+use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, MediaStore, PoolQueue, SessionStore, Vigil, Web};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,6 +43,10 @@ pub struct GatewayPorts {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids.
     pub entropy: Arc<dyn Entropy>,
+    /// Files that messages carry.
+    pub media: Arc<dyn MediaStore>,
+    /// Whether an address may be asked.
+    pub web: Arc<dyn Web>,
 }
 
 /// How the gateway behaves.
@@ -69,6 +73,10 @@ pub struct GatewayOptions {
     pub stop_deadline: Duration,
     /// What must answer for the gateway to be ready.
     pub probes: Vec<Probe>,
+    /// How files are taken.
+    pub media: usecase::MediaRules,
+    /// How long the upload of a file may take.
+    pub upload_timeout: Duration,
 }
 
 /// A gateway, ready to serve.

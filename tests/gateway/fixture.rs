@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kurir::gateway::usecase::MediaRules;
 use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, fixed_key};
 use kurir_core::domain::{
-    Fence, JobKey, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
+    Fence, JobKey, Lane, LedgerEntry, MediaDetail, MediaLimits, MediaRecord, MediaState, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
     WorkerName,
 };
-use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, SeededEntropy};
-use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
+use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, MemoryWeb, SeededEntropy};
+use kurir_core::port::{Clock as _, JobQueue as _, MediaIntake, Outbox as _, SessionStore as _, Written};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -125,6 +126,8 @@ impl Fixture {
             max_connections: wishes.max_connections,
             stop_deadline: wishes.stop_deadline,
             probes: wishes.probes,
+            media: media_rules(),
+            upload_timeout: PATIENCE,
         };
         let ports = GatewayPorts {
             sessions: stores.clone(),
@@ -135,6 +138,8 @@ impl Fixture {
             clock: clock.clone(),
             vigil: Arc::new(MemoryVigil::default()),
             entropy: Arc::new(SeededEntropy::new(7)),
+            media: stores.clone(),
+            web: Arc::new(MemoryWeb::default()),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -211,6 +216,27 @@ impl Fixture {
         });
     }
 
+    /// A file of `acme` that is there.
+    pub fn enter_file(&self, id: &str) {
+        let content = b"%PDF-1.7 a file";
+        let now = self.clock.now();
+        let record = MediaRecord {
+            id: id.parse().unwrap(),
+            tenant: tenant("acme"),
+            session: None,
+            state: MediaState::Filling,
+            size: 0,
+            created_at: now,
+            expires_at: now.plus(Duration::from_hours(1)),
+            detail: MediaDetail { mime_type: String::new(), filename: None, sha256: [0; 32], source: None },
+        };
+        self.runtime.block_on(async {
+            let mut intake = MediaIntake::new(&*self.stores, record, None, media_rules().limits);
+            intake.push(content).await.unwrap();
+            intake.finish().await.unwrap();
+        });
+    }
+
     /// The ledger's entry of a job of `acme`.
     pub fn entry(&self, id: &str) -> Option<LedgerEntry> {
         let key = JobKey::new(tenant("acme"), id.parse().unwrap());
@@ -228,6 +254,12 @@ impl Fixture {
     pub fn depth(&self, id: &str, lane: Lane) -> u64 {
         self.runtime.block_on(self.queue.depth(&session(id), lane)).unwrap()
     }
+}
+
+/// Small files are enough here.
+pub fn media_rules() -> MediaRules {
+    let limits = MediaLimits { image: 300_000, video: 500_000, audio: 500_000, document: 1_000_000 };
+    MediaRules { limits, keep: Duration::from_hours(7 * 24) }
 }
 
 /// Waits until `holds`, at most [`PATIENCE`].

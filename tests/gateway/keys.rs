@@ -154,6 +154,7 @@ fn a_foreign_key_finds_nothing_anywhere() {
     let mut message = text("toko-1");
     message["id"] = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b".into();
     assert_eq!(it.post("/v1/messages", &message).status, 202);
+    it.enter_file("0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2c");
     let (_, key) = it.key(&json!({"scopes": ["read"]}));
     let mut walked = 0;
     for Operation { method, path, spec } in operations(&document, &[]) {

@@ -5,6 +5,7 @@ mod document;
 mod fixture;
 mod input;
 mod keys;
+mod media;
 mod messages;
 mod openapi;
 mod pools;

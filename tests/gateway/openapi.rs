@@ -14,6 +14,7 @@ use crate::fixture::{Answer, Fixture, KEY};
 /// What the examples speak of.
 const SESSION: &str = "toko-1";
 const API_KEY: &str = "5f0c2a91d3e84b76";
+const FILE: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2c";
 const MESSAGE: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
 
 fn document() -> Value {
@@ -54,6 +55,7 @@ fn with_what_examples_speak_of(path: &str) -> Fixture {
         let qr = QrCode { text, expires_at: it.clock.now().plus(Duration::from_secs(20)) };
         it.put(SESSION, SessionState::AwaitingScan, Some(qr));
     }
+    it.enter_file(FILE);
     if path.starts_with("/v1/messages") {
         let message =
             json!({"id": MESSAGE, "session": SESSION, "to": "6281234567890", "content": {"type": "text", "text": "x"}});
@@ -86,9 +88,13 @@ fn every_example_of_the_document_works() {
                 let address = with_a_real_key(&it, &address);
                 let what = format!("{method} {address}, {name}");
                 let mut headers = vec![("X-Api-Key", KEY)];
-                let body = body.map(|body| body.to_string()).unwrap_or_default();
+                let mut body = body.map(|body| body.to_string()).unwrap_or_default();
                 if !body.is_empty() {
                     headers.push(("Content-Type", "application/json"));
+                } else if spec["requestBody"]["content"].get("application/octet-stream").is_some() {
+                    // A file has no example in JSON.
+                    body = "%PDF-1.7 a file".to_owned();
+                    headers.push(("Content-Type", "application/octet-stream"));
                 }
                 let answer = it.call(&method, &address, &headers, body.as_bytes());
                 assert!(answer.status < 300, "{what}: {} {}", answer.status, answer.text());

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use kurir_core::contract::{Stores, stores, vigil};
-use kurir_core::port::Vigil;
+use kurir_core::contract::{Stores, media_store, stores, vigil};
+use kurir_core::port::{MediaStore, Vigil};
 
 use crate::database::with_database;
 
@@ -19,6 +19,18 @@ async fn the_store_keeps_its_promises() {
                 outbox: store.clone(),
                 keys: store,
             }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_of_files_keeps_its_promises() {
+    with_database(async |database| {
+        media_store(async || {
+            let store: Arc<dyn MediaStore> = Arc::new(database.store().await.0);
+            store
         })
         .await;
     })

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kurir::adapters::sqlite::{SqliteQueue, SqliteStore};
 use kurir_core::contract::{
-    DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores, dead_letters, events, job_queue, stores,
+    DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores, dead_letters, events, job_queue, media_store,
+    stores,
 };
 use kurir_core::domain::FailReason;
-use kurir_core::port::{DeadFilter, DeadJob, DeadLetter, DeadLetters as _};
+use kurir_core::port::{DeadFilter, DeadJob, DeadLetter, DeadLetters as _, MediaStore};
 
 use crate::Place;
 
@@ -51,6 +52,16 @@ async fn the_store_keeps_its_promises() {
             outbox: store.clone(),
             keys: store,
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_of_files_keeps_its_promises() {
+    let places = Places::default();
+    media_store(async || {
+        let store: Arc<dyn MediaStore> = Arc::new(places.open().await);
+        store
     })
     .await;
 }

@@ -2,6 +2,7 @@
 #![cfg(feature = "simulator")]
 
 mod contents;
+mod media;
 mod restriction;
 mod world;
 

@@ -12,6 +12,7 @@ mod ports;
 mod publisher;
 mod refused;
 mod relay;
+mod room;
 mod session;
 mod worker;
 
@@ -20,7 +21,7 @@ pub use crash_point::NoSuchPoint;
 pub use crash_point::{Crash, CrashPoint};
 pub use group::GroupedState;
 pub use lease::{Lease, Loss};
-pub use options::{RelayOptions, SenderOptions, WhenDown, WorkerOptions};
+pub use options::{MediaOptions, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 pub use ports::{RelayPorts, WorkerPorts};
 pub use refused::Refused;
 pub use relay::{Relay, RelayReport};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use kurir_core::domain::{Lane, PhoneNumber, SessionId, SessionRecord, TenantId, Timestamp, WorkerName};
+use kurir_core::domain::{Lane, MediaLimits, PhoneNumber, SessionId, SessionRecord, TenantId, Timestamp, WorkerName};
 use kurir_core::policy::{AttemptRule, DayRule, PaceRule, Zone};
 use kurir_core::port::RecipientRule;
 
@@ -61,6 +61,8 @@ pub struct WorkerOptions {
     pub prove_tenant: bool,
     /// Where the process dies, if a test wants it to.
     pub crash: crate::Crash,
+    /// Files that messages carry.
+    pub media: MediaOptions,
 }
 
 impl WorkerOptions {
@@ -79,6 +81,19 @@ impl WorkerOptions {
             Lane::Bulk => self.retry_bulk,
         }
     }
+}
+
+/// How files that messages carry are handled.
+#[derive(Clone, Copy, Debug)]
+pub struct MediaOptions {
+    /// How large they may be.
+    pub limits: MediaLimits,
+    /// How long those are kept that the worker fetches.
+    pub keep: Duration,
+    /// How long one's way to or from WhatsApp or the web may take.
+    pub transfer_timeout: Duration,
+    /// What all of them on their way may take of the memory together, in MiB.
+    pub memory_mib: u32,
 }
 
 /// What happens while the place of a limit is down.

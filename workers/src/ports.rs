@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kurir_core::port::{
-    Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
-    SessionStore, StateStore, Vigil, Wishes,
+    Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, MediaStore, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
+    SessionStore, StateStore, Vigil, Web, Wishes,
 };
 
 use crate::refused::Refused;
@@ -44,6 +44,10 @@ pub struct WorkerPorts {
     pub entropy: Arc<dyn Entropy>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
+    /// Files that messages carry.
+    pub media: Arc<dyn MediaStore>,
+    /// Where files to send may be.
+    pub web: Arc<dyn Web>,
 }
 
 /// The ports of a relay.
@@ -55,6 +59,8 @@ pub struct RelayPorts {
     pub events: Arc<dyn EventSink>,
     /// Whose old entries are forgotten.
     pub ledger: Arc<dyn Ledger>,
+    /// Whose old files are removed.
+    pub media: Arc<dyn MediaStore>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }

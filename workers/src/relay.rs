@@ -13,6 +13,9 @@ use crate::ports::RelayPorts;
 /// Most ledger entries that one pass forgets, so that a pass stays short.
 const FORGET: u32 = 1000;
 
+/// Most files that one pass removes; each may have hundreds of pieces.
+const SWEEP: u32 = 20;
+
 /// What a relay did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelayReport {
@@ -20,6 +23,8 @@ pub struct RelayReport {
     pub published: u64,
     /// Ledger entries forgotten.
     pub forgotten: u64,
+    /// Files removed.
+    pub swept: u64,
 }
 
 /// A running relay. Several may run; an event that two publish has the same id.
@@ -85,6 +90,7 @@ async fn pass(
             break;
         }
     }
+    report.swept += ports.media.sweep_media(ports.clock.now(), SWEEP).await?;
     report.forgotten += ports.ledger.forget(ports.clock.now().minus(options.remember), FORGET).await?;
     Ok(())
 }

@@ -206,5 +206,6 @@ fn share(options: WorkerOptions, ports: WorkerPorts, parts: &CancellationToken) 
     let keeper =
         Keeper::new(Arc::clone(&ports.leases), Arc::clone(&ports.clock), options.lease_ttl, options.renew_every);
     let instance = ports.entropy.nonce();
-    Shared { instance, options, ports, ledger: writes, entries, publisher, keeper }
+    let room = Room::new(options.media.memory_mib);
+    Shared { instance, options, ports, ledger: writes, entries, publisher, keeper, room }
 }

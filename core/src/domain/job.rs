@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ContactCard, JobId, JobKey, Place, PoolId, Quoted, Reaction, Recipient, Referred, Secret, SessionId, TenantId,
+    ContactCard, JobId, JobKey, MediaContent, Place, PoolId, Quoted, Reaction, Recipient, Referred, Secret, SessionId, TenantId,
     Timestamp, Writer,
 };
 
@@ -116,6 +116,8 @@ pub enum Content {
     },
     /// A message of ours is taken back, for everyone.
     Delete(Referred),
+    /// A file.
+    Media(MediaContent),
 }
 
 /// A placeholder of a template that no value was given for.
@@ -141,7 +143,7 @@ impl Content {
             Self::Otp { code, text } => fill(text, |name| (name == "code").then(|| code.expose().as_str())),
             Self::Template { text, values } => fill(text, |name| values.get(name).map(|value| value.expose().as_str())),
             Self::Edit { text, .. } => Ok(text.clone()),
-            Self::Location(_) | Self::Contact(_) | Self::Reaction(_) | Self::Delete(_) => {
+            Self::Location(_) | Self::Contact(_) | Self::Reaction(_) | Self::Delete(_) | Self::Media(_) => {
                 Ok(Secret::new(String::new()))
             }
         }

@@ -117,6 +117,10 @@ reasons! {
     NotQueued = "not_queued",
     /// The message that it refers to (answers, edits, …) has not been sent, or never will be.
     MessageNotSent = "message_not_sent",
+    /// The file that it is to carry could not be fetched, or is not there any more.
+    MediaUnavailable = "media_unavailable",
+    /// The file is too large, or not of a kind that WhatsApp shows as what it was to be.
+    MediaUnsuitable = "media_unsuitable",
     /// As [`FailReason::NotQueued`], in entries of before there was the state `cancelled`.
     Cancelled = "cancelled",
 }

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::lock;
-use crate::domain::{Fence, MessageId, PhoneNumber, Quoted, Recipient, SessionId, Timestamp};
+use crate::domain::{Fence, MediaKind, MessageId, PhoneNumber, Quoted, Recipient, Secret, SessionId, Timestamp};
 use crate::port::{
-    Body, Connection, Messenger, MessengerError, MessengerEvent, NumberStatus, Outgoing, SendAnswer, Sender,
+    Body, Connection, Messenger, MessengerError, MessengerEvent, NumberStatus, Outgoing, SendAnswer, Sender, Uploaded,
 };
 
 /// How many events a connection holds for its reader.
@@ -73,6 +74,8 @@ struct State {
     checked: Vec<PhoneNumber>,
     sent: Vec<SentMessage>,
     logged_out: Vec<SessionId>,
+    uploads: Vec<Vec<u8>>,
+    failing_uploads: u32,
 }
 
 struct Shared {
@@ -109,6 +112,8 @@ impl MemoryMessenger {
             checked: Vec::new(),
             sent: Vec::new(),
             logged_out: Vec::new(),
+            uploads: Vec::new(),
+            failing_uploads: 0,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() }) }
     }
@@ -201,6 +206,16 @@ impl MemoryMessenger {
     /// The numbers that were asked for, in order.
     pub fn checked(&self) -> Vec<PhoneNumber> {
         lock(&self.shared.state).checked.clone()
+    }
+
+    /// The files that were uploaded, in order.
+    pub fn uploads(&self) -> Vec<Vec<u8>> {
+        lock(&self.shared.state).uploads.clone()
+    }
+
+    /// So many uploads get no answer from now on.
+    pub fn fail_uploads(&self, count: u32) {
+        lock(&self.shared.state).failing_uploads = count;
     }
 
     /// The sessions that were logged out by us, in order.
@@ -323,6 +338,30 @@ impl Sender for MemorySender {
             Reply::NotConnected => Err(MessengerError::NotConnected),
             Reply::Fenced => Err(MessengerError::Fenced),
         }
+    }
+
+    async fn upload(&self, _kind: MediaKind, bytes: Vec<u8>, _: Duration) -> Result<Uploaded, MessengerError> {
+        let mut state = lock(&self.shared.state);
+        if !self.connected(&state) {
+            return Err(MessengerError::NotConnected);
+        }
+        if state.failing_uploads > 0 {
+            state.failing_uploads -= 1;
+            return Err(MessengerError::NoAnswer("an upload"));
+        }
+        let place = format!("/{}", state.uploads.len());
+        let uploaded = Uploaded {
+            url: Secret::new(format!("https://media.test{place}")),
+            path: Secret::new(place),
+            key: Secret::new([0; 32]),
+            key_at: 0,
+            sealed_sha256: [0; 32],
+            sha256: Sha256::digest(&bytes).into(),
+            length: bytes.len() as u64,
+            sidecar: None,
+        };
+        state.uploads.push(bytes);
+        Ok(uploaded)
     }
 
     async fn restriction(&self) -> Result<Option<Timestamp>, MessengerError> {

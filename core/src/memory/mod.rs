@@ -13,6 +13,7 @@ mod jobs_stream;
 mod keys;
 mod lease;
 mod ledger;
+mod media;
 mod members;
 mod messenger;
 mod outbox;

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::ledger::Entries;
 use super::lock;
+use super::media::File;
 use super::outbox::Waiting;
 use super::state::Values;
-use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
+use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, MediaId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
 use crate::port::{Clock, PortError};
 
 /// A store that keeps everything until it is dropped. It guards its writes as a real one does.
@@ -29,6 +30,7 @@ pub(super) struct Tables {
     /// Whom each session has written to.
     pub(super) met: HashMap<SessionId, HashSet<PhoneNumber>>,
     pub(super) ledger: Entries,
+    pub(super) media: HashMap<MediaId, File>,
     pub(super) outbox: Waiting,
 }
 

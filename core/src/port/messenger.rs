@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{Outgoing, Stored};
-use crate::domain::{Account, Fence, MessageId, PhoneNumber, Secret, SendAnswer, Timestamp};
+use super::{Outgoing, Stored, Uploaded};
+use crate::domain::{Account, Fence, MediaKind, MessageId, PhoneNumber, Secret, SendAnswer, Timestamp};
 
 /// Opens connections.
 #[async_trait]
@@ -44,6 +44,10 @@ pub trait Sender: Send + Sync {
     ) -> Result<SendAnswer, MessengerError> {
         self.send(&Outgoing::text(to.clone(), id.clone(), text.clone()), patience).await
     }
+
+    /// Brings a file to WhatsApp, encrypted, so that a message can name it. All of it is in memory meanwhile, twice: whoever
+    /// calls sees to it that there is room.
+    async fn upload(&self, kind: MediaKind, bytes: Vec<u8>, patience: Duration) -> Result<Uploaded, MessengerError>;
 
     /// Asks WhatsApp until when it lets the account begin no new chats; `None` when it does not restrict it, or does not
     /// say until when.

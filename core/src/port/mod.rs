@@ -10,6 +10,8 @@ mod jobs;
 mod keys;
 mod lease;
 mod ledger;
+mod media;
+mod media_intake;
 mod members;
 mod messenger;
 mod outgoing;
@@ -31,11 +33,13 @@ pub use jobs::{DeadLetter, Delivery, Enqueued, JobHeaders, JobQueue, JobStream, 
 pub use keys::KeyStore;
 pub use lease::{LeaseStore, Renewal};
 pub use ledger::{Ledger, LedgerWrite, Outbox, Written};
+pub use media::{MEDIA_PIECE, MediaStore};
+pub use media_intake::{IntakeError, MediaIntake, pieces_of, read_media};
 pub use members::{Beat, Membership};
 pub use messenger::{
     Connection, Incoming, Messenger, MessengerError, MessengerEvent, NumberStatus, Receipt, ReceiptKind, Sender,
 };
-pub use outgoing::{Body, Outgoing};
+pub use outgoing::{Body, MediaBody, Outgoing, Uploaded};
 pub use pools::{PoolQueue, Share};
 pub use recipients::{Charge, RecipientLimits, RecipientRule};
 pub use sessions::{Created, NewSession, SessionStore};

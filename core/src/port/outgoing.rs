@@ -1,6 +1,6 @@
 //! A message on its way to WhatsApp.
 
-use crate::domain::{ContactCard, MessageId, Place, Quoted, Reaction, Recipient, Referred, Secret};
+use crate::domain::{ContactCard, MediaKind, MessageId, Place, Quoted, Reaction, Recipient, Referred, Secret};
 
 /// A message to put on the wire, with all that is needed for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,44 @@ pub enum Body {
     },
     /// A message of ours is taken back.
     Delete(Referred),
+    /// A file that was uploaded to WhatsApp.
+    Media(MediaBody),
+}
+
+/// A file in a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaBody {
+    /// What it is shown as.
+    pub kind: MediaKind,
+    /// Where WhatsApp has it.
+    pub file: Uploaded,
+    /// What it is.
+    pub mime_type: String,
+    /// The text below it.
+    pub caption: Option<Secret<String>>,
+    /// What it is called.
+    pub filename: Option<Secret<String>>,
+}
+
+/// Where WhatsApp has a file, and the key that opens it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uploaded {
+    /// Its address.
+    pub url: Secret<String>,
+    /// The address without a host.
+    pub path: Secret<String>,
+    /// Its key.
+    pub key: Secret<[u8; 32]>,
+    /// When the key was made, in seconds since 1970.
+    pub key_at: i64,
+    /// SHA-256 of the file as WhatsApp has it.
+    pub sealed_sha256: [u8; 32],
+    /// SHA-256 of the file.
+    pub sha256: [u8; 32],
+    /// Its length in bytes.
+    pub length: u64,
+    /// What a player checks pieces of it with.
+    pub sidecar: Option<Vec<u8>>,
 }
 
 impl Outgoing {

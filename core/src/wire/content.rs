@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    ContactCard, Content, FailReason, JobId, JobKey, MessageId, PhoneNumber, Place, Quoted, Reaction, Recipient,
+    ContactCard, Content, FailReason, JobId, JobKey, MediaContent, MediaFrom, MediaId, MediaKind, MessageId, PhoneNumber, Place, Quoted, Reaction, Recipient,
     Referred, Secret, Writer,
 };
 
@@ -21,6 +21,9 @@ const MAX_NUMBERS: usize = 10;
 const MAX_NAME: usize = 512;
 const MAX_EMOJI: usize = 64;
 const MAX_MESSAGE_ID: usize = 128;
+
+/// Longest address of a file, in bytes.
+const MAX_URL: usize = 2048;
 
 /// What a message says.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +98,46 @@ pub enum ContentV1 {
         /// The message, by its job.
         message: MessageRefV1,
     },
+    /// A file: one that was uploaded or came in (`media`), or one at an address (`url`), which is fetched by the worker.
+    Media {
+        /// What it is shown as.
+        #[schemars(with = "MediaKindSchema")]
+        kind: MediaKind,
+        /// The file's id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media: Option<Uuid>,
+        /// The file's address, http or https, of the public internet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
+        /// The text below it; not below audio, voice and stickers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caption: Option<String>,
+        /// What it is called; shown of documents.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filename: Option<String>,
+        /// The message that it answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<QuotedV1>,
+    },
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "MediaKind")]
+#[allow(dead_code, reason = "only its schema is used")]
+enum MediaKindSchema {
+    /// A picture: JPEG, PNG, WebP or GIF.
+    Image,
+    /// A film: MP4, 3GPP, QuickTime or WebM.
+    Video,
+    /// A sound.
+    Audio,
+    /// A sound, shown as a voice message; best Opus in Ogg.
+    Voice,
+    /// Any file, to be saved.
+    Document,
+    /// A picture in WebP, shown as a sticker.
+    Sticker,
 }
 
 /// A message that another one refers to: one of ours by its `job`, or one that came in by its `message_id`.
@@ -141,6 +184,7 @@ impl std::fmt::Debug for ContentV1 {
             Self::Reaction { .. } => "Reaction([secret])",
             Self::Edit { .. } => "Edit([secret])",
             Self::Delete { .. } => "Delete([secret])",
+            Self::Media { .. } => "Media([secret])",
         })
     }
 }
@@ -197,6 +241,24 @@ impl ContentV1 {
                 Ok((Content::Edit { message, text: filled("text", text)?.into() }, None))
             }
             Self::Delete { message } => Ok((Content::Delete(reader.own("message", &message)?), None)),
+            Self::Media { kind, media, url, caption, filename, reply_to } => {
+                let from = match (media, url) {
+                    (Some(id), None) => MediaFrom::Stored(MediaId::new(id)),
+                    (None, Some(url)) => MediaFrom::Url(address(url)?.into()),
+                    _ => return Err(bad("media", "exactly one of media and url is given")),
+                };
+                if caption.is_some() && !kind.has_caption() {
+                    return Err(bad("caption", "not below audio, voice and stickers"));
+                }
+                let filename = filename.map(|name| file_name(short("filename", name, MAX_NAME)?)).transpose()?;
+                let content = MediaContent {
+                    kind,
+                    from,
+                    caption: caption.filter(|caption| !caption.is_empty()).map(Secret::new),
+                    filename: filename.map(Secret::new),
+                };
+                Ok((Content::Media(content), reader.quoted(reply_to)?))
+            }
         }
     }
 }
@@ -217,6 +279,22 @@ fn filled(field: &str, text: String) -> Result<String, Bad> {
 
 fn short(field: &str, text: String, most: usize) -> Result<String, Bad> {
     if text.len() > most { Err(bad(field, format_args!("at most {most} bytes"))) } else { Ok(text) }
+}
+
+/// A name that says of no folder where it is to go.
+fn file_name(name: String) -> Result<String, Bad> {
+    if name.chars().any(|c| c.is_control() || matches!(c, '/' | '\\')) {
+        return Err(bad("filename", "a name without folders and control characters"));
+    }
+    Ok(name)
+}
+
+fn address(url: String) -> Result<String, Bad> {
+    let web = ["http://", "https://"].into_iter().any(|scheme| url.starts_with(scheme));
+    if web && url.len() <= MAX_URL && url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(url);
+    }
+    Err(bad("url", "an address that begins with http:// or https://, of at most 2048 characters"))
 }
 
 fn within(field: &str, degrees: f64, most: f64) -> Result<f64, Bad> {
@@ -328,6 +406,12 @@ mod tests {
         const GROUP: &str = "120363000000000001@g.us";
         let cases = [
             (TO, json!({"type": "poll"}), "content"),
+            (TO, json!({"type": "media", "kind": "gif", "url": "https://a.b/"}), "content"),
+            (TO, json!({"type": "media", "kind": "image"}), "content.media: "),
+            (TO, json!({"type": "media", "kind": "image", "media": OTHER, "url": "https://a.b/"}), "content.media: "),
+            (TO, json!({"type": "media", "kind": "image", "url": "ftp://a.b/"}), "content.url: "),
+            (TO, json!({"type": "media", "kind": "voice", "media": OTHER, "caption": "x"}), "content.caption: "),
+            (TO, json!({"type": "media", "kind": "document", "media": OTHER, "filename": "../x"}), "content.filename: "),
             (TO, json!({"type": "text", "text": ""}), "content: "),
             (TO, json!({"type": "edit", "message": {"job": OTHER}, "text": ""}), "content.text: "),
             (TO, json!({"type": "text", "text": "x", "answers": 1}), "content"),

@@ -15,6 +15,7 @@ mod api_keys;
 mod connect;
 mod error;
 mod ledger;
+mod media;
 mod migrate;
 mod outbox;
 mod rows;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kurir_core::domain::{EventId, JobKey, Keyring, SessionId};
+use kurir_core::domain::{EventId, JobKey, Keyring, MediaId, SessionId};
 use kurir_core::port::{Entropy, PortError};
 
 use super::error::corrupt;
@@ -18,6 +18,10 @@ pub(super) enum Place<'a> {
     Job(&'a JobKey),
     /// An event's envelope.
     Event(EventId),
+    /// What is known of a file.
+    Media(MediaId),
+    /// A piece of a file.
+    MediaPiece(MediaId, u32),
 }
 
 impl Place<'_> {
@@ -27,6 +31,8 @@ impl Place<'_> {
             Self::State { session, area, key } => format!("state/{session}/{area}/{key}"),
             Self::Job(key) => format!("job/{}/{}", key.tenant, key.job),
             Self::Event(id) => format!("outbox/{id}"),
+            Self::Media(id) => format!("media/{id}"),
+            Self::MediaPiece(id, at) => format!("media/{id}/{at}"),
         }
         .into_bytes()
     }
@@ -40,6 +46,8 @@ impl fmt::Display for Place<'_> {
             Self::State { session, area, .. } => write!(f, "a value in area {area} of session {session}"),
             Self::Job(key) => write!(f, "the entry of job {} of {}", key.job, key.tenant),
             Self::Event(id) => write!(f, "the body of event {id}"),
+            Self::Media(id) => write!(f, "the record of file {id}"),
+            Self::MediaPiece(id, at) => write!(f, "piece {at} of file {id}"),
         }
     }
 }

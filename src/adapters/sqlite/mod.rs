@@ -12,6 +12,7 @@ mod events;
 mod lanes;
 mod ledger;
 mod open;
+mod media;
 mod outbox;
 mod queue;
 mod row;

@@ -10,6 +10,8 @@ use whatsapp_rust::waproto::whatsapp::message::protocol_message::Type;
 use whatsapp_rust::waproto::whatsapp::message::{ContactMessage, LocationMessage, ProtocolMessage};
 use whatsapp_rust::waproto::whatsapp::{ContextInfo, Message, MessageKey};
 
+use super::media;
+
 /// The address of whom a message goes to.
 pub(super) fn address(to: &Recipient) -> Jid {
     match to {
@@ -50,6 +52,7 @@ pub(super) fn message(outgoing: &Outgoing, own: &Jid, now: Timestamp) -> Message
                 ProtocolMessage { key: key(&chat, message).into(), r#type: Some(Type::REVOKE), ..Default::default() };
             Message { protocol_message: revoke.into(), ..Default::default() }
         }
+        Body::Media(media) => media::message(media),
     };
     if let Some(quoted) = &outgoing.reply_to {
         // All kinds that can answer have a place for it.

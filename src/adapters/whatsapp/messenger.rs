@@ -43,6 +43,7 @@ pub struct WhatsAppMessenger {
     target: Target,
     tls: Arc<ClientConfig>,
     http: UreqHttpClient,
+    simulated: Option<UreqHttpClient>,
     store: Arc<dyn StateStore>,
     clock: Arc<dyn Clock>,
 }
@@ -66,7 +67,8 @@ impl WhatsAppMessenger {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, WhatsAppError> {
         let target = options.check()?;
-        Ok(Self { options, target, tls: tls_config()?, http: UreqHttpClient::new(), store, clock })
+        let simulated = options.media_ca.as_deref().map(trusting).transpose()?;
+        Ok(Self { options, target, tls: tls_config()?, http: UreqHttpClient::new(), simulated, store, clock })
     }
 
     async fn bot(&self, backend: &Arc<StateBackend>, dialer: Dialer, inbound: Inbound) -> Result<Bot, MessengerError> {
@@ -88,7 +90,11 @@ impl WhatsAppMessenger {
             // Simulated phones share no push name, and a client without one fetches all app state at each start,
             // waiting 10 s for keys that were shared long ago (seen with whatsapp-rust 0.7).
             Endpoint::Simulator(_) => {
-                builder.with_http_client(OfflineHttp).with_push_name(self.options.device_name.clone())
+                let builder = builder.with_push_name(self.options.device_name.clone());
+                match &self.simulated {
+                    Some(http) => builder.with_http_client(http.clone()),
+                    None => builder.with_http_client(OfflineHttp),
+                }
             }
         };
         builder.build().await.map_err(|error| {
@@ -146,6 +152,14 @@ impl Messenger for WhatsAppMessenger {
         let sender = Arc::new(sender);
         Ok(Connection { sender, events: reader })
     }
+}
+
+/// HTTP to the media server of a simulator and to nobody else: whoever has no certificate of its authority is not asked.
+fn trusting(authority: &str) -> Result<UreqHttpClient, OptionsError> {
+    let root = ureq::tls::Certificate::from_pem(authority.as_bytes()).map_err(|_| OptionsError::BadAuthority)?;
+    let roots = ureq::tls::RootCerts::new_with_certs(&[root.to_owned()]);
+    let tls = ureq::tls::TlsConfig::builder().root_certs(roots).build();
+    Ok(UreqHttpClient::with_agent(ureq::Agent::config_builder().tls_config(tls).build().new_agent()))
 }
 
 async fn hand_out(

@@ -34,6 +34,8 @@ pub struct WhatsAppOptions {
     pub connect_limit: Duration,
     /// How many events may wait for the connection's reader. Half of it full, nothing more is read from WhatsApp.
     pub event_capacity: usize,
+    /// The authority, in PEM, that a simulator's media server is trusted by; `None`: no files go to or from a simulator.
+    pub media_ca: Option<String>,
 }
 
 impl Default for WhatsAppOptions {
@@ -45,6 +47,7 @@ impl Default for WhatsAppOptions {
             prekeys: 100,
             connect_limit: Duration::from_secs(15),
             event_capacity: 1024,
+            media_ca: None,
         }
     }
 }
@@ -58,6 +61,9 @@ pub enum OptionsError {
          connect to the real WhatsApp; build without that feature, or give a simulator's ws:// address"
     )]
     RealEndpoint,
+    /// What is to be trusted is no certificate.
+    #[error("the authority of the simulator's media server is no certificate in PEM")]
+    BadAuthority,
     /// Only a build with feature `simulator` can talk to one.
     #[error(
         "the endpoint is a simulator, and this build talks to the real WhatsApp only; build with `--features simulator`"

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::{PhoneNumber, Timestamp};
-use kurir_core::port::{Clock, MessengerError, NumberStatus, Outgoing, SendAnswer, Sender};
+use kurir_core::domain::{MediaKind, PhoneNumber, Timestamp};
+use kurir_core::port::{Clock, MessengerError, NumberStatus, Outgoing, SendAnswer, Sender, Uploaded};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,6 +19,7 @@ use whatsapp_rust::{Client, Jid, NodeFilter};
 use super::driver::{Driving, Ended};
 use super::events::{Court, Verdict};
 use super::failure;
+use super::media;
 use super::message;
 use super::pending::Pending;
 use super::restriction;
@@ -132,6 +133,18 @@ impl Sender for WhatsAppSender {
     async fn send(&self, message: &Outgoing, patience: Duration) -> Result<SendAnswer, MessengerError> {
         self.ready()?;
         self.send_within(message, patience).instrument(self.span.clone()).await
+    }
+
+    async fn upload(&self, kind: MediaKind, bytes: Vec<u8>, patience: Duration) -> Result<Uploaded, MessengerError> {
+        self.ready()?;
+        let uploading = media::upload(&self.client, kind, bytes);
+        tokio::select! {
+            biased;
+            () = self.court.stop.cancelled() => Err(MessengerError::NotConnected),
+            uploaded = timeout(patience, uploading).instrument(self.span.clone()) => {
+                uploaded.map_err(|_| MessengerError::NoAnswer("an upload"))?
+            }
+        }
     }
 
     async fn restriction(&self) -> Result<Option<Timestamp>, MessengerError> {

@@ -39,6 +39,11 @@ impl Caller {
         if covered { Ok(()) } else { Err(no_such("message")) }
     }
 
+    /// Whether the key is good for a file of this session; one that is of none is for keys that are good for all.
+    pub fn covers_file(&self, session: Option<&SessionId>) -> bool {
+        session.map_or(self.0.sessions.is_none(), |session| self.0.covers(session))
+    }
+
     /// Whether the key is good for all sessions of its tenant, as pools are.
     pub fn covers_pools(&self) -> Result<(), ApiError> {
         if self.0.sessions.is_none() { Ok(()) } else { Err(no_such("pool")) }

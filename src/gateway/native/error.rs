@@ -119,6 +119,10 @@ impl From<UseCaseError> for ApiError {
             UseCaseError::TooLarge => {
                 plain(StatusCode::PAYLOAD_TOO_LARGE, FailReason::BodyTooLarge.as_str()).field("content")
             }
+            UseCaseError::MediaTooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE, "media_too_large"),
+            UseCaseError::MediaContradicts(_) => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_contradicts"),
+            UseCaseError::MediaNotReady => plain(StatusCode::CONFLICT, "media_not_ready").retry_later(),
+            UseCaseError::MediaLost => plain(StatusCode::GONE, "media_lost"),
             UseCaseError::Draw(error) => {
                 tracing::error!(%error, "a QR code could not be drawn");
                 plain(StatusCode::INTERNAL_SERVER_ERROR, "internal")

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use kurir_core::domain::{FailReason, JobId, Lane, LedgerEntry, SessionId, Timestamp};
+use kurir_core::domain::{FailReason, JobId, Lane, LedgerEntry, MediaId, SessionId, Timestamp};
 use kurir_core::wire::ContentV1;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -188,6 +188,14 @@ impl MessageView {
             "session": "toko-1", "to": "6281234567890",
             "content": {"type": "delete", "message": {"job": "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b"}}
         }))),
+        ("media" = (summary = "A file that was uploaded", value = json!({
+            "session": "toko-1", "to": "6281234567890",
+            "content": {"type": "media", "kind": "document", "media": "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2c", "caption": "Tagihan Anda"}
+        }))),
+        ("media_url" = (summary = "A file at an address, which the worker fetches", value = json!({
+            "session": "toko-1", "to": "6281234567890",
+            "content": {"type": "media", "kind": "image", "url": "https://www.example.com/promo.jpg"}
+        }))),
         ("group" = (summary = "A text for a group", value = json!({
             "session": "toko-1", "to": "120363000000000001@g.us", "content": {"type": "text", "text": "Toko buka pukul 9."}
         })))
@@ -207,6 +215,7 @@ async fn enqueue(
     let traceparent = traceparent.filter(|value| value.len() <= MAX_TRACEPARENT).map(str::to_owned);
     let send: Send = body::read(request, app.body_limit).await?;
     check_target(&caller, &send)?;
+    check_file(&app, &caller, &send.content).await?;
     let id = send.id.map(|id| id.parse::<JobId>()).transpose();
     let id = id.map_err(|error| UseCaseError::Field {
         field: "id",
@@ -262,6 +271,22 @@ fn check_target(caller: &Caller, send: &Send) -> Result<(), ApiError> {
         caller.covers_pools().map_err(|error| error.field("pool"))?;
     }
     Ok(())
+}
+
+/// Whether the key is good for the file that a message is to carry.
+async fn check_file(app: &App, caller: &Caller, content: &ContentV1) -> Result<(), ApiError> {
+    let ContentV1::Media { media: Some(id), .. } = content else { return Ok(()) };
+    if caller.key().sessions.is_none() {
+        return Ok(());
+    }
+    let no_such = || UseCaseError::field("content.media", "there is no such file");
+    let media = match app.cases.file(caller.tenant(), MediaId::new(*id)).await {
+        Ok(media) => media,
+        // Sent again when the file has gone, perhaps; that is looked at later.
+        Err(UseCaseError::NotFound { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if caller.covers_file(media.session.as_ref()) { Ok(()) } else { Err(no_such().into()) }
 }
 
 /// A message that the key is good for.

@@ -13,6 +13,7 @@ mod error;
 mod health;
 mod keys;
 mod layers;
+mod media;
 mod messages;
 mod openapi;
 mod problem;
@@ -51,6 +52,7 @@ struct App {
     tasks: TaskTracker,
     body_limit: usize,
     request_timeout: Duration,
+    upload_timeout: Duration,
 }
 
 /// All routes.
@@ -60,11 +62,12 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
         clock: Arc::clone(&ports.clock),
         key_limit: KeyLimit::new(options.key_rate, options.key_burst),
         keys: ApiKeys::new(options.fixed_keys, Arc::clone(&ports.keys), Arc::clone(&ports.clock)),
-        cases: UseCases::new(ports, options.default_country, options.otp_ttl),
+        cases: UseCases::new(ports, options.default_country, options.otp_ttl, options.media),
         probes: options.probes,
         tasks,
         body_limit: options.body_limit,
         request_timeout: options.request_timeout,
+        upload_timeout: options.upload_timeout,
     });
     let (routes, document) = described(Some(&app)).split_for_parts();
     routes
@@ -80,7 +83,7 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
 /// All routes that the document describes; those of `/v1` behind the check of keys, where there is an app to check with.
 fn described(app: Option<&Arc<App>>) -> Routes {
     let mut v1 =
-        Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
+        Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes()).merge(media::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

@@ -18,7 +18,7 @@
 use std::collections::BTreeMap;
 
 use kurir_core::domain::{
-    FailReason, Job, JobId, Lane, LedgerEntry, MessageState, Target, TenantId, Timestamp, Wanted,
+    Content, FailReason, Job, JobId, Lane, LedgerEntry, MessageState, Target, TenantId, Timestamp, Wanted,
 };
 use kurir_core::port::{Enqueued, JobHeaders, LedgerWrite, PortError, PublishJob, Written};
 use kurir_core::wire::{ContentV1, JOB_KIND, JobV1, MAX_BODY, MessageDataV1};
@@ -77,6 +77,9 @@ impl UseCases {
         let job = wire.into_job(self.default_country.as_deref()).map_err(|(reason, detail)| bad(reason, &detail))?;
         self.check_target(tenant, &job.target).await?;
         self.check_reference(&job).await?;
+        if let Content::Media(content) = &job.content {
+            self.check_file(&job, content).await?;
+        }
         if job.expired(now) && self.entry(&job.key()).await?.is_none() {
             return Err(UseCaseError::field("expires_at", "lies in the past"));
         }
@@ -177,7 +180,7 @@ impl UseCases {
     }
 
     /// A UUID of version 7.
-    fn random_job_id(&self, now: Timestamp) -> Uuid {
+    pub(super) fn random_job_id(&self, now: Timestamp) -> Uuid {
         let mut random = [0; 10];
         self.ports.entropy.fill(&mut random);
         let millis = u64::try_from(now.as_millis()).unwrap_or(0);
@@ -265,7 +268,7 @@ impl UseCases {
 /// The contract tells a bad field as `field: what is wrong`.
 fn bad(reason: FailReason, detail: &str) -> UseCaseError {
     // What is within another one stands before it.
-    const FIELDS: [&str; 21] = [
+    const FIELDS: [&str; 26] = [
         "session",
         "pool",
         "to",
@@ -276,6 +279,11 @@ fn bad(reason: FailReason, detail: &str) -> UseCaseError {
         "content.address",
         "content.numbers",
         "content.emoji",
+        "content.media",
+        "content.url",
+        "content.caption",
+        "content.filename",
+        "content.kind",
         "content.message.job",
         "content.message.message_id",
         "content.message.from",

@@ -88,6 +88,21 @@ pub enum UseCaseError {
     /// The job is larger than a queue takes.
     #[error("the message is too large")]
     TooLarge,
+    /// A file is larger than one of its type may be.
+    #[error("the file is larger than {limit} bytes, which is the most for a file of its type")]
+    MediaTooLarge {
+        /// The most, in bytes.
+        limit: u64,
+    },
+    /// A file is not what was said.
+    #[error(transparent)]
+    MediaContradicts(kurir_core::domain::Contradiction),
+    /// A file is on its way.
+    #[error("the file is still on its way; ask again in a moment")]
+    MediaNotReady,
+    /// A file will never come.
+    #[error("WhatsApp does not have the file any more")]
+    MediaLost,
     /// A drawing failed.
     #[error("the QR code can't be drawn")]
     Draw(#[from] kurir_core::domain::QrError),

@@ -4,6 +4,7 @@
 mod enqueue;
 mod error;
 mod keys;
+mod media;
 mod messages;
 mod sessions;
 mod withdraw;
@@ -17,6 +18,7 @@ use super::GatewayPorts;
 pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};
+pub use media::{MediaRules, Upload};
 pub use sessions::SessionPage;
 
 /// The use cases over the ports.
@@ -25,12 +27,18 @@ pub struct UseCases {
     ports: GatewayPorts,
     default_country: Option<String>,
     otp_ttl: Option<Duration>,
+    media: MediaRules,
 }
 
 impl UseCases {
-    /// Over these ports; `default_country` and `otp_ttl` as in [`super::GatewayOptions`].
-    pub const fn new(ports: GatewayPorts, default_country: Option<String>, otp_ttl: Option<Duration>) -> Self {
-        Self { ports, default_country, otp_ttl }
+    /// Over these ports; `default_country`, `otp_ttl` and `media` as in [`super::GatewayOptions`].
+    pub const fn new(
+        ports: GatewayPorts,
+        default_country: Option<String>,
+        otp_ttl: Option<Duration>,
+        media: MediaRules,
+    ) -> Self {
+        Self { ports, default_country, otp_ttl, media }
     }
 
     /// Has the workers look now for what is to be done. They look by themselves a little later.

@@ -1,6 +1,7 @@
 //! Jobs: how they are taken from a lane, and the path of one job from the queue to WhatsApp and back.
 
 mod bond;
+mod carry;
 mod conclude;
 mod in_work;
 mod lane;

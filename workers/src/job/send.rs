@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use kurir_core::domain::{
-    Content, FailReason, Job, LedgerEntry, Outcome, Rest, SendAnswer, SenderPace, UnknownPlaceholder,
+    Content, FailReason, Job, LedgerEntry, Outcome, Rest, SendAnswer, SenderPace
 };
-use kurir_core::policy::verdict;
+use kurir_core::policy::{AttemptRule, verdict};
 use kurir_core::port::{Body, MessengerError, Outgoing};
 use tokio::sync::mpsc;
 
+use super::carry::{NoFile, carry};
 use super::limits;
 use crate::crash_point::CrashPoint;
 use crate::session::Owned;
@@ -43,15 +44,30 @@ pub(super) async fn send(
 ) -> Attempted {
     let ports = &owned.shared.ports;
     let options = &owned.shared.options;
-    // Checked when the job was read, so this does not happen.
-    let Ok(message) = outgoing(job, sending) else {
-        return Attempted::not_on_wire(Outcome::Fail(FailReason::BadField));
-    };
     let left = job.expires_at.map_or(Duration::MAX, |deadline| deadline.since(ports.clock.now()));
     if left.is_zero() {
         return Attempted::not_on_wire(if in_doubt { Outcome::Uncertain } else { Outcome::Expire });
     }
     let rule = options.retry(job.lane);
+    let body = tokio::select! {
+        body = body(owned, job, left) => body,
+        () = out_of_time(owned) => return Attempted::not_on_wire(Outcome::Abandon),
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(NoFile::Messenger(error)) => return not_sent(owned, sending, rule, error),
+        Err(NoFile::Never(reason)) => {
+            return Attempted { outcome: Outcome::Fail(reason), code: None, on_wire: true, pace: None };
+        }
+        Err(NoFile::NotNow(reason)) => return again(owned, sending, rule, reason),
+    };
+    let message =
+        Outgoing { to: job.to.clone(), id: sending.message_id.clone(), body, reply_to: job.reply_to.clone() };
+    // A file may have taken a while.
+    let left = job.expires_at.map_or(Duration::MAX, |deadline| deadline.since(ports.clock.now()));
+    if left.is_zero() {
+        return Attempted::not_on_wire(if in_doubt { Outcome::Uncertain } else { Outcome::Expire });
+    }
     // At the deadline the send is dropped wherever it is: what WhatsApp's keys took so long for must not go out late.
     let sent = owned.sender.send(&message, options.ack_patience);
     let answered = tokio::select! {
@@ -61,7 +77,6 @@ pub(super) async fn send(
     options.crash.pass(CrashPoint::Answered);
     let now = ports.clock.now();
     let fraction = ports.entropy.fraction();
-    let pause = rule.backoff.delay(sending.attempts, fraction);
     match answered {
         Ok(answer) => {
             let rest = limits::rest_after(owned, answer, rule, fraction).await;
@@ -78,38 +93,54 @@ pub(super) async fn send(
             let code = if let SendAnswer::Refused(code) = answer { Some(code) } else { None };
             Attempted { outcome, code, on_wire: true, pace }
         }
-        Err(MessengerError::NotConnected) => {
-            let until = now.plus(Duration::from_secs(1));
+        Err(error) => not_sent(owned, sending, rule, error),
+    }
+}
+
+/// What becomes of an attempt that put nothing on the wire.
+fn not_sent(owned: &Owned, sending: &LedgerEntry, rule: AttemptRule, error: MessengerError) -> Attempted {
+    match error {
+        MessengerError::NotConnected => {
+            let until = owned.shared.ports.clock.now().plus(Duration::from_secs(1));
             Attempted::not_on_wire(Outcome::ParkUntil(until, FailReason::SenderDisconnected))
         }
-        Err(MessengerError::Fenced) => {
+        MessengerError::Fenced => {
             owned.lost.cancel();
             Attempted::not_on_wire(Outcome::Abandon)
         }
-        Err(error @ (MessengerError::NoAnswer(_) | MessengerError::Client { .. })) => {
+        error @ (MessengerError::NoAnswer(_) | MessengerError::Client { .. }) => {
             tracing::warn!(%error, "the message could not be put on the wire");
-            let outcome = if sending.attempts < rule.attempts {
-                Outcome::RetryAfter(pause, FailReason::SendFailed)
-            } else {
-                Outcome::Fail(FailReason::SendFailed)
-            };
-            // Spends an attempt all the same, or a message that can't be built would be tried for ever.
-            Attempted { outcome, code: None, on_wire: true, pace: None }
+            again(owned, sending, rule, FailReason::SendFailed)
         }
     }
 }
 
-/// The job as a message.
-fn outgoing(job: &Job, sending: &LedgerEntry) -> Result<Outgoing, UnknownPlaceholder> {
-    let body = match &job.content {
-        Content::Text(_) | Content::Otp { .. } | Content::Template { .. } => Body::Text(job.content.render()?),
+/// Once more after a pause, if there are attempts left. It spends an attempt all the same, or a message that can't be built
+/// would be tried for ever.
+fn again(owned: &Owned, sending: &LedgerEntry, rule: AttemptRule, reason: FailReason) -> Attempted {
+    let outcome = if sending.attempts < rule.attempts {
+        let pause = rule.backoff.delay(sending.attempts, owned.shared.ports.entropy.fraction());
+        Outcome::RetryAfter(pause, reason)
+    } else {
+        Outcome::Fail(reason)
+    };
+    Attempted { outcome, code: None, on_wire: true, pace: None }
+}
+
+/// What the message says. `left`: until the job's deadline.
+async fn body(owned: &Owned, job: &Job, left: Duration) -> Result<Body, NoFile> {
+    Ok(match &job.content {
+        Content::Text(_) | Content::Otp { .. } | Content::Template { .. } => {
+            // Checked when the job was read, so it renders.
+            Body::Text(job.content.render().map_err(|_| NoFile::Never(FailReason::BadField))?)
+        }
         Content::Location(place) => Body::Location(place.clone()),
         Content::Contact(contact) => Body::Contact(contact.clone()),
         Content::Reaction(reaction) => Body::Reaction(reaction.clone()),
         Content::Edit { message, text } => Body::Edit { message: message.clone(), text: text.clone() },
         Content::Delete(message) => Body::Delete(message.clone()),
-    };
-    Ok(Outgoing { to: job.to.clone(), id: sending.message_id.clone(), body, reply_to: job.reply_to.clone() })
+        Content::Media(content) => carry(owned, job, content, left).await?,
+    })
 }
 
 /// Returns when the worker is stopping and has just time enough left to record what was interrupted.

@@ -26,6 +26,7 @@ use crate::lease::Keeper;
 use crate::options::WorkerOptions;
 use crate::ports::WorkerPorts;
 use crate::publisher::Publisher;
+use crate::room::Room;
 
 /// How long jobs may take to come to their end when their connection has ended for good.
 const TO_CONCLUDE: Duration = Duration::from_secs(2);
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) entries: Group<JobKey, Option<LedgerEntry>>,
     pub(crate) publisher: Publisher,
     pub(crate) keeper: Keeper,
+    /// For files on their way.
+    pub(crate) room: Room,
 }
 
 /// How owning a session ended.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{
-    Account, Fence, JobId, JobKey, Lane, LedgerEntry, MessageId, PhoneNumber, SessionId, SessionRecord, SessionState,
+    Account, Fence, JobId, JobKey, Lane, LedgerEntry, MediaLimits, MessageId, PhoneNumber, SessionId, SessionRecord, SessionState,
     Target, TenantId, WorkerName,
 };
 use kurir_core::memory::{
     MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryMessenger, MemoryRecipientLimits, MemoryStores,
-    MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
+    MemoryVigil, MemoryWeb, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::policy::{AttemptRule, Backoff, PaceRule};
 use kurir_core::port::{
@@ -20,7 +20,7 @@ use kurir_core::port::{
     NewSession, PublishJob, RecipientRule, SessionStore as _,
 };
 use kurir_core::wire::{ContentV1, EventV1, JOB_KIND, JobV1};
-use kurir_workers::{Refused, SenderOptions, WhenDown, Worker, WorkerOptions, WorkerPorts};
+use kurir_workers::{MediaOptions, Refused, SenderOptions, WhenDown, Worker, WorkerOptions, WorkerPorts};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -32,6 +32,7 @@ pub struct World {
     pub queue: Arc<MemoryJobQueue>,
     pub messenger: MemoryMessenger,
     pub ports: WorkerPorts,
+    pub web: Arc<MemoryWeb>,
     events: Arc<MemoryEvents>,
 }
 
@@ -73,6 +74,12 @@ pub fn options(name: &str) -> WorkerOptions {
         default_country: Some("62".into()),
         prove_tenant: false,
         crash: kurir_workers::Crash::default(),
+        media: MediaOptions {
+            limits: MediaLimits { image: 1 << 20, video: 1 << 20, audio: 1 << 20, document: 1 << 20 },
+            keep: Duration::from_hours(1),
+            transfer_timeout: Duration::from_secs(5),
+            memory_mib: 16,
+        },
     }
 }
 
@@ -83,6 +90,7 @@ impl World {
         let stores = Arc::new(MemoryStores::new(Arc::clone(&clock) as _));
         let queue = Arc::new(MemoryJobQueue::new(Arc::clone(&clock) as _));
         let events = Arc::new(MemoryEvents::new(1000));
+        let web = Arc::new(MemoryWeb::default());
         let messenger = MemoryMessenger::new();
         messenger.connect_on_open(false);
         let ports = WorkerPorts {
@@ -102,8 +110,10 @@ impl World {
             clock,
             entropy: Arc::new(SystemEntropy),
             refused: Refused::default(),
+            media: Arc::clone(&stores) as _,
+            web: Arc::clone(&web) as _,
         };
-        Self { stores, queue, messenger, ports, events }
+        Self { stores, queue, messenger, ports, web, events }
     }
 
     /// A worker with one linked and connected session.

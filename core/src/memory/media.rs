@@ -1,0 +1,91 @@
+//! Files in memory.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::MemoryStores;
+use crate::domain::{MediaId, MediaRecord, MediaState, SessionId, TenantId, Timestamp};
+use crate::port::{MediaStore, PortError};
+
+/// A file and its pieces.
+pub(super) struct File {
+    record: MediaRecord,
+    pieces: BTreeMap<u32, Bytes>,
+}
+
+#[async_trait]
+impl MediaStore for MemoryStores {
+    async fn enter_media(&self, media: &MediaRecord) -> Result<bool, PortError> {
+        let mut tables = self.tables();
+        let new = !tables.media.contains_key(&media.id);
+        if new {
+            tables.media.insert(media.id, File { record: media.clone(), pieces: BTreeMap::new() });
+        }
+        Ok(new)
+    }
+
+    async fn put_piece(&self, id: MediaId, at: u32, bytes: Bytes) -> Result<bool, PortError> {
+        let mut tables = self.tables();
+        let Some(file) = tables.media.get_mut(&id).filter(|file| !file.record.state.is_final()) else {
+            return Ok(false);
+        };
+        file.pieces.insert(at, bytes);
+        Ok(true)
+    }
+
+    async fn settle_media(&self, media: &MediaRecord) -> Result<bool, PortError> {
+        let mut tables = self.tables();
+        let Some(file) = tables.media.get_mut(&media.id).filter(|file| !file.record.state.is_final()) else {
+            return Ok(false);
+        };
+        file.record = media.clone();
+        Ok(true)
+    }
+
+    async fn media(&self, tenant: &TenantId, id: MediaId) -> Result<Option<MediaRecord>, PortError> {
+        let tables = self.tables();
+        Ok(tables.media.get(&id).map(|file| &file.record).filter(|record| record.tenant == *tenant).cloned())
+    }
+
+    async fn piece(&self, id: MediaId, at: u32) -> Result<Option<Bytes>, PortError> {
+        Ok(self.tables().media.get(&id).and_then(|file| file.pieces.get(&at)).cloned())
+    }
+
+    async fn keep_media(&self, tenant: &TenantId, id: MediaId, until: Timestamp) -> Result<(), PortError> {
+        let mut tables = self.tables();
+        if let Some(file) = tables.media.get_mut(&id).filter(|file| file.record.tenant == *tenant) {
+            file.record.expires_at = file.record.expires_at.max(until);
+        }
+        Ok(())
+    }
+
+    async fn remove_media(&self, tenant: &TenantId, id: MediaId) -> Result<bool, PortError> {
+        let mut tables = self.tables();
+        let own = tables.media.get(&id).is_some_and(|file| file.record.tenant == *tenant);
+        Ok(own && tables.media.remove(&id).is_some())
+    }
+
+    async fn awaited_media(&self, session: &SessionId, limit: u32) -> Result<Vec<MediaRecord>, PortError> {
+        let tables = self.tables();
+        let records = tables.media.values().map(|file| &file.record);
+        let mut awaited: Vec<MediaRecord> = records
+            .filter(|record| record.state == MediaState::Awaited && record.session.as_ref() == Some(session))
+            .cloned()
+            .collect();
+        awaited.sort_by_key(|record| (record.created_at, record.id));
+        awaited.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(awaited)
+    }
+
+    async fn sweep_media(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let mut tables = self.tables();
+        let old = tables.media.values().map(|file| &file.record).filter(|record| record.expires_at < before);
+        let old: Vec<MediaId> = old.map(|record| record.id).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
+        for id in &old {
+            tables.media.remove(id);
+        }
+        Ok(old.len() as u64)
+    }
+}

@@ -1,0 +1,43 @@
+//! Files that are kept for a while: those that callers upload, and those that came in with messages.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::PortError;
+use crate::domain::{MediaId, MediaRecord, SessionId, TenantId, Timestamp};
+
+/// The length of a file's pieces; the last one is shorter.
+pub const MEDIA_PIECE: usize = 256 * 1024;
+
+/// Files, in pieces, sealed. What was written is durable when a call returns.
+#[async_trait]
+pub trait MediaStore: Send + Sync {
+    /// Enters a file; `false`: there is one of this id already, and it stays as it is.
+    async fn enter_media(&self, media: &MediaRecord) -> Result<bool, PortError>;
+
+    /// Keeps a piece of a file that was entered and is not final; again, it replaces the first. `false`: there is no such
+    /// file.
+    async fn put_piece(&self, id: MediaId, at: u32, bytes: Bytes) -> Result<bool, PortError>;
+
+    /// Writes what has become of a file: a record of the same id that is final. `false`: there is no such file, or it was
+    /// final before and stays as it is.
+    async fn settle_media(&self, media: &MediaRecord) -> Result<bool, PortError>;
+
+    /// A tenant's file, whatever its state.
+    async fn media(&self, tenant: &TenantId, id: MediaId) -> Result<Option<MediaRecord>, PortError>;
+
+    /// A piece of a file.
+    async fn piece(&self, id: MediaId, at: u32) -> Result<Option<Bytes>, PortError>;
+
+    /// Keeps a tenant's file at least until this moment.
+    async fn keep_media(&self, tenant: &TenantId, id: MediaId, until: Timestamp) -> Result<(), PortError>;
+
+    /// Removes a tenant's file with its pieces; tells whether there was one.
+    async fn remove_media(&self, tenant: &TenantId, id: MediaId) -> Result<bool, PortError>;
+
+    /// The files of a session that are awaited, the oldest first, at most `limit`.
+    async fn awaited_media(&self, session: &SessionId, limit: u32) -> Result<Vec<MediaRecord>, PortError>;
+
+    /// Removes files that expire before this moment, at most `limit`; tells how many.
+    async fn sweep_media(&self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
+}

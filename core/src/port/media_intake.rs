@@ -1,0 +1,122 @@
+//! The way of a file into the store: piece by piece, counted, hashed, and judged by its beginning.
+
+use bytes::{Bytes, BytesMut};
+use sha2::{Digest as _, Sha256};
+
+use super::media::MEDIA_PIECE;
+use super::{MediaStore, PortError};
+use crate::domain::{Contradiction, MediaLimits, MediaRecord, MediaState, judge_media};
+
+/// A file on its way in. Nothing is written before a first piece is there and was judged; one that does not come to its
+/// end stays unread and expires.
+pub struct MediaIntake<'a> {
+    store: &'a dyn MediaStore,
+    record: MediaRecord,
+    declared: Option<String>,
+    limits: MediaLimits,
+    buffer: BytesMut,
+    pieces: u32,
+    limit: u64,
+    hash: Sha256,
+}
+
+/// Why a file is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// There is nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// It is larger than a file of its type may be.
+    #[error("the file is larger than {0} bytes")]
+    TooLarge(u64),
+    /// It is something else than was said.
+    #[error(transparent)]
+    Contradicts(#[from] Contradiction),
+    /// The store failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl<'a> MediaIntake<'a> {
+    /// A file that is to become `record`, whose state, size, type and hash are filled in here.
+    pub fn new(
+        store: &'a dyn MediaStore,
+        record: MediaRecord,
+        declared: Option<String>,
+        limits: MediaLimits,
+    ) -> Self {
+        let limit = limits.largest();
+        let record = MediaRecord { state: MediaState::Filling, size: 0, ..record };
+        Self { store, record, declared, limits, buffer: BytesMut::new(), pieces: 0, limit, hash: Sha256::new() }
+    }
+
+    /// Takes the next bytes.
+    pub async fn push(&mut self, mut bytes: &[u8]) -> Result<(), IntakeError> {
+        self.record.size += bytes.len() as u64;
+        if self.record.size > self.limit {
+            return Err(IntakeError::TooLarge(self.limit));
+        }
+        self.hash.update(bytes);
+        while !bytes.is_empty() {
+            let room = MEDIA_PIECE - self.buffer.len();
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.buffer.extend_from_slice(now);
+            bytes = later;
+            if self.buffer.len() == MEDIA_PIECE {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The file has come to its end, and can be read.
+    pub async fn finish(mut self) -> Result<MediaRecord, IntakeError> {
+        if self.record.size == 0 {
+            return Err(IntakeError::Empty);
+        }
+        if !self.buffer.is_empty() {
+            self.flush().await?;
+        }
+        self.record.state = MediaState::Ready;
+        self.record.detail.sha256 = self.hash.finalize().into();
+        if self.store.settle_media(&self.record).await? {
+            return Ok(self.record);
+        }
+        // Somebody else was faster with the same file, or it was removed meanwhile.
+        let there = self.store.media(&self.record.tenant, self.record.id).await?;
+        there.filter(|there| there.state == MediaState::Ready).ok_or(IntakeError::Port(PortError::Closed("the file")))
+    }
+
+    async fn flush(&mut self) -> Result<(), IntakeError> {
+        if self.pieces == 0 {
+            self.record.detail.mime_type = judge_media(self.declared.as_deref(), &self.buffer)?;
+            self.limit = self.limits.of(&self.record.detail.mime_type);
+            if self.record.size > self.limit {
+                return Err(IntakeError::TooLarge(self.limit));
+            }
+            self.store.enter_media(&self.record).await?;
+        }
+        let piece: Bytes = self.buffer.split().freeze();
+        if !self.store.put_piece(self.record.id, self.pieces, piece).await? {
+            return Err(IntakeError::Port(PortError::Closed("the file")));
+        }
+        self.pieces += 1;
+        Ok(())
+    }
+}
+
+/// Reads all of a file that is ready; `None` when it is gone.
+pub async fn read_media(store: &dyn MediaStore, media: &MediaRecord) -> Result<Option<Vec<u8>>, PortError> {
+    let length = usize::try_from(media.size).unwrap_or(usize::MAX);
+    let mut all = Vec::with_capacity(length);
+    for at in 0..pieces_of(media.size) {
+        let Some(piece) = store.piece(media.id, at).await? else { return Ok(None) };
+        all.extend_from_slice(&piece);
+    }
+    Ok(Some(all))
+}
+
+/// How many pieces a file of this length has.
+pub fn pieces_of(size: u64) -> u32 {
+    u32::try_from(size.div_ceil(MEDIA_PIECE as u64)).unwrap_or(u32::MAX)
+}
