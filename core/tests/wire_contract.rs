@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use kurir_core::domain::{
-    Account, Epoch, EventId, EventKind, FailReason, Job, JobKey, LedgerEntry, MessageId, MessageState, OutboxEvent,
+    Account, Epoch, EventId, EventKind, FailReason, Job, JobKey, LedgerEntry, MediaId, MessageId, MessageState, OutboxEvent,
     PhoneNumber, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
 };
 use kurir_core::wire::{
-    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, ReceivedDataV1, SessionDataV1, asyncapi, schemas,
+    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, ReceivedContactV1, ReceivedDataV1, ReceivedMediaV1,
+    ReceivedPlaceV1, SessionDataV1, asyncapi, schemas,
 };
 use serde_json::Value;
 
@@ -197,15 +198,37 @@ fn events() -> Vec<(String, OutboxEvent)> {
     status.until = Some(at(3_600_000));
     session_event("session.banned", EventKind::SessionBanned, &status);
 
-    let received = ReceivedDataV1::event(
-        &tenant,
-        &session,
-        &MessageId::from_wire("3EB0FF"),
-        Some(&number),
-        Some("Terima kasih"),
-        at(20),
-    );
-    events.push(("message.received".into(), received));
+    // The golden file `message.received` is of before there were kinds.
+    let data = |kind: &str| ReceivedDataV1 {
+        message_id: "3EB0FF".into(),
+        from: Some(number.digits().to_owned()),
+        kind: Some(kind.into()),
+        push_name: Some("Sari".into()),
+        ..ReceivedDataV1::default()
+    };
+    let mut received = |label: &str, data: ReceivedDataV1| {
+        events.push((format!("message.received.{label}"), data.event(&tenant, &session, at(20))));
+    };
+    received("text", ReceivedDataV1 { text: Some("Terima kasih".into()), reply_to: Some("3EB0AA".into()), ..data("text") });
+    let media = ReceivedMediaV1 {
+        id: MediaId::of_message(&tenant, &session, &MessageId::from_wire("3EB0FF"), number.digits()).as_uuid(),
+        kind: "document".into(),
+        mime_type: "application/pdf".into(),
+        size: 21_034,
+        sha256: "ab".repeat(32),
+        filename: Some("bukti.pdf".into()),
+    };
+    received("media", ReceivedDataV1 { media: Some(media), text: Some("Ini buktinya".into()), ..data("media") });
+    let place = ReceivedPlaceV1 { latitude: -6.1754, longitude: 106.8272, name: Some("Monas".into()), address: None };
+    received("location", ReceivedDataV1 { location: Some(place), ..data("location") });
+    let contact = ReceivedContactV1 { name: Some("Budi".into()), vcard: Some("BEGIN:VCARD\nEND:VCARD".into()) };
+    received("contact", ReceivedDataV1 { contacts: vec![contact], ..data("contact") });
+    let group = Some("120363000000000001@g.us".to_owned());
+    let reaction = ReceivedDataV1 { about: Some("3EB0AA".into()), emoji: Some("👍".into()), group, ..data("reaction") };
+    received("reaction", reaction);
+    let edit = ReceivedDataV1 { about: Some("3EB0FE".into()), text: Some("Terima kasih banyak".into()), ..data("edit") };
+    received("edit", edit);
+    received("delete", ReceivedDataV1 { about: Some("3EB0FE".into()), ..data("delete") });
     let worker = WorkerName::new("worker-1").unwrap();
     let joined = FleetDataV1::event(EventKind::WorkerJoined, &tenant, (&worker, 7, 100, 0), at(0));
     events.push(("fleet.worker_joined".into(), joined));

@@ -50,6 +50,7 @@ pub(super) fn messenger_over(
         connect_limit: settings.connect_timeout,
         event_capacity: EVENTS_WAITING,
         media_ca: media_ca(settings.media_ca.as_deref())?,
+        largest_file: super::settings::media_limits(config).largest(),
     };
     Ok(Arc::new(WhatsAppMessenger::new(options, state, clock)?))
 }

@@ -2,6 +2,7 @@
 #![cfg(feature = "simulator")]
 
 mod contents;
+mod incoming;
 mod media;
 mod restriction;
 mod world;

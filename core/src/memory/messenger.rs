@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::lock;
 use crate::domain::{Fence, MediaKind, MessageId, PhoneNumber, Quoted, Recipient, Secret, SessionId, Timestamp};
 use crate::port::{
-    Body, Connection, Messenger, MessengerError, MessengerEvent, NumberStatus, Outgoing, SendAnswer, Sender, Uploaded,
+    Body, Connection, FetchError, Messenger, MessengerError, MessengerEvent, NumberStatus, Outgoing, SendAnswer, Sender, Uploaded,
 };
 
 /// How many events a connection holds for its reader.
@@ -76,6 +76,8 @@ struct State {
     logged_out: Vec<SessionId>,
     uploads: Vec<Vec<u8>>,
     failing_uploads: u32,
+    files: HashMap<String, Option<Vec<u8>>>,
+    fetched: u32,
 }
 
 struct Shared {
@@ -114,6 +116,8 @@ impl MemoryMessenger {
             logged_out: Vec::new(),
             uploads: Vec::new(),
             failing_uploads: 0,
+            files: HashMap::new(),
+            fetched: 0,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() }) }
     }
@@ -211,6 +215,22 @@ impl MemoryMessenger {
     /// The files that were uploaded, in order.
     pub fn uploads(&self) -> Vec<Vec<u8>> {
         lock(&self.shared.state).uploads.clone()
+    }
+
+    /// What is given out from now on for this source; `None`: no answer. What was never put is gone.
+    pub fn put_file(&self, source: &str, bytes: Option<Vec<u8>>) {
+        lock(&self.shared.state).files.insert(source.to_owned(), bytes);
+    }
+
+    /// Waits until files were asked for so often; without end, so give it a deadline.
+    pub async fn fetched_at_least(&self, count: u32) {
+        loop {
+            let changed = self.shared.changed.notified();
+            if lock(&self.shared.state).fetched >= count {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// So many uploads get no answer from now on.
@@ -362,6 +382,22 @@ impl Sender for MemorySender {
         };
         state.uploads.push(bytes);
         Ok(uploaded)
+    }
+
+    async fn fetch(&self, source: &Secret<String>, _: Duration) -> Result<Vec<u8>, FetchError> {
+        let mut state = lock(&self.shared.state);
+        if !self.connected(&state) {
+            return Err(MessengerError::NotConnected.into());
+        }
+        state.fetched += 1;
+        drop(state);
+        self.shared.changed.notify_waiters();
+        let state = lock(&self.shared.state);
+        match state.files.get(source.expose()) {
+            Some(Some(bytes)) => Ok(bytes.clone()),
+            Some(None) => Err(MessengerError::NoAnswer("a download").into()),
+            None => Err(FetchError::Gone),
+        }
     }
 
     async fn restriction(&self) -> Result<Option<Timestamp>, MessengerError> {

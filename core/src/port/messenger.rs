@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{Outgoing, Stored, Uploaded};
+use super::{Incoming, Outgoing, Stored, Uploaded};
 use crate::domain::{Account, Fence, MediaKind, MessageId, PhoneNumber, Secret, SendAnswer, Timestamp};
 
 /// Opens connections.
@@ -48,6 +48,10 @@ pub trait Sender: Send + Sync {
     /// Brings a file to WhatsApp, encrypted, so that a message can name it. All of it is in memory meanwhile, twice: whoever
     /// calls sees to it that there is room.
     async fn upload(&self, kind: MediaKind, bytes: Vec<u8>, patience: Duration) -> Result<Uploaded, MessengerError>;
+
+    /// Fetches a file that came in, by the words of [`IncomingMedia::source`](super::IncomingMedia::source), and holds it
+    /// against its hash. All of it is in memory.
+    async fn fetch(&self, source: &Secret<String>, patience: Duration) -> Result<Vec<u8>, FetchError>;
 
     /// Asks WhatsApp until when it lets the account begin no new chats; `None` when it does not restrict it, or does not
     /// say until when.
@@ -92,6 +96,17 @@ pub enum MessengerError {
     },
 }
 
+/// Why a file did not come.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// WhatsApp does not have it any more, or it is not the one that was announced.
+    #[error("WhatsApp does not have the file any more")]
+    Gone,
+    /// It may come another time.
+    #[error(transparent)]
+    Messenger(#[from] MessengerError),
+}
+
 /// How far a message has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReceiptKind {
@@ -108,19 +123,6 @@ pub struct Receipt {
     pub ids: Vec<MessageId>,
     /// How far they have come.
     pub kind: ReceiptKind,
-    /// When, by WhatsApp's clock.
-    pub at: Timestamp,
-}
-
-/// A message that somebody sent to the session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incoming {
-    /// WhatsApp's id of it.
-    pub id: MessageId,
-    /// Who wrote, if the number is known.
-    pub from: Option<PhoneNumber>,
-    /// What it says, if it is a text.
-    pub text: Option<Secret<String>>,
     /// When, by WhatsApp's clock.
     pub at: Timestamp,
 }

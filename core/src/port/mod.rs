@@ -6,6 +6,7 @@ mod dead;
 mod entropy;
 mod error;
 mod events;
+mod incoming;
 mod jobs;
 mod keys;
 mod lease;
@@ -29,6 +30,7 @@ pub use dead::{DeadFilter, DeadId, DeadJob, DeadLetters, Retried};
 pub use entropy::Entropy;
 pub use error::PortError;
 pub use events::{EventFilter, EventSink, EventSource, EventStream, ReceivedEvent};
+pub use incoming::{Incoming, IncomingContact, IncomingContent, IncomingMedia};
 pub use jobs::{DeadLetter, Delivery, Enqueued, JobHeaders, JobQueue, JobStream, PublishJob, Settle, Settled};
 pub use keys::KeyStore;
 pub use lease::{LeaseStore, Renewal};
@@ -37,7 +39,7 @@ pub use media::{MEDIA_PIECE, MediaStore};
 pub use media_intake::{IntakeError, MediaIntake, pieces_of, read_media};
 pub use members::{Beat, Membership};
 pub use messenger::{
-    Connection, Incoming, Messenger, MessengerError, MessengerEvent, NumberStatus, Receipt, ReceiptKind, Sender,
+    Connection, FetchError, Messenger, MessengerError, MessengerEvent, NumberStatus, Receipt, ReceiptKind, Sender,
 };
 pub use outgoing::{Body, MediaBody, Outgoing, Uploaded};
 pub use pools::{PoolQueue, Share};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    Epoch, EventId, EventKind, FailReason, JobId, JobKey, LedgerEntry, MessageId, MessageState, OutboxEvent, QrCode,
+    Epoch, EventId, EventKind, FailReason, JobId, JobKey, LedgerEntry, MessageState, OutboxEvent, QrCode,
     QrError, SessionId, SessionStatus, TenantId, Timestamp,
 };
 
@@ -135,25 +135,6 @@ pub struct SessionDataV1 {
     pub qr: Option<QrV1>,
 }
 
-/// Data of `message.received`.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
-pub struct ReceivedDataV1 {
-    /// WhatsApp's id of the message.
-    pub message_id: String,
-    /// The writer's number, digits in international form, if it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// What it says, if it is a text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-}
-
-impl std::fmt::Debug for ReceivedDataV1 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ReceivedDataV1({})", self.message_id)
-    }
-}
-
 /// Data of `fleet.*` events.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FleetDataV1 {
@@ -166,7 +147,7 @@ pub struct FleetDataV1 {
 }
 
 impl<D: Serialize> EventV1<D> {
-    fn outbox(
+    pub(super) fn outbox(
         id: EventId,
         kind: EventKind,
         tenant: &TenantId,
@@ -293,28 +274,6 @@ impl SessionDataV1 {
         };
         let id = EventId::of_session(session, kind, &format!("{epoch}/{turn}"));
         Ok(EventV1::outbox(id, kind, tenant, Some(session), session.to_string(), at, data))
-    }
-}
-
-impl ReceivedDataV1 {
-    /// `message.received`.
-    pub fn event(
-        tenant: &TenantId,
-        session: &SessionId,
-        message: &MessageId,
-        from: Option<&crate::domain::PhoneNumber>,
-        text: Option<&str>,
-        at: Timestamp,
-    ) -> OutboxEvent {
-        let kind = EventKind::MessageReceived;
-        let data = Self {
-            message_id: message.to_string(),
-            from: from.map(|number| number.digits().to_owned()),
-            text: text.map(str::to_owned),
-        };
-        let occasion = format!("{}/{message}", from.map_or("-", |number| number.digits()));
-        let id = EventId::of_session(session, kind, &occasion);
-        EventV1::outbox(id, kind, tenant, Some(session), message.to_string(), at, data)
     }
 }
 

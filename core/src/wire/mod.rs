@@ -4,10 +4,12 @@ mod asyncapi;
 mod content;
 mod event;
 mod job;
+mod received;
 mod schema;
 
 pub use asyncapi::asyncapi;
 pub use content::{ContentV1, MessageRefV1, OTP_TEXT, QuotedV1};
-pub use event::{EVENT_KIND, EventV1, FleetDataV1, MessageDataV1, QrV1, ReceivedDataV1, SessionDataV1};
+pub use event::{EVENT_KIND, EventV1, FleetDataV1, MessageDataV1, QrV1, SessionDataV1};
 pub use job::{JOB_KIND, JobV1, MAX_BODY, Malformed};
+pub use received::{ReceivedContactV1, ReceivedDataV1, ReceivedMediaV1, ReceivedPlaceV1};
 pub use schema::schemas;

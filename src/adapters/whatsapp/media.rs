@@ -1,7 +1,7 @@
 //! Files, to WhatsApp's servers and from there.
 
 use kurir_core::domain::{MediaKind, Secret};
-use kurir_core::port::{MediaBody, MessengerError, Uploaded};
+use kurir_core::port::{FetchError, MediaBody, MessengerError, Uploaded};
 use whatsapp_rust::download::MediaType;
 use whatsapp_rust::upload::UploadOptions;
 use whatsapp_rust::waproto::whatsapp::Message;
@@ -10,7 +10,7 @@ use whatsapp_rust::waproto::whatsapp::message::{
 };
 use whatsapp_rust::{Client, ErrorChainExt as _};
 
-use super::failure;
+use super::{failure, incoming};
 
 /// Which keys a kind of file is encrypted with.
 pub(super) const fn keys(kind: MediaKind) -> MediaType {
@@ -40,6 +40,17 @@ pub(super) async fn upload(client: &Client, kind: MediaKind, bytes: Vec<u8>) -> 
         sha256: uploaded.file_sha256,
         length: uploaded.file_length,
         sidecar: uploaded.streaming_sidecar,
+    })
+}
+
+/// Downloads and decrypts a file.
+pub(super) async fn fetch(client: &Client, source: &Secret<String>) -> Result<Vec<u8>, FetchError> {
+    let params = incoming::params(source.expose()).ok_or(FetchError::Gone)?;
+    client.download_from_params(&params).await.map_err(|error| match error.http_status() {
+        Some(403 | 404 | 410) => FetchError::Gone,
+        // Its own words hold addresses with keys in them.
+        Some(status) => failure::client("fetching a file", &format_args!("class {}xx", status / 100)).into(),
+        None => MessengerError::NoAnswer("a download").into(),
     })
 }
 

@@ -68,7 +68,11 @@ impl WhatsAppMessenger {
     ) -> Result<Self, WhatsAppError> {
         let target = options.check()?;
         let simulated = options.media_ca.as_deref().map(trusting).transpose()?;
-        Ok(Self { options, target, tls: tls_config()?, http: UreqHttpClient::new(), simulated, store, clock })
+        // Encryption adds a block and a mark.
+        let most = options.largest_file + 1024;
+        let http = UreqHttpClient::new().with_max_body_bytes(most);
+        let simulated = simulated.map(|http| http.with_max_body_bytes(most));
+        Ok(Self { options, target, tls: tls_config()?, http, simulated, store, clock })
     }
 
     async fn bot(&self, backend: &Arc<StateBackend>, dialer: Dialer, inbound: Inbound) -> Result<Bot, MessengerError> {

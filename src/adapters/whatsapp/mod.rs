@@ -9,6 +9,7 @@ mod event_queue;
 mod events;
 mod failure;
 mod inbound;
+mod incoming;
 mod media;
 mod message;
 mod messenger;

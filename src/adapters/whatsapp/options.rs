@@ -36,6 +36,8 @@ pub struct WhatsAppOptions {
     pub event_capacity: usize,
     /// The authority, in PEM, that a simulator's media server is trusted by; `None`: no files go to or from a simulator.
     pub media_ca: Option<String>,
+    /// Most bytes of one file from WhatsApp; what its sender says of its length is not trusted.
+    pub largest_file: u64,
 }
 
 impl Default for WhatsAppOptions {
@@ -48,6 +50,7 @@ impl Default for WhatsAppOptions {
             connect_limit: Duration::from_secs(15),
             event_capacity: 1024,
             media_ca: None,
+            largest_file: 100 << 20,
         }
     }
 }

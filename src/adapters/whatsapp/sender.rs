@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::{MediaKind, PhoneNumber, Timestamp};
-use kurir_core::port::{Clock, MessengerError, NumberStatus, Outgoing, SendAnswer, Sender, Uploaded};
+use kurir_core::domain::{MediaKind, PhoneNumber, Secret, Timestamp};
+use kurir_core::port::{Clock, FetchError, MessengerError, NumberStatus, Outgoing, SendAnswer, Sender, Uploaded};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -143,6 +143,18 @@ impl Sender for WhatsAppSender {
             () = self.court.stop.cancelled() => Err(MessengerError::NotConnected),
             uploaded = timeout(patience, uploading).instrument(self.span.clone()) => {
                 uploaded.map_err(|_| MessengerError::NoAnswer("an upload"))?
+            }
+        }
+    }
+
+    async fn fetch(&self, source: &Secret<String>, patience: Duration) -> Result<Vec<u8>, FetchError> {
+        self.ready()?;
+        let fetching = media::fetch(&self.client, source);
+        tokio::select! {
+            biased;
+            () = self.court.stop.cancelled() => Err(MessengerError::NotConnected.into()),
+            fetched = timeout(patience, fetching).instrument(self.span.clone()) => {
+                fetched.map_err(|_| MessengerError::NoAnswer("a download"))?
             }
         }
     }

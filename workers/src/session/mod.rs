@@ -2,11 +2,13 @@
 
 mod contacts;
 mod deletion;
+mod fetch;
 mod gate;
 mod life;
 mod limits;
 mod numbers;
 mod owner;
+mod received;
 mod receipts;
 mod standing;
 mod turnstile;
@@ -45,6 +47,8 @@ pub(crate) struct Owned {
     pub(crate) contacts: Contacts,
     /// Which numbers have WhatsApp.
     pub(crate) numbers: Numbers,
+    /// Told when files are to be fetched.
+    pub(crate) files: tokio::sync::Notify,
     /// Which jobs are in work.
     pub(crate) in_work: crate::job::InWork,
     /// Cancelled when the session is lost: nothing may be written or sent any more.

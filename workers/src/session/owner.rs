@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::deletion::delete;
 use super::life::{Life, Next};
-use super::{Belief, Contacts, Numbers, Owned, Turnstile, limits, receipts};
+use super::{Belief, Contacts, Numbers, Owned, Turnstile, fetch, limits, receipts};
 use crate::group::Group;
 use crate::job;
 use crate::lease::Keeper;
@@ -182,11 +182,15 @@ async fn serve(
             parts.clone(),
         ),
         in_work: job::InWork::default(),
+        files: tokio::sync::Notify::new(),
         lost,
         stopping: stop.clone(),
     });
     let (receipts, recorded) = mpsc::channel(RECEIPTS);
     let recorder = tokio::spawn(receipts::record(Arc::clone(&owned), recorded));
+    // It writes nothing that an owner after us could not write as well, so nobody waits for its end.
+    let fetching = fetch::fetch_files(Arc::clone(&owned));
+    tokio::spawn(parts.clone().run_until_cancelled_owned(fetching));
     let (limited, mut rests) = mpsc::channel(4);
     // Connect, then consume: the lanes start with the first connection.
     let mut lanes = Vec::new();

@@ -7,10 +7,10 @@ use std::time::Duration;
 use kurir_core::domain::{LedgerEntry, MessageId, MessageState, Timestamp};
 use kurir_core::policy::Backoff;
 use kurir_core::port::{Incoming, LedgerWrite, PortError, Receipt, ReceiptKind, Stored, Written};
-use kurir_core::wire::{MessageDataV1, ReceivedDataV1};
+use kurir_core::wire::MessageDataV1;
 use tokio::sync::mpsc;
 
-use super::Owned;
+use super::{Owned, received};
 use crate::crash_point::CrashPoint;
 
 /// Most receipts handled in one round.
@@ -150,16 +150,19 @@ async fn pass(owned: &Owned, receipts: &[Of]) -> Result<Vec<Of>, PortError> {
 
 /// Stores what somebody wrote, as events; tells whether it is durable.
 pub(crate) async fn receive(owned: &Owned, messages: &[Incoming]) -> bool {
-    let events: Vec<_> = messages
-        .iter()
-        .map(|message| {
-            let text = message.text.as_ref().map(|text| text.expose().as_str());
-            ReceivedDataV1::event(&owned.tenant, owned.id(), &message.id, message.from.as_ref(), text, message.at)
-        })
-        .collect();
+    let events: Vec<_> = messages.iter().map(|message| received::event(owned, message)).collect();
     owned.shared.options.crash.pass(CrashPoint::IncomingArrived);
-    match owned.shared.ports.outbox.add(&events).await {
-        Ok(()) => {
+    // The files first: an event must not name one that nobody knows of.
+    let stored = async {
+        let files = received::await_files(owned, messages).await?;
+        owned.shared.ports.outbox.add(&events).await?;
+        Ok::<_, PortError>(files)
+    };
+    match stored.await {
+        Ok(files) => {
+            if files {
+                owned.files.notify_one();
+            }
             owned.shared.options.crash.pass(CrashPoint::IncomingStored);
             owned.shared.publisher.publish_later(events);
             true

@@ -133,12 +133,8 @@ async fn an_incoming_message_is_stored_before_whatsapp_hears_of_it() {
     let mut events = world.events().await;
     let (tell, told) = tokio::sync::oneshot::channel();
     let stored = Stored::new(|durable| tell.send(durable).unwrap());
-    let message = Incoming {
-        id: kurir_core::domain::MessageId::from_wire("3A77"),
-        from: Some(PhoneNumber::parse("6281234567890", None).unwrap()),
-        text: Some(Secret::new("Halo".into())),
-        at: SystemClock.now(),
-    };
+    let id = kurir_core::domain::MessageId::from_wire("3A77");
+    let message = Incoming::text(id, PhoneNumber::parse("6281234567890", None).unwrap(), "Halo", SystemClock.now());
     world.emit(MessengerEvent::Incoming { messages: vec![message], stored }).await;
     assert!(in_time("confirmation", told).await.unwrap());
     let event = next_event(&mut *events, "message.received").await;

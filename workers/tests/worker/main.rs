@@ -2,6 +2,7 @@
 
 mod attempts;
 mod deletion;
+mod incoming;
 mod jobs;
 mod life;
 mod limits;
