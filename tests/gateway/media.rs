@@ -70,7 +70,7 @@ fn a_form_has_its_file_in_a_part() {
     let form = |part: &str, kind: &str| {
         format!(
             "--X\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nx\r\n--X\r\nContent-Disposition: form-data; \
-             name=\"{part}\"; filename=\"C:\\tagihan.pdf\"\r\nContent-Type: {kind}\r\n\r\n%PDF-1.7 yours\r\n--X--\r\n"
+             name=\"{part}\"; filename=\"scan/tagihan.pdf\"\r\nContent-Type: {kind}\r\n\r\n%PDF-1.7 yours\r\n--X--\r\n"
         )
     };
     let send = |body: &str| it.upload(KEY, "", "multipart/form-data; boundary=X", body.as_bytes());

@@ -1,11 +1,16 @@
 //! The way of a file into the store: piece by piece, counted, hashed, and judged by its beginning.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use sha2::{Digest as _, Sha256};
 
 use super::media::MEDIA_PIECE;
 use super::{MediaStore, PortError};
 use crate::domain::{Contradiction, MediaLimits, MediaRecord, MediaState, judge_media};
+
+/// How long a file may be on its way in.
+const UNFINISHED: Duration = Duration::from_hours(2);
 
 /// A file on its way in. Nothing is written before a first piece is there and was judged; one that does not come to its
 /// end stays unread and expires.
@@ -94,7 +99,9 @@ impl<'a> MediaIntake<'a> {
             if self.record.size > self.limit {
                 return Err(IntakeError::TooLarge(self.limit));
             }
-            self.store.enter_media(&self.record).await?;
+            // Should nobody finish it, it goes soon.
+            let expires_at = self.record.expires_at.min(self.record.created_at.plus(UNFINISHED));
+            self.store.enter_media(&MediaRecord { expires_at, ..self.record.clone() }).await?;
         }
         let piece: Bytes = self.buffer.split().freeze();
         if !self.store.put_piece(self.record.id, self.pieces, piece).await? {

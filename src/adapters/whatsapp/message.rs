@@ -1,8 +1,12 @@
 //! From kurir's words to WhatsApp's messages.
 
-use kurir_core::domain::{Place, Quoted, Reaction, Recipient, Referred, Secret, Timestamp, Writer};
-use kurir_core::port::{Body, Outgoing};
-use whatsapp_rust::Jid;
+use std::sync::Arc;
+
+use kurir_core::domain::{PhoneNumber, Place, Quoted, Reaction, Recipient, Referred, Secret, Timestamp, Writer};
+use kurir_core::port::{Body, MessengerError, Outgoing};
+use whatsapp_rust::types::message::AddressingMode;
+use whatsapp_rust::wacore::client::context::GroupInfo;
+use whatsapp_rust::{Client, Jid};
 use whatsapp_rust::proto_helpers::{MessageBuilderExt as _, MessageExt as _};
 use whatsapp_rust::wacore::proto_helpers::build_reaction_message;
 use whatsapp_rust::wacore_binary::JidExt as _;
@@ -20,9 +24,41 @@ pub(super) fn address(to: &Recipient) -> Jid {
     }
 }
 
-/// Puts a message into WhatsApp's form. `own`: the session's address, as its messages show it in this chat.
-pub(super) fn message(outgoing: &Outgoing, own: &Jid, now: Timestamp) -> Message {
-    let chat = address(&outgoing.to);
+/// Where a message goes, and how people are addressed there.
+pub(super) struct Chat {
+    jid: Jid,
+    own: Jid,
+    group: Option<Arc<GroupInfo>>,
+}
+
+impl Chat {
+    /// Asks WhatsApp about a group that it does not remember, if the message names somebody in there.
+    pub async fn of(client: &Client, outgoing: &Outgoing) -> Result<Self, MessengerError> {
+        let jid = address(&outgoing.to);
+        let own = client.pn().ok_or(MessengerError::NotConnected)?.to_non_ad();
+        let refers = outgoing.reply_to.is_some()
+            || matches!(outgoing.body, Body::Reaction(_) | Body::Edit { .. } | Body::Delete(_));
+        // Where it does not answer, numbers are what members are known by as well.
+        let group = if refers && jid.is_group() { client.groups().query_info(&jid).await.ok() } else { None };
+        let group = group.filter(|info| info.addressing_mode == AddressingMode::Lid);
+        let own = match (&group, client.lid()) {
+            (Some(_), Some(lid)) => lid.to_non_ad(),
+            _ => own,
+        };
+        Ok(Self { jid, own, group })
+    }
+
+    fn member(&self, number: &PhoneNumber) -> Jid {
+        let jid = Jid::pn(number.digits());
+        match &self.group {
+            Some(info) => info.phone_device_jid_into_lid(jid),
+            None => jid,
+        }
+    }
+}
+
+/// Puts a message into WhatsApp's form.
+pub(super) fn message(outgoing: &Outgoing, chat: &Chat, now: Timestamp) -> Message {
     let mut message = match &outgoing.body {
         Body::Text(text) => Message::text(text.expose()),
         Body::Location(place) => location(place),
@@ -35,11 +71,11 @@ pub(super) fn message(outgoing: &Outgoing, own: &Jid, now: Timestamp) -> Message
             Message { contact_message: contact.into(), ..Default::default() }
         }
         Body::Reaction(Reaction { message, emoji }) => {
-            build_reaction_message(key(&chat, message), emoji, now.as_millis())
+            build_reaction_message(key(chat, message), emoji, now.as_millis())
         }
         Body::Edit { message, text } => {
             let edit = ProtocolMessage {
-                key: own_key(&chat, message, own).into(),
+                key: own_key(chat, message).into(),
                 r#type: Some(Type::MESSAGE_EDIT),
                 edited_message: Message::text(text.expose()).into(),
                 timestamp_ms: Some(now.as_millis()),
@@ -49,14 +85,14 @@ pub(super) fn message(outgoing: &Outgoing, own: &Jid, now: Timestamp) -> Message
         }
         Body::Delete(message) => {
             let revoke =
-                ProtocolMessage { key: key(&chat, message).into(), r#type: Some(Type::REVOKE), ..Default::default() };
+                ProtocolMessage { key: key(chat, message).into(), r#type: Some(Type::REVOKE), ..Default::default() };
             Message { protocol_message: revoke.into(), ..Default::default() }
         }
         Body::Media(media) => media::message(media),
     };
     if let Some(quoted) = &outgoing.reply_to {
         // All kinds that can answer have a place for it.
-        message.set_context_info(context(&chat, quoted, own));
+        message.set_context_info(context(chat, quoted));
     }
     message
 }
@@ -73,13 +109,13 @@ fn location(place: &Place) -> Message {
 }
 
 /// What names a message in a chat. Who wrote it is said in groups only, and not of our own.
-fn key(chat: &Jid, message: &Referred) -> MessageKey {
+fn key(chat: &Chat, message: &Referred) -> MessageKey {
     let participant = match &message.writer {
         Writer::Us(_) | Writer::Chat => None,
-        Writer::Member(number) => Some(Jid::pn(number.digits()).to_string()),
+        Writer::Member(number) => Some(chat.member(number).to_string()),
     };
     MessageKey {
-        remote_jid: Some(chat.to_string()),
+        remote_jid: Some(chat.jid.to_string()),
         from_me: Some(matches!(message.writer, Writer::Us(_))),
         id: Some(message.id.to_string()),
         participant,
@@ -87,16 +123,16 @@ fn key(chat: &Jid, message: &Referred) -> MessageKey {
 }
 
 /// An edit names its writer in groups.
-fn own_key(chat: &Jid, message: &Referred, own: &Jid) -> MessageKey {
-    let participant = chat.is_group().then(|| own.to_string());
+fn own_key(chat: &Chat, message: &Referred) -> MessageKey {
+    let participant = chat.jid.is_group().then(|| chat.own.to_string());
     MessageKey { participant, ..key(chat, message) }
 }
 
-fn context(chat: &Jid, quoted: &Quoted, own: &Jid) -> ContextInfo {
+fn context(chat: &Chat, quoted: &Quoted) -> ContextInfo {
     let writer = match &quoted.message.writer {
-        Writer::Us(_) => own.clone(),
-        Writer::Chat => chat.clone(),
-        Writer::Member(number) => Jid::pn(number.digits()),
+        Writer::Us(_) => chat.own.clone(),
+        Writer::Chat => chat.jid.clone(),
+        Writer::Member(number) => chat.member(number),
     };
     // Without a message in it the quote is not shown; an empty text shows that there is one.
     let shown = quoted.text.as_ref().map(|text| text.expose().as_str()).unwrap_or_default();

@@ -101,8 +101,8 @@ impl WhatsAppSender {
     async fn put_on_wire(&self, outgoing: &Outgoing) -> Result<SendAnswer, MessengerError> {
         let mut place = self.pending.register(outgoing.id.as_str());
         let options = SendOptions::default().with_message_id(outgoing.id.as_str());
-        let own = self.client.pn().ok_or(MessengerError::NotConnected)?.to_non_ad();
-        let message = message::message(outgoing, &own, self.clock.now());
+        let chat = message::Chat::of(&self.client, outgoing).await?;
+        let message = message::message(outgoing, &chat, self.clock.now());
         match self.client.send_message_with_options(message::address(&outgoing.to), message, options).await {
             Ok(_) => Ok(place.answer().await),
             Err(error) => match failure::send(&error) {
