@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use kurir_core::domain::{
-    Account, Epoch, EventId, EventKind, FailReason, Job, JobKey, LedgerEntry, MediaId, MessageId, MessageState, OutboxEvent,
-    PhoneNumber, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
+    Account, Epoch, EventId, EventKind, FailReason, Job, JobKey, LedgerEntry, MediaId, MessageId, MessageState,
+    OutboxEvent, PhoneNumber, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
 };
 use kurir_core::wire::{
     EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, ReceivedContactV1, ReceivedDataV1, ReceivedMediaV1,
@@ -209,7 +209,10 @@ fn events() -> Vec<(String, OutboxEvent)> {
     let mut received = |label: &str, data: ReceivedDataV1| {
         events.push((format!("message.received.{label}"), data.event(&tenant, &session, at(20))));
     };
-    received("text", ReceivedDataV1 { text: Some("Terima kasih".into()), reply_to: Some("3EB0AA".into()), ..data("text") });
+    received(
+        "text",
+        ReceivedDataV1 { text: Some("Terima kasih".into()), reply_to: Some("3EB0AA".into()), ..data("text") },
+    );
     let media = ReceivedMediaV1 {
         id: MediaId::of_message(&tenant, &session, &MessageId::from_wire("3EB0FF"), number.digits()).as_uuid(),
         kind: "document".into(),
@@ -224,9 +227,11 @@ fn events() -> Vec<(String, OutboxEvent)> {
     let contact = ReceivedContactV1 { name: Some("Budi".into()), vcard: Some("BEGIN:VCARD\nEND:VCARD".into()) };
     received("contact", ReceivedDataV1 { contacts: vec![contact], ..data("contact") });
     let group = Some("120363000000000001@g.us".to_owned());
-    let reaction = ReceivedDataV1 { about: Some("3EB0AA".into()), emoji: Some("👍".into()), group, ..data("reaction") };
+    let reaction =
+        ReceivedDataV1 { about: Some("3EB0AA".into()), emoji: Some("👍".into()), group, ..data("reaction") };
     received("reaction", reaction);
-    let edit = ReceivedDataV1 { about: Some("3EB0FE".into()), text: Some("Terima kasih banyak".into()), ..data("edit") };
+    let edit =
+        ReceivedDataV1 { about: Some("3EB0FE".into()), text: Some("Terima kasih banyak".into()), ..data("edit") };
     received("edit", edit);
     received("delete", ReceivedDataV1 { about: Some("3EB0FE".into()), ..data("delete") });
     let worker = WorkerName::new("worker-1").unwrap();

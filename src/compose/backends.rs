@@ -8,8 +8,8 @@ use kurir_core::memory::{
     MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::port::{
-    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, MediaStore, Membership, Outbox, PoolQueue,
-    RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
+    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, MediaStore, Membership, Outbox,
+    PoolQueue, RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use kurir::gateway::usecase::MediaRules;
 use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, fixed_key};
 use kurir_core::domain::{
-    Fence, JobKey, Lane, LedgerEntry, MediaDetail, MediaLimits, MediaRecord, MediaState, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
-    WorkerName,
+    Fence, JobKey, Lane, LedgerEntry, MediaDetail, MediaLimits, MediaRecord, MediaState, QrCode, Secret, SessionId,
+    SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
 };
 use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, MemoryWeb, SeededEntropy};
 use kurir_core::port::{Clock as _, JobQueue as _, MediaIntake, Outbox as _, SessionStore as _, Written};

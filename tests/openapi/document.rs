@@ -151,7 +151,8 @@ pub fn described(document: &Value, what: &str, spec: &Value, answer: &Answered<'
     };
     let kind = answer.kind.unwrap_or_else(|| panic!("{what}: no content type"));
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    let content = contents.get(kind).or_else(|| contents.get("*/*")).unwrap_or_else(|| panic!("{what}: {kind} is not described"));
+    let content =
+        contents.get(kind).or_else(|| contents.get("*/*")).unwrap_or_else(|| panic!("{what}: {kind} is not described"));
     if kind.ends_with("json") {
         let schema = jsonschema::validator_for(&whole(&content["schema"], document)).expect("a schema");
         let body: Value = serde_json::from_slice(answer.body).unwrap_or_else(|error| panic!("{what}: {error}: {text}"));

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kurir::adapters::sqlite::{SqliteQueue, SqliteStore};
 use kurir_core::contract::{
-    DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores, dead_letters, events, job_queue, media_store,
-    stores,
+    DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores, dead_letters, events, job_queue, media_store, stores,
 };
 use kurir_core::domain::FailReason;
 use kurir_core::port::{DeadFilter, DeadJob, DeadLetter, DeadLetters as _, MediaStore};

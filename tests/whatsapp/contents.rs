@@ -24,8 +24,9 @@ async fn shown(
 ) -> InboxMessage {
     let message = Outgoing { to: to.clone(), id: id(name), body, reply_to };
     assert_eq!(connection.sender.send(&message, DEADLINE).await.unwrap(), SendAnswer::Accepted, "{name}");
-    let arrived =
-        world.sim.wait_until(name, DEADLINE, |sim| sim.inbox(at).ok()?.into_iter().find(|message| message.id == name));
+    let arrived = world
+        .sim
+        .wait_until("the message", DEADLINE, |sim| sim.inbox(at).ok()?.into_iter().find(|message| message.id == name));
     arrived.await.unwrap()
 }
 

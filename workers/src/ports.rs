@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kurir_core::port::{
-    Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, MediaStore, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
-    SessionStore, StateStore, Vigil, Web, Wishes,
+    Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, MediaStore, Membership, Messenger, Outbox, PoolQueue,
+    RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
 };
 
 use crate::refused::Refused;

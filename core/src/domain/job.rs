@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ContactCard, JobId, JobKey, MediaContent, Place, PoolId, Quoted, Reaction, Recipient, Referred, Secret, SessionId, TenantId,
-    Timestamp, Writer,
+    ContactCard, JobId, JobKey, MediaContent, Place, PoolId, Quoted, Reaction, Recipient, Referred, Secret, SessionId,
+    TenantId, Timestamp, Writer,
 };
 
 /// Which of a sender's two queues a job stands in. Two queues, not priorities: an OTP never waits behind a blast.

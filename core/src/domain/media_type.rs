@@ -102,7 +102,10 @@ fn agree(declared: &str, found: &str) -> bool {
     // Many documents are archives of their own make, and a text may be of any application.
     let container = matches!(found, "application/zip" | "application/x-ole-storage" | "application/gzip");
     let document = family(declared) == "application" && !matches!(declared, "application/pdf" | "application/zip");
-    (container && document) || (family(found) == "text" && matches!(family(declared), "text" | "application") && declared != "application/pdf")
+    (container && document)
+        || (family(found) == "text"
+            && matches!(family(declared), "text" | "application")
+            && declared != "application/pdf")
 }
 
 #[cfg(test)]

@@ -82,7 +82,8 @@ impl MediaStore for MemoryStores {
     async fn sweep_media(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         let mut tables = self.tables();
         let old = tables.media.values().map(|file| &file.record).filter(|record| record.expires_at < before);
-        let old: Vec<MediaId> = old.map(|record| record.id).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
+        let old: Vec<MediaId> =
+            old.map(|record| record.id).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
         for id in &old {
             tables.media.remove(id);
         }

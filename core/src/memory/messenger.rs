@@ -12,7 +12,8 @@ use tokio::time::timeout;
 use super::lock;
 use crate::domain::{Fence, MediaKind, MessageId, PhoneNumber, Quoted, Recipient, Secret, SessionId, Timestamp};
 use crate::port::{
-    Body, Connection, FetchError, Messenger, MessengerError, MessengerEvent, NumberStatus, Outgoing, SendAnswer, Sender, Uploaded,
+    Body, Connection, FetchError, Messenger, MessengerError, MessengerEvent, NumberStatus, Outgoing, SendAnswer,
+    Sender, Uploaded,
 };
 
 /// How many events a connection holds for its reader.

@@ -8,7 +8,9 @@ use super::lock;
 use super::media::File;
 use super::outbox::Waiting;
 use super::state::Values;
-use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, MediaId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
+use crate::domain::{
+    ApiKeyRecord, Epoch, Fence, KeyId, MediaId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId,
+};
 use crate::port::{Clock, PortError};
 
 /// A store that keeps everything until it is dropped. It guards its writes as a real one does.

@@ -44,12 +44,7 @@ pub enum IntakeError {
 
 impl<'a> MediaIntake<'a> {
     /// A file that is to become `record`, whose state, size, type and hash are filled in here.
-    pub fn new(
-        store: &'a dyn MediaStore,
-        record: MediaRecord,
-        declared: Option<String>,
-        limits: MediaLimits,
-    ) -> Self {
+    pub fn new(store: &'a dyn MediaStore, record: MediaRecord, declared: Option<String>, limits: MediaLimits) -> Self {
         let limit = limits.largest();
         let record = MediaRecord { state: MediaState::Filling, size: 0, ..record };
         Self { store, record, declared, limits, buffer: BytesMut::new(), pieces: 0, limit, hash: Sha256::new() }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    ContactCard, Content, FailReason, JobId, JobKey, MediaContent, MediaFrom, MediaId, MediaKind, MessageId, PhoneNumber, Place, Quoted, Reaction, Recipient,
-    Referred, Secret, Writer,
+    ContactCard, Content, FailReason, JobId, JobKey, MediaContent, MediaFrom, MediaId, MediaKind, MessageId,
+    PhoneNumber, Place, Quoted, Reaction, Recipient, Referred, Secret, Writer,
 };
 
 /// What an OTP says when its producer gives no text.
@@ -411,7 +411,11 @@ mod tests {
             (TO, json!({"type": "media", "kind": "image", "media": OTHER, "url": "https://a.b/"}), "content.media: "),
             (TO, json!({"type": "media", "kind": "image", "url": "ftp://a.b/"}), "content.url: "),
             (TO, json!({"type": "media", "kind": "voice", "media": OTHER, "caption": "x"}), "content.caption: "),
-            (TO, json!({"type": "media", "kind": "document", "media": OTHER, "filename": "../x"}), "content.filename: "),
+            (
+                TO,
+                json!({"type": "media", "kind": "document", "media": OTHER, "filename": "../x"}),
+                "content.filename: ",
+            ),
             (TO, json!({"type": "text", "text": ""}), "content: "),
             (TO, json!({"type": "edit", "message": {"job": OTHER}, "text": ""}), "content.text: "),
             (TO, json!({"type": "text", "text": "x", "answers": 1}), "content"),

@@ -92,8 +92,7 @@ impl MediaStore for PostgresStore {
     async fn put_piece(&self, id: MediaId, at: u32, bytes: Bytes) -> Result<bool, PortError> {
         let sealed = &self.vault.seal(&Place::MediaPiece(id, at), &bytes);
         self.retrying("writing a piece of a file", |_| async move {
-            let done =
-                sqlx::query(PIECE).bind(id.as_uuid()).bind(place(at)).bind(sealed).execute(&self.pool).await?;
+            let done = sqlx::query(PIECE).bind(id.as_uuid()).bind(place(at)).bind(sealed).execute(&self.pool).await?;
             Ok(done.rows_affected() > 0)
         })
         .await
@@ -126,13 +125,12 @@ impl MediaStore for PostgresStore {
     }
 
     async fn piece(&self, id: MediaId, at: u32) -> Result<Option<Bytes>, PortError> {
-        let sealed: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT bytes FROM media_piece WHERE media = $1 AND at = $2")
-                .bind(id.as_uuid())
-                .bind(place(at))
-                .fetch_optional(&self.pool)
-                .await
-                .map_err(|e| port_error("reading a piece of a file", e))?;
+        let sealed: Option<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM media_piece WHERE media = $1 AND at = $2")
+            .bind(id.as_uuid())
+            .bind(place(at))
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|e| port_error("reading a piece of a file", e))?;
         let open = |sealed: Vec<u8>| self.vault.open(&Place::MediaPiece(id, at), &sealed).map(Bytes::from);
         sealed.map(open).transpose()
     }
@@ -174,8 +172,7 @@ impl MediaStore for PostgresStore {
 
     async fn sweep_media(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         self.retrying("removing old files", |_| async move {
-            let done =
-                sqlx::query(SWEEP).bind(before.as_millis()).bind(i64::from(limit)).execute(&self.pool).await?;
+            let done = sqlx::query(SWEEP).bind(before.as_millis()).bind(i64::from(limit)).execute(&self.pool).await?;
             Ok(done.rows_affected())
         })
         .await

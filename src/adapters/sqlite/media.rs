@@ -152,13 +152,12 @@ impl MediaStore for SqliteStore {
     }
 
     async fn piece(&self, id: MediaId, at: u32) -> Result<Option<Bytes>, PortError> {
-        let sealed: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT bytes FROM media_piece WHERE media = ?1 AND at = ?2")
-                .bind(key(id))
-                .bind(at)
-                .fetch_optional(&self.db.readers)
-                .await
-                .map_err(|error| sql("reading a piece of a file", error))?;
+        let sealed: Option<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM media_piece WHERE media = ?1 AND at = ?2")
+            .bind(key(id))
+            .bind(at)
+            .fetch_optional(&self.db.readers)
+            .await
+            .map_err(|error| sql("reading a piece of a file", error))?;
         let open = |sealed: Vec<u8>| {
             let plain = self.db.sealer.open(&piece_place(id, at), &sealed, || format!("piece {at} of file {id}"));
             plain.map(Bytes::from)

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use whatsapp_rust::download::DownloadParams;
 use whatsapp_rust::proto_helpers::MessageExt as _;
 use whatsapp_rust::types::durability_hook::InboundMessage;
+use whatsapp_rust::wacore_binary::JidExt as _;
 use whatsapp_rust::waproto::whatsapp::message::protocol_message::Type;
 use whatsapp_rust::waproto::whatsapp::message::{ContactMessage, ProtocolMessage};
 use whatsapp_rust::waproto::whatsapp::{ContextInfo, Message, MessageKey};
-use whatsapp_rust::wacore_binary::JidExt as _;
 
 use super::media;
 
@@ -193,9 +193,9 @@ fn file_of(message: &Message) -> Option<(IncomingMedia, Option<String>)> {
     if let Some(document) = message.document_message.as_option() {
         // A name that its sender chose: what would lead into a folder is taken off it.
         let name = document.file_name.as_deref().and_then(|name| name.rsplit(['/', '\\']).next());
-        let name = name.filter(|name| !name.is_empty()).map(|name| {
-            name.chars().filter(|c| !c.is_control()).take(200).collect::<String>()
-        });
+        let name = name
+            .filter(|name| !name.is_empty())
+            .map(|name| name.chars().filter(|c| !c.is_control()).take(200).collect::<String>());
         return file!(document, MediaKind::Document, name.map(Secret::new));
     }
     let sticker = message.sticker_message.as_option()?;

@@ -85,8 +85,7 @@ pub(super) fn message(media: &MediaBody) -> Message {
         }
         MediaKind::Audio | MediaKind::Voice => {
             let voice = Some(media.kind == MediaKind::Voice);
-            message.audio_message =
-                announced!(AudioMessage { ptt: voice, streaming_sidecar: file.sidecar.clone() });
+            message.audio_message = announced!(AudioMessage { ptt: voice, streaming_sidecar: file.sidecar.clone() });
         }
         MediaKind::Document => {
             message.document_message =

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use kurir_core::domain::{PhoneNumber, Place, Quoted, Reaction, Recipient, Referred, Secret, Timestamp, Writer};
 use kurir_core::port::{Body, MessengerError, Outgoing};
+use whatsapp_rust::proto_helpers::{MessageBuilderExt as _, MessageExt as _};
 use whatsapp_rust::types::message::AddressingMode;
 use whatsapp_rust::wacore::client::context::GroupInfo;
-use whatsapp_rust::{Client, Jid};
-use whatsapp_rust::proto_helpers::{MessageBuilderExt as _, MessageExt as _};
 use whatsapp_rust::wacore::proto_helpers::build_reaction_message;
 use whatsapp_rust::wacore_binary::JidExt as _;
 use whatsapp_rust::waproto::whatsapp::message::protocol_message::Type;
 use whatsapp_rust::waproto::whatsapp::message::{ContactMessage, LocationMessage, ProtocolMessage};
 use whatsapp_rust::waproto::whatsapp::{ContextInfo, Message, MessageKey};
+use whatsapp_rust::{Client, Jid};
 
 use super::media;
 

@@ -33,12 +33,7 @@ impl From<PortError> for NoFile {
 }
 
 /// Makes the file ready to be named in a message. `left`: until the job's deadline.
-pub(super) async fn carry(
-    owned: &Owned,
-    job: &Job,
-    content: &MediaContent,
-    left: Duration,
-) -> Result<Body, NoFile> {
+pub(super) async fn carry(owned: &Owned, job: &Job, content: &MediaContent, left: Duration) -> Result<Body, NoFile> {
     let shared = &owned.shared;
     let store = &*shared.ports.media;
     let media = match &content.from {

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use kurir_core::domain::{
-    Content, FailReason, Job, LedgerEntry, Outcome, Rest, SendAnswer, SenderPace
-};
+use kurir_core::domain::{Content, FailReason, Job, LedgerEntry, Outcome, Rest, SendAnswer, SenderPace};
 use kurir_core::policy::{AttemptRule, verdict};
 use kurir_core::port::{Body, MessengerError, Outgoing};
 use tokio::sync::mpsc;
@@ -61,8 +59,7 @@ pub(super) async fn send(
         }
         Err(NoFile::NotNow(reason)) => return again(owned, sending, rule, reason),
     };
-    let message =
-        Outgoing { to: job.to.clone(), id: sending.message_id.clone(), body, reply_to: job.reply_to.clone() };
+    let message = Outgoing { to: job.to.clone(), id: sending.message_id.clone(), body, reply_to: job.reply_to.clone() };
     // A file may have taken a while.
     let left = job.expires_at.map_or(Duration::MAX, |deadline| deadline.since(ports.clock.now()));
     if left.is_zero() {

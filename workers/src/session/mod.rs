@@ -8,8 +8,8 @@ mod life;
 mod limits;
 mod numbers;
 mod owner;
-mod received;
 mod receipts;
+mod received;
 mod standing;
 mod turnstile;
 

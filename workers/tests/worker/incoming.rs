@@ -2,9 +2,7 @@
 
 use kurir_core::domain::{GroupId, MediaId, MediaKind, MediaRecord, MediaState, MessageId, PhoneNumber, Secret};
 use kurir_core::memory::SystemClock;
-use kurir_core::port::{
-    Clock as _, Incoming, IncomingContent, IncomingMedia, MessengerEvent, Stored, read_media,
-};
+use kurir_core::port::{Clock as _, Incoming, IncomingContent, IncomingMedia, MessengerEvent, Stored, read_media};
 
 use crate::world::{World, in_time, next_event, options, session, tenant, until};
 

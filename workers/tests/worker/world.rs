@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{
-    Account, Fence, JobId, JobKey, Lane, LedgerEntry, MediaLimits, MessageId, PhoneNumber, SessionId, SessionRecord, SessionState,
-    Target, TenantId, WorkerName,
+    Account, Fence, JobId, JobKey, Lane, LedgerEntry, MediaLimits, MessageId, PhoneNumber, SessionId, SessionRecord,
+    SessionState, Target, TenantId, WorkerName,
 };
 use kurir_core::memory::{
     MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryMessenger, MemoryRecipientLimits, MemoryStores,
