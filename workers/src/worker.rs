@@ -15,6 +15,7 @@ use crate::lease::Keeper;
 use crate::options::WorkerOptions;
 use crate::ports::WorkerPorts;
 use crate::publisher::Publisher;
+use crate::room::Room;
 use crate::session::Shared;
 
 /// Most writes in one commit of the ledger.

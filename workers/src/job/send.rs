@@ -72,7 +72,6 @@ pub(super) async fn send(
         () = out_of_time(owned) => return Attempted { outcome: Outcome::Abandon, code: None, on_wire: true, pace: None },
     };
     options.crash.pass(CrashPoint::Answered);
-    let now = ports.clock.now();
     let fraction = ports.entropy.fraction();
     match answered {
         Ok(answer) => {

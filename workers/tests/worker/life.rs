@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kurir_core::domain::{MessageState, PhoneNumber, Secret, SessionState, Wanted, WorkerName};
+use kurir_core::domain::{MessageState, PhoneNumber, SessionState, Wanted, WorkerName};
 use kurir_core::memory::SystemClock;
 use kurir_core::port::{
     Clock as _, Incoming, MessengerEvent, SessionStore as _, StateBatch, StateKey, StatePut, StateStore as _, Stored,
