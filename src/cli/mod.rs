@@ -5,6 +5,7 @@ mod bench;
 mod dead;
 #[cfg(feature = "simulator")]
 mod demo;
+mod files;
 mod fleet;
 mod keys;
 mod limits;
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::compose;
 use crate::config::{Config, Sources, logging};
+pub use files::open_files;
 
 /// Configuration that goes with every role.
 #[derive(Debug, Args)]
@@ -116,6 +118,7 @@ pub fn main() -> ExitCode {
         eprintln!("{error}");
         return ExitCode::from(2);
     }
+    open_files();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -185,7 +185,7 @@ fn of_others(config: &Config) -> Vec<LimitRow> {
             settings: &["gateway.body_limit", "gateway.max_connections"],
             value: format!("{} bytes, {}", config.gateway.body_limit, config.gateway.max_connections),
             kept: "the gateway's memory",
-            over: "413; further connections wait",
+            over: "413; the longest idle connection ends for a new one, else that waits",
             reason: None,
             down: "",
         },

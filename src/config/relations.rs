@@ -222,8 +222,8 @@ impl Config {
         found.count("gateway.key_burst", gateway.key_burst, 1, 1_000_000);
         found.count("gateway.body_limit", gateway.body_limit, 1024, most);
         found.count("gateway.max_connections", gateway.max_connections, 1, 100_000);
-        let minute = Duration::from_mins(1);
-        found.between("gateway.header_timeout", gateway.header_timeout, Duration::from_millis(100), minute);
+        let longest = Duration::from_mins(10);
+        found.between("gateway.header_timeout", gateway.header_timeout, Duration::from_millis(100), longest);
         let request = gateway.request_timeout;
         let needed = self.rabbitmq.publish_timeout.saturating_add(self.postgres.acquire_timeout);
         let advice = format!(

@@ -7,6 +7,7 @@ mod key_limit;
 mod keys;
 pub mod native;
 mod ready;
+mod room;
 mod server;
 pub mod usecase;
 
@@ -63,7 +64,7 @@ pub struct GatewayOptions {
     pub request_timeout: Duration,
     /// How long the head of a request may take to arrive.
     pub header_timeout: Duration,
-    /// Connections at the same time; more wait to be accepted.
+    /// Connections at the same time; the longest idle one makes room for another.
     pub max_connections: usize,
     /// How long requests may go on after the signal to stop.
     pub stop_deadline: Duration,
