@@ -78,6 +78,7 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
         outbox: Arc::clone(&backends.outbox),
         events: Arc::clone(&backends.event_sink),
         ledger: Arc::clone(&backends.ledger),
+        requests: Arc::clone(&backends.requests),
         clock: Arc::clone(&backends.clock),
     }
 }
@@ -99,6 +100,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         max_connections: settings.max_connections as usize,
         stop_deadline: settings.stop_deadline,
         probes: backends.probes.clone(),
+        messages: super::settings::messages(settings),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -109,6 +111,9 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         vigil: Arc::clone(&backends.vigil),
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
+        index: Arc::clone(&backends.index),
+        requests: Arc::clone(&backends.requests),
+        events: Arc::clone(&backends.event_source),
     };
     Gateway::new(options, ports)
 }

@@ -38,7 +38,7 @@ pub(super) async fn serve(
     router: axum::Router,
     tasks: TaskTracker,
     limits: Limits,
-    stop: CancellationToken,
+    (stopping, stop): (CancellationToken, CancellationToken),
 ) -> Abandoned {
     let slots = Arc::new(Semaphore::new(limits.max_connections));
     let mut connections = JoinSet::new();
@@ -72,6 +72,7 @@ pub(super) async fn serve(
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
+    stopping.cancel();
     tasks.close();
     let ended = async {
         while connections.join_next().await.is_some() {}

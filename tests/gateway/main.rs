@@ -3,8 +3,10 @@
 #[path = "../openapi/document.rs"]
 mod document;
 mod fixture;
+mod idempotency;
 mod input;
 mod keys;
+mod message_list;
 mod messages;
 mod openapi;
 mod pools;
@@ -12,4 +14,5 @@ mod queue;
 mod ready;
 mod sessions;
 mod stop;
+mod waits;
 mod withdraw;

@@ -5,6 +5,7 @@ mod enqueue;
 mod error;
 mod keys;
 mod messages;
+mod prepare;
 mod sessions;
 mod withdraw;
 
@@ -17,6 +18,7 @@ use super::GatewayPorts;
 pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};
+pub use messages::MessagePage;
 pub use sessions::SessionPage;
 
 /// The use cases over the ports.
