@@ -145,7 +145,8 @@ impl Waits {
             return None;
         }
         state.waiters += 1;
-        let slot = state.slots.entry(key.clone()).or_insert_with(|| Slot { waiters: 0, seen: watch::Sender::new(None) });
+        let slot =
+            state.slots.entry(key.clone()).or_insert_with(|| Slot { waiters: 0, seen: watch::Sender::new(None) });
         slot.waiters += 1;
         let seen = slot.seen.subscribe();
         state.touched.insert(key.clone());

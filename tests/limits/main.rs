@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use kurir::adapters::sqlite::{SqliteOptions, SqliteStore};
 use kurir_core::domain::{
-    Account, FailReason, Fence, History, JobId, JobKey, Keyring, Lane, LedgerEntry, MessageId, PhoneNumber, Rest, SenderPace,
-    SessionId, SessionState, SessionStatus, Spent, TenantId, WorkerName,
+    Account, FailReason, Fence, History, JobId, JobKey, Keyring, Lane, LedgerEntry, MessageId, PhoneNumber, Rest,
+    SenderPace, SessionId, SessionState, SessionStatus, Spent, TenantId, WorkerName,
 };
 use kurir_core::memory::{SystemClock, SystemEntropy};
 use kurir_core::policy::{Budget, DayRule, WarmUp, Zone};

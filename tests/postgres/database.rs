@@ -8,8 +8,8 @@ use base64::Engine as _;
 use futures_util::FutureExt as _;
 use kurir::adapters::postgres::{PostgresOptions, PostgresStore};
 use kurir_core::domain::{
-    Fence, History, JobId, JobKey, Keyring, Lane, LedgerEntry, MessageId, MessageState, Secret, SessionId, TenantId, Timestamp,
-    WorkerName,
+    Fence, History, JobId, JobKey, Keyring, Lane, LedgerEntry, MessageId, MessageState, Secret, SessionId, TenantId,
+    Timestamp, WorkerName,
 };
 use kurir_core::port::{Created, Entropy, NewSession, SessionStore};
 use sqlx::postgres::PgConnection;

@@ -75,7 +75,11 @@ pub(super) async fn a_message_is_found_by_what_it_is(stores: Stores) {
         ("from the very moment on", MessageFilter { since: Some(b.enqueued_at), ..all.clone() }, vec![&c, &b]),
         ("before the very moment", MessageFilter { until: Some(b.enqueued_at), ..all.clone() }, vec![&a]),
         ("all at once", MessageFilter { batch: Some(batch), lane: Some(Lane::Bulk), since, ..all.clone() }, vec![&b]),
-        ("another tenant's", MessageFilter { recipient: Some(to), ..MessageFilter::of(super::fixture::tenant()) }, vec![]),
+        (
+            "another tenant's",
+            MessageFilter { recipient: Some(to), ..MessageFilter::of(super::fixture::tenant()) },
+            vec![],
+        ),
     ];
     for (what, filter, wanted) in cases {
         assert_eq!(listed(&stores, &filter).await.iter().collect::<Vec<_>>(), wanted, "{what}");
@@ -89,8 +93,10 @@ pub(super) async fn what_a_message_is_found_by_stays_while_its_state_moves(store
     let (to, batch) = (number(), BatchId::new(Uuid::new_v4()));
     let first = LedgerEntry { to: Some(to.clone()), batch: Some(batch), ..entry(&job(&owned.tenant), None) };
     let queued = put(&stores, first).await;
-    let by_number = MessageFilter { recipient: Some(to), batch: Some(batch), ..MessageFilter::of(owned.tenant.clone()) };
-    let by_session = MessageFilter { sessions: Some(vec![owned.id.clone()]), ..MessageFilter::of(owned.tenant.clone()) };
+    let by_number =
+        MessageFilter { recipient: Some(to), batch: Some(batch), ..MessageFilter::of(owned.tenant.clone()) };
+    let by_session =
+        MessageFilter { sessions: Some(vec![owned.id.clone()]), ..MessageFilter::of(owned.tenant.clone()) };
     assert_eq!(listed(&stores, &by_session).await, []);
     let mut sending = queued.advance(MessageState::Sending, now()).expect("what waits may go");
     sending.session = Some(owned.id.clone());

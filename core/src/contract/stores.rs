@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    fixture, index, keys, ledger, ledger_guard, outbox, requests, sessions, sessions_guard, sessions_pools, spending, state,
-    state_guard, state_scan,
+    fixture, index, keys, ledger, ledger_guard, outbox, requests, sessions, sessions_guard, sessions_pools, spending,
+    state, state_guard, state_scan,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
-    Created, KeyStore, Ledger, LedgerWrite, MessageIndex, NewSession, Outbox, RequestLog, SessionStore, StateStore, Written,
+    Created, KeyStore, Ledger, LedgerWrite, MessageIndex, NewSession, Outbox, RequestLog, SessionStore, StateStore,
+    Written,
 };
 
 /// The ports of one store: what is written through one is seen through the others.

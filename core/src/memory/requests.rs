@@ -55,8 +55,7 @@ impl RequestLog for MemoryStores {
     async fn forget_requests(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         let mut tables = self.tables();
         let old = tables.requests.iter().filter(|(_, known)| known.keep < before);
-        let old: Vec<_> =
-            old.map(|(key, _)| key.clone()).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
+        let old: Vec<_> = old.map(|(key, _)| key.clone()).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
         for key in &old {
             tables.requests.remove(key);
         }

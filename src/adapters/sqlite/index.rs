@@ -63,11 +63,8 @@ impl MessageIndex for SqliteStore {
             query.push(", ").push_bind(job.as_uuid().as_bytes().to_vec()).push(")");
         }
         query.push(" ORDER BY enqueued_at DESC, job DESC LIMIT ").push_bind(i64::from(limit));
-        let rows: Vec<(String,)> = query
-            .build_query_as()
-            .fetch_all(&self.db.readers)
-            .await
-            .map_err(|error| sql("listing messages", error))?;
+        let rows: Vec<(String,)> =
+            query.build_query_as().fetch_all(&self.db.readers).await.map_err(|error| sql("listing messages", error))?;
         rows.iter().map(|(json,)| entry(json)).collect()
     }
 

@@ -72,11 +72,8 @@ impl Database {
 impl RequestLog for SqliteStore {
     async fn begin(&self, run: &NewRun) -> Result<Begun, PortError> {
         let new = run.clone();
-        let found = self
-            .db
-            .writer
-            .write("entering a request", move |connection| Box::pin(begin(connection, new)))
-            .await?;
+        let found =
+            self.db.writer.write("entering a request", move |connection| Box::pin(begin(connection, new))).await?;
         match found {
             Found::Run(seed) => {
                 let seed = seed.as_slice().try_into().map_err(|error| corrupt("a request's seed", error))?;
@@ -92,11 +89,15 @@ impl RequestLog for SqliteStore {
         let (statement, answer) = match end {
             RunEnd::Answered(answer) => {
                 let sealed = self.db.sealer.seal(&place(key), &answer.to_bytes());
-                ("UPDATE request SET answer = ?4 WHERE tenant = ?1 AND name = ?2 AND runner = ?3 AND answer IS NULL", Some(sealed))
+                (
+                    "UPDATE request SET answer = ?4 WHERE tenant = ?1 AND name = ?2 AND runner = ?3 AND answer IS NULL",
+                    Some(sealed),
+                )
             }
-            RunEnd::Unknown => {
-                ("UPDATE request SET lease = 0 WHERE tenant = ?1 AND name = ?2 AND runner = ?3 AND answer IS NULL", None)
-            }
+            RunEnd::Unknown => (
+                "UPDATE request SET lease = 0 WHERE tenant = ?1 AND name = ?2 AND runner = ?3 AND answer IS NULL",
+                None,
+            ),
             RunEnd::Nothing => {
                 ("DELETE FROM request WHERE tenant = ?1 AND name = ?2 AND runner = ?3 AND answer IS NULL", None)
             }

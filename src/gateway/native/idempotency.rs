@@ -56,7 +56,8 @@ where
 {
     let seed = RequestSeed(app.entropy.nonce().to_be_bytes());
     let Some(name) = name_of(request.headers())? else { return run(request, seed).await };
-    let key = RequestKey::new(caller.tenant().clone(), name.as_bytes()).map_err(|error| bad_name(&error.to_string()))?;
+    let key =
+        RequestKey::new(caller.tenant().clone(), name.as_bytes()).map_err(|error| bad_name(&error.to_string()))?;
     let (parts, body) = request.into_parts();
     let bytes = body::collect(&parts.headers, body, limit).await?;
     let (at, lasts) = (app.clock.now(), app.lasts_at_most(&parts.uri));

@@ -113,10 +113,12 @@ async fn enqueue(
     wait: Result<Query<Wait>, QueryRejection>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let wait = wait.map_err(|_| bad_wait("wait", "the query takes `wait`, `sent` or `delivered`, and `timeout`, seconds"));
+    let wait =
+        wait.map_err(|_| bad_wait("wait", "the query takes `wait`, `sent` or `delivered`, and `timeout`, seconds"));
     let wait = wanted(&app, wait?.0)?;
     let (limit, inner, sender) = (app.body_limit, Arc::clone(&app), caller.clone());
-    once(&app, &caller, request, limit, async move |request, seed| send(&inner, &sender, wait, request, seed).await).await
+    once(&app, &caller, request, limit, async move |request, seed| send(&inner, &sender, wait, request, seed).await)
+        .await
 }
 
 /// Waits for a state before it answers.

@@ -1,8 +1,6 @@
 //! Looking at a message.
 
-use kurir_core::domain::{
-    FailReason, JobId, JobKey, LedgerEntry, MessageState, PhoneError, PhoneNumber, TenantId,
-};
+use kurir_core::domain::{FailReason, JobId, JobKey, LedgerEntry, MessageState, PhoneError, PhoneNumber, TenantId};
 use kurir_core::port::{LedgerWrite, MessageFilter, MessagePlace, Written};
 use kurir_core::wire::MessageDataV1;
 
