@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kurir_core::domain::{SessionId, WorkerName};
 use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore};
-use kurir_workers::{RelayPorts, WorkerPorts};
+use kurir_workers::{GroupedLedger, GroupedQueue, RelayPorts, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -105,8 +105,9 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
         keys: Arc::clone(&backends.keys),
-        ledger: Arc::clone(&backends.ledger),
-        jobs: Arc::clone(&backends.jobs),
+        // Requests come one by one, and share commits and confirms.
+        ledger: Arc::new(GroupedLedger::new(Arc::clone(&backends.ledger))),
+        jobs: Arc::new(GroupedQueue::new(Arc::clone(&backends.jobs))),
         pools: Arc::clone(&backends.pools),
         vigil: Arc::clone(&backends.vigil),
         clock: Arc::clone(&backends.clock),

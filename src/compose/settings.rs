@@ -9,7 +9,7 @@ use kurir_core::port::RecipientRule;
 use kurir_workers::{Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 
 use crate::config::{self, Config, GatewayConfig};
-use crate::gateway::MessageOptions;
+use crate::gateway::{MessageOptions, QueueCaps};
 
 /// How many of something that is allowed `per_second` fit into a span; at least one.
 fn within(per_second: u32, span: Duration) -> usize {
@@ -90,5 +90,7 @@ pub fn messages(gateway: &GatewayConfig) -> MessageOptions {
         wait_default: gateway.wait_default,
         wait_max: gateway.wait_max,
         most_waits: gateway.max_waits as usize,
+        batch_body_limit: gateway.batch_body_limit as usize,
+        queue_caps: QueueCaps { otp: gateway.queue_cap_otp.into(), bulk: gateway.queue_cap_bulk.into() },
     }
 }

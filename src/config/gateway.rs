@@ -52,4 +52,10 @@ pub struct GatewayConfig {
     pub wait_max: Duration,
     /// How many callers may wait at the same time.
     pub max_waits: u32,
+    /// Largest body of a batch or a CSV file, bytes.
+    pub batch_body_limit: u32,
+    /// Most jobs that may wait in an otp lane; 0: no such cap.
+    pub queue_cap_otp: u32,
+    /// Most jobs that may wait in a bulk lane; 0: no such cap.
+    pub queue_cap_bulk: u32,
 }

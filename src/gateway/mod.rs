@@ -6,6 +6,7 @@
 mod key_limit;
 mod keys;
 pub mod native;
+mod queue_cap;
 mod ready;
 mod server;
 pub mod usecase;
@@ -24,6 +25,7 @@ use tokio_util::task::TaskTracker;
 
 pub use keys::fixed_key;
 pub use native::openapi_document;
+pub use queue_cap::QueueCaps;
 pub use ready::{Probe, ProbeReport};
 pub use server::Abandoned;
 
@@ -93,6 +95,10 @@ pub struct MessageOptions {
     pub wait_max: Duration,
     /// How many callers may wait at the same time; more are answered at once.
     pub most_waits: usize,
+    /// Largest body of a batch, bytes.
+    pub batch_body_limit: usize,
+    /// Most jobs that may wait in a queue.
+    pub queue_caps: QueueCaps,
 }
 
 impl Default for MessageOptions {
@@ -102,6 +108,8 @@ impl Default for MessageOptions {
             wait_default: Duration::from_secs(10),
             wait_max: Duration::from_mins(1),
             most_waits: 10_000,
+            batch_body_limit: 16 << 20,
+            queue_caps: QueueCaps::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use kurir_core::domain::{FailReason, JobId, Lane, LedgerEntry, RequestSeed, SessionId};
+use kurir_core::domain::{JobId, Lane, LedgerEntry, RequestSeed, SessionId};
 use kurir_core::wire::ContentV1;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -41,41 +41,41 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewMessage)]
-struct Send {
+pub(super) struct Send {
     /// The caller's id of it, a UUID; the same id again is the same message. Without one it gets one.
     #[serde(default)]
     #[schema(format = "uuid", example = json!(null))]
-    id: Option<String>,
+    pub id: Option<String>,
     /// The session that is to send it; either this or `pool`.
     #[serde(default)]
     #[schema(example = "toko-1")]
-    session: Option<String>,
+    pub session: Option<String>,
     /// The pool of which any session may send it.
     #[serde(default)]
     #[schema(example = json!(null))]
-    pool: Option<String>,
+    pub pool: Option<String>,
     /// The recipient's number, as people write it.
     #[schema(example = "+62 812-3456-7890")]
-    to: String,
+    pub to: String,
     /// `otp` or `bulk`; without it `otp` for a one-time password and `bulk` for everything else.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "otp")]
-    lane: Option<Lane>,
+    pub lane: Option<Lane>,
     /// What it says.
     #[schema(value_type = ContentSchema, example = json!({"type": "otp", "code": "493817", "text": "Kode: {code}"}))]
-    content: ContentV1,
+    pub content: ContentV1,
     /// Its deadline: at or past it no attempt is begun. The otp lane needs one, or the gateway's default.
     #[serde(default)]
     #[schema(format = DateTime, example = json!(null))]
-    expires_at: Option<String>,
+    pub expires_at: Option<String>,
     /// Its deadline in seconds from now, at most 30 days; not beside `expires_at`.
     #[serde(default)]
     #[schema(example = 300)]
-    ttl: Option<u32>,
+    pub ttl: Option<u32>,
     /// The caller's own words, repeated in every event: at most 16 of them.
     #[serde(default)]
     #[schema(example = json!({"order": "77"}))]
-    metadata: BTreeMap<String, String>,
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// Send a message. It is queued when the answer comes; what becomes of it, events tell, or looking at it.
@@ -104,6 +104,7 @@ struct Send {
         (status = 202, description = "It is queued; its place stands in `Location`. With `wait`: it has not come that far yet", body = MessageView),
         (status = 200, description = "It was taken before, under the same id; with `wait`: it has come that far, or to its end", body = MessageView),
         (status = 409, description = "`id_reused`; `idempotency_key_in_use`: the same request is being carried out", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`queue_full`: as many messages wait as may, nothing was stored", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is bad; `idempotency_key_reused`: the key names another request", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
@@ -170,26 +171,9 @@ async fn send(
     // Under a name the ids are the same for whoever takes the request over.
     let named = request.headers().contains_key("idempotency-key");
     let send: Send = body::read(request, app.body_limit).await?;
-    check_target(caller, &send)?;
-    let id = send.id.map(|id| id.parse::<JobId>()).transpose();
-    let id = id.map_err(|error| UseCaseError::Field {
-        field: "id",
-        reason: FailReason::BadField,
-        message: error.to_string(),
-    })?;
-    let job = Enqueue {
-        id: id.or_else(|| named.then(|| seed.job(0))),
-        session: send.session,
-        pool: send.pool,
-        to: send.to,
-        lane: send.lane,
-        content: send.content,
-        expires_at: send.expires_at,
-        ttl: send.ttl,
-        metadata: send.metadata,
-        traceparent,
-        batch: None,
-    };
+    let mut job = to_enqueue(caller, send)?;
+    job.id = job.id.or_else(|| named.then(|| seed.job(0)));
+    job.traceparent = traceparent;
     let (cases, tenant) = (app.cases.clone(), caller.tenant().clone());
     // In a task of its own: between the ledger and the queue nothing may stop because a caller hangs up.
     let done = app.tasks.spawn(async move { cases.enqueue(&tenant, job).await });
@@ -224,16 +208,32 @@ async fn one(
     Ok(Json(MessageView::of(own(&app, &caller, named(&id)?).await?)).into_response())
 }
 
-/// Whether the key is good for the session or the pool that a message names; what is no name is refused elsewhere.
-fn check_target(caller: &Caller, send: &Send) -> Result<(), ApiError> {
+/// A message as the use case takes it, if the key is good for the session or the pool that it names. What is no name is
+/// refused elsewhere.
+pub(super) fn to_enqueue(caller: &Caller, send: Send) -> Result<Enqueue, UseCaseError> {
+    let key = caller.key();
     let session = send.session.as_deref().and_then(|session| SessionId::new(session).ok());
-    if let Some(session) = session {
-        caller.covers(&session).map_err(|error| error.field("session"))?;
+    if session.is_some_and(|session| !key.covers(&session)) {
+        return Err(UseCaseError::NotFound { what: "session", field: Some("session") });
     }
-    if send.pool.is_some() {
-        caller.covers_pools().map_err(|error| error.field("pool"))?;
+    if send.pool.is_some() && key.sessions.is_some() {
+        return Err(UseCaseError::NotFound { what: "pool", field: Some("pool") });
     }
-    Ok(())
+    let id = send.id.map(|id| id.parse::<JobId>()).transpose();
+    let id = id.map_err(|error| UseCaseError::field("id", error.to_string()))?;
+    Ok(Enqueue {
+        id,
+        session: send.session,
+        pool: send.pool,
+        to: send.to,
+        lane: send.lane,
+        content: send.content,
+        expires_at: send.expires_at,
+        ttl: send.ttl,
+        metadata: send.metadata,
+        traceparent: None,
+        batch: None,
+    })
 }
 
 /// A message that the key is good for.

@@ -7,7 +7,9 @@
 //! cached.
 
 mod auth;
+mod batches;
 mod body;
+mod csv_rows;
 mod docs;
 mod error;
 mod health;
@@ -91,7 +93,7 @@ pub(super) fn router(
         requests: Arc::clone(&ports.requests),
         waits,
         messages: options.messages,
-        cases: UseCases::new(ports, options.default_country, options.otp_ttl),
+        cases: UseCases::new(ports, options.default_country, options.otp_ttl).with_caps(options.messages.queue_caps),
     });
     let (routes, document) = described(Some(&app)).split_for_parts();
     routes
@@ -108,7 +110,7 @@ pub(super) fn router(
 fn described(app: Option<&Arc<App>>) -> Routes {
     let mut v1 =
         Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
-    v1 = v1.merge(message_list::routes());
+    v1 = v1.merge(message_list::routes()).merge(batches::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

@@ -69,6 +69,9 @@ impl UseCases {
         let now = self.ports.clock.now();
         let Prepared { job, publish, batch } = self.prepare(tenant, request, now)?;
         self.check_target(tenant, &job.target).await?;
+        if self.room.take(&job.target, job.lane, 1).await == 0 {
+            return Err(UseCaseError::QueueFull);
+        }
         if job.expired(now) && self.entry(&job.key()).await?.is_none() {
             return Err(UseCaseError::field("expires_at", "lies in the past"));
         }
