@@ -8,7 +8,7 @@ use kurir_core::domain::{QrCode, Secret, SessionState};
 use kurir_core::port::Clock as _;
 use serde_json::{Value, json};
 
-use crate::document::{Answered, Operation, addresses, bodies, described, holds_together, operations, sent};
+use crate::document::{Answered, Operation, addresses, bodies, described, holds_together, operations};
 use crate::fixture::{Answer, Fixture, KEY};
 
 /// What the examples speak of.
@@ -81,6 +81,15 @@ fn with_a_real_batch(it: &Fixture, address: &str) -> String {
     let batch = json!({"session": SESSION, "content": content, "messages": [{"to": "6281234567890"}]});
     let made = it.post("/v1/messages/batch", &batch).json();
     address.replace(BATCH, made["id"].as_str().unwrap())
+}
+
+/// A body as it is sent, and its type.
+fn sent(spec: &Value, body: Option<Value>) -> (String, &'static str) {
+    let json = spec["requestBody"]["content"].get("application/json").is_some();
+    match body {
+        Some(Value::String(file)) if !json => (file, "text/csv"),
+        body => (body.map(|body| body.to_string()).unwrap_or_default(), "application/json"),
+    }
 }
 
 fn answered(answer: &Answer) -> Answered<'_> {

@@ -111,15 +111,6 @@ pub fn bodies(document: &Value, spec: &Value) -> Vec<(String, Option<Value>)> {
     vec![("body".into(), Some(example.expect("a body has an example")))]
 }
 
-/// A body as it is sent, and its type.
-pub fn sent(spec: &Value, body: Option<Value>) -> (String, &'static str) {
-    let json = spec["requestBody"]["content"].get("application/json").is_some();
-    match body {
-        Some(Value::String(file)) if !json => (file, "text/csv"),
-        body => (body.map(|body| body.to_string()).unwrap_or_default(), "application/json"),
-    }
-}
-
 /// The path with its examples, and with and without its query.
 pub fn addresses(document: &Value, path: &str, spec: &Value) -> Vec<String> {
     let (mut path, mut query) = (path.to_owned(), Vec::new());
