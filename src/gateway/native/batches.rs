@@ -19,8 +19,9 @@ use super::auth::{Caller, MayRead, MaySend};
 use super::error::ApiError;
 use super::idempotency::once;
 use super::message_list::seen_by;
-use super::messages::{Send, to_enqueue};
+use super::messages::to_enqueue;
 use super::problem::{Problem, Problems, RowProblem};
+use super::schemas::ContentSchema;
 use super::sessions::ended_early;
 use super::{App, Routes, body, csv_rows};
 use crate::gateway::usecase::{Batch, Enqueue, Rows, UseCaseError};
@@ -32,17 +33,39 @@ pub(super) fn routes() -> Routes {
     Routes::new().routes(routes!(batch)).routes(routes!(csv)).routes(routes!(one)).routes(routes!(cancel))
 }
 
-/// Messages to send together. Fields beside `messages` hold for every message that does not have them itself.
-#[derive(Deserialize, ToSchema)]
-#[schema(as = NewBatch)]
+/// Messages to send together.
+#[derive(Deserialize)]
 struct Many {
-    /// Up to 10,000 of them, each as for `sendMessage`.
-    #[schema(value_type = Vec<Send>, max_items = 10_000)]
     messages: Vec<Value>,
     /// What holds for all of them.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
     common: Map<String, Value>,
+}
+
+/// Messages to send together. What stands beside `messages` holds for every message that does not have it itself.
+#[derive(ToSchema)]
+#[schema(as = NewBatch)]
+#[expect(dead_code, reason = "it only describes")]
+struct ManySchema {
+    /// Up to 10,000 of them, each as for `sendMessage`.
+    #[schema(value_type = Vec<Object>)]
+    messages: Vec<Value>,
+    /// The session that is to send them; either this or `pool`.
+    session: Option<String>,
+    /// The pool of which any session may send them.
+    pool: Option<String>,
+    /// `otp` or `bulk`.
+    lane: Option<String>,
+    /// What they say.
+    #[schema(value_type = Option<ContentSchema>)]
+    content: Option<Value>,
+    /// Their deadline in seconds from now.
+    ttl: Option<u32>,
+    /// Their deadline.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+    /// The caller's own words.
+    metadata: Option<BTreeMap<String, String>>,
 }
 
 /// Whether a batch is taken as a whole.
@@ -116,7 +139,7 @@ struct BatchView {
     #[schema(example = 2)]
     total: u64,
     /// How many of them stand in each state.
-    #[schema(example = json!({"queued": 2}))]
+    #[schema(value_type = BTreeMap<String, u64>, example = json!({"queued": 2}))]
     counts: BTreeMap<&'static str, u64>,
     /// Whether none of them may still be sent.
     #[schema(example = false)]
@@ -140,7 +163,7 @@ impl BatchView {
 
 /// Send many messages: a bad one does not stop the others. They share commits, so that 10,000 take seconds.
 #[utoipa::path(post, path = "/v1/messages/batch", tag = "messages", operation_id = "sendBatch",
-    request_body(content = Many, examples(
+    request_body(content = ManySchema, examples(
         ("one text" = (summary = "The same text to many", value = json!({
             "session": "toko-1", "content": {"type": "text", "text": "Toko buka lagi."},
             "messages": [{"to": "0812-3456-7890"}, {"to": "+62 812 3456 7891"}]
@@ -253,14 +276,14 @@ async fn take<R>(
     Asked { count, row, atomic, lines }: Asked<R>,
 ) -> Result<Response, ApiError>
 where
-    R: Fn(&Caller, usize) -> Result<Enqueue, UseCaseError> + std::marker::Send + Sync + 'static,
+    R: Fn(&Caller, usize) -> Result<Enqueue, UseCaseError> + Send + Sync + 'static,
 {
     if count == 0 || count > MOST_ROWS {
         return Err(bad("messages", &format!("a batch has 1 to {MOST_ROWS} messages, this one has {count}")));
     }
     let (cases, tenant, batch) = (app.cases.clone(), caller.tenant().clone(), seed.batch());
     let caller = caller.clone();
-    let row = move |at: usize| {
+    let row = move |at: usize| -> Result<Enqueue, UseCaseError> {
         let mut row = row(&caller, at)?;
         row.id = row.id.or_else(|| Some(seed.job(at)));
         row.batch = Some(batch);

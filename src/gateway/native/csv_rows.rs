@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Multipart, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use csv::{ReaderBuilder, StringRecord, Trim};
 use kurir_core::domain::Lane;
@@ -107,12 +107,15 @@ pub(super) async fn read(request: Request, plan: Plan, limit: usize) -> Result<S
 }
 
 /// The file and the text of a form.
-async fn fields(request: Request) -> Result<(Vec<u8>, Option<String>), ApiError> {
+async fn fields(mut request: Request) -> Result<(Vec<u8>, Option<String>), ApiError> {
     let broken = || ApiError::new(StatusCode::BAD_REQUEST, "bad_body", "the form can't be read");
+    // The body is here already, and within its bound.
+    DefaultBodyLimit::disable().apply(&mut request);
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| broken())?;
     let (mut file, mut text) = (None, None);
     while let Some(field) = form.next_field().await.map_err(|_| broken())? {
-        match field.name() {
+        let name = field.name().map(str::to_owned);
+        match name.as_deref() {
             Some("file") => file = Some(field.bytes().await.map_err(|_| broken())?.to_vec()),
             Some("text") => text = Some(field.text().await.map_err(|_| broken())?),
             _ => return Err(UseCaseError::field("form", "takes the fields `file` and `text`").into()),

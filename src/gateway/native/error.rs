@@ -26,13 +26,13 @@ pub(super) struct ApiError {
     /// What exists already, beside the error.
     pub session: Option<Box<SessionView>>,
     /// The bad rows of a batch.
-    pub rows: Vec<RowProblem>,
+    pub rows: Box<[RowProblem]>,
 }
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, code, detail, field: None, state: None, retry_after: None, session: None, rows: Vec::new() }
+        Self { status, code, detail, field: None, state: None, retry_after: None, session: None, rows: Box::default() }
     }
 
     pub fn field(mut self, field: impl Into<String>) -> Self {
@@ -58,7 +58,7 @@ impl IntoResponse for ApiError {
             state: self.state,
             retry_after_seconds: self.retry_after,
             session: self.session,
-            rows: self.rows,
+            rows: self.rows.into_vec(),
         };
         let mut response = (self.status, Json(problem)).into_response();
         let headers = response.headers_mut();

@@ -47,6 +47,9 @@ pub struct Batch<R> {
     pub atomic: bool,
 }
 
+/// Which good rows go into which queue.
+type Places = HashMap<(Target, Lane), Vec<usize>>;
+
 /// A row on its way.
 struct Going {
     at: usize,
@@ -54,6 +57,15 @@ struct Going {
     publish: PublishJob,
     /// Its deadline has passed: it is only looked up.
     late: bool,
+}
+
+/// A row that was stored and is not in the queue.
+struct Lost {
+    at: usize,
+    entry: LedgerEntry,
+    known: bool,
+    how: MessageState,
+    why: FailReason,
 }
 
 impl UseCases {
@@ -108,19 +120,19 @@ impl UseCases {
     }
 
     /// Checks every row; tells what is wrong, and which good rows go where.
-    #[expect(clippy::type_complexity, reason = "said once, read once")]
     async fn check_rows<R>(
         &self,
         tenant: &TenantId,
         batch: &Batch<R>,
         now: Timestamp,
-    ) -> Result<(Vec<Option<UseCaseError>>, HashMap<(Target, Lane), Vec<usize>>), UseCaseError>
+    ) -> Result<(Vec<Option<UseCaseError>>, Places), UseCaseError>
     where
         R: Fn(usize) -> Result<Enqueue, UseCaseError> + Send + Sync,
     {
         let mut rows = Vec::with_capacity(batch.count);
-        let mut places: HashMap<(Target, Lane), Vec<usize>> = HashMap::new();
-        let mut known: HashMap<Target, bool> = HashMap::new();
+        let mut places = Places::new();
+        // Each session and pool is asked for once, however many rows name it.
+        let mut known: HashMap<Target, Option<UseCaseError>> = HashMap::new();
         for at in 0..batch.count {
             if at % CHUNK == CHUNK - 1 {
                 // Others are served between the parts of a long piece of arithmetic.
@@ -135,17 +147,15 @@ impl UseCases {
                 }
             };
             let target = prepared.job.target;
-            // Each session and pool is asked for once if it is good; what is wrong with it is said in its own words.
-            let error = if known.get(&target) == Some(&true) {
-                None
-            } else {
-                match self.check_target(tenant, &target).await {
+            if !known.contains_key(&target) {
+                let wrong = match self.check_target(tenant, &target).await {
                     Err(UseCaseError::Port(error)) => return Err(error.into()),
                     checked => checked.err(),
-                }
-            };
+                };
+                known.insert(target.clone(), wrong);
+            }
+            let error = known.get(&target).and_then(Option::as_ref).map(same_again);
             if error.is_none() {
-                known.insert(target.clone(), true);
                 places.entry((target, prepared.job.lane)).or_default().push(at);
             }
             rows.push(error);
@@ -190,18 +200,19 @@ impl UseCases {
         }
         if !entries.is_empty() {
             let placed = self.place(publish).await;
+            let mut lost = Vec::new();
             for (n, (at, entry, known)) in entries.into_iter().enumerate() {
-                let answer = match placed.as_ref().map(|placed| placed.get(n)) {
-                    Ok(Some(Enqueued::Accepted)) => Ok(taken(&entry, known)),
+                match placed.as_ref().map(|placed| placed.get(n)) {
+                    Ok(Some(Enqueued::Accepted)) => done.push((at, Ok(taken(&entry, known)))),
                     Ok(Some(Enqueued::NoSuchTarget)) => {
-                        self.give_up(&entry, MessageState::Failed, FailReason::WrongTarget, known).await
+                        lost.push(Lost { at, entry, known, how: MessageState::Failed, why: FailReason::WrongTarget });
                     }
                     Ok(None) | Err(()) => {
-                        self.give_up(&entry, MessageState::Cancelled, FailReason::NotQueued, known).await
+                        lost.push(Lost { at, entry, known, how: MessageState::Cancelled, why: FailReason::NotQueued });
                     }
-                };
-                done.push((at, answer));
+                }
             }
+            done.extend(self.give_up(lost).await?);
         }
         Ok(done)
     }
@@ -233,19 +244,41 @@ impl UseCases {
         Ok(placed)
     }
 
-    /// Ends a row that is not in the queue, as far as the gateway knows.
-    async fn give_up(
-        &self,
-        entry: &LedgerEntry,
-        how: MessageState,
-        reason: FailReason,
-        known: bool,
-    ) -> Result<Taken, UseCaseError> {
-        match self.end(entry, how, reason).await? {
-            (moved, false) => Ok(taken(&moved, known)),
-            (ended, true) if how == MessageState::Failed => Err(UseCaseError::NoQueue { state: ended.state }),
-            (_, true) => Err(UseCaseError::NotQueued),
+    /// Ends rows that are not in the queue, as far as the gateway knows, in one commit.
+    async fn give_up(&self, lost: Vec<Lost>) -> Result<Vec<(usize, Result<Taken, UseCaseError>)>, UseCaseError> {
+        let now = self.ports.clock.now();
+        let mut writes = Vec::with_capacity(lost.len());
+        for Lost { entry, how, why, .. } in &lost {
+            // What is not touched may always end.
+            let Ok(mut ended) = entry.advance(*how, now) else { return Err(UseCaseError::Unsettled) };
+            ended.reason = Some(*why);
+            let events = MessageDataV1::events(&ended, entry.state, ended.session.as_ref(), now);
+            writes.push(LedgerWrite { fence: None, entry: ended, spent: None, events });
         }
+        let answers = self.ports.ledger.write(writes).await.map_err(|error| {
+            tracing::warn!(error = error.chain(), "a part of a batch may stay queued until it is sent again");
+            UseCaseError::Unsettled
+        })?;
+        let mut done = Vec::with_capacity(lost.len());
+        for (Lost { at, entry, known, how, why }, answer) in lost.into_iter().zip(answers) {
+            let ended = match answer {
+                Written::Done => true,
+                // A worker has got it nevertheless, or somebody put it off.
+                Written::Conflict | Written::Fenced => match self.end(&entry, how, why).await? {
+                    (_, true) => true,
+                    (moved, false) => {
+                        done.push((at, Ok(taken(&moved, known))));
+                        false
+                    }
+                },
+            };
+            if ended {
+                let failed = how == MessageState::Failed;
+                let error = if failed { UseCaseError::NoQueue { state: how } } else { UseCaseError::NotQueued };
+                done.push((at, Err(error)));
+            }
+        }
+        Ok(done)
     }
 
     /// How many messages of a batch stand in each state; an error if there are none.
@@ -294,6 +327,14 @@ impl UseCases {
             }
         }
         Ok(cancelled)
+    }
+}
+
+/// What is wrong with a target, said of another row.
+fn same_again(error: &UseCaseError) -> UseCaseError {
+    match error {
+        UseCaseError::NotFound { what, field } => UseCaseError::NotFound { what, field: *field },
+        _ => UseCaseError::SessionDeleted,
     }
 }
 
