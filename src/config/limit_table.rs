@@ -191,7 +191,7 @@ fn of_others(config: &Config) -> Vec<LimitRow> {
             kept: "the queue; its depth is looked at once a second",
             over: "429 `queue_full` with `Retry-After`; rows of a batch beyond it are refused",
             reason: None,
-            down: "not kept",
+            down: "no such cap",
         },
         LimitRow {
             limit: "gateway: size of a request, connections",
