@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kurir::gateway::{MessageOptions, QueueCaps};
 use kurir_core::domain::{Lane, MessageState};
-use kurir_core::port::JobQueue as _;
+use kurir_core::port::{JobQueue as _, Settled};
 use kurir_core::wire::{JOB_KIND, JobV1};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -45,6 +45,7 @@ impl Fixture {
                 let delivery = jobs.next().await.unwrap().unwrap();
                 let job = JobV1::decode(JOB_KIND, &delivery.body, Some("62")).unwrap();
                 texts.push((job.to.digits().to_owned(), job.content.render().unwrap().expose().clone()));
+                assert_eq!(delivery.settle.ack().await.unwrap(), Settled::Yes);
             }
             texts
         })

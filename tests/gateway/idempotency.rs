@@ -157,7 +157,7 @@ fn hash_of(_: &Fixture, words: &str) -> [u8; 32] {
     use sha2::{Digest as _, Sha256};
     let mut hash = Sha256::new();
     let body = text(words).to_string();
-    for part in [&b"kurir/request/v1"[..], b"POST", b"/v1/messages", b"", &[0], body.as_bytes()] {
+    for part in [&b"kurir/request/v1"[..], b"POST", b"/v1/messages", &[0], body.as_bytes()] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

@@ -121,7 +121,7 @@ fn fingerprint(caller: &Caller, parts: &Parts, body: &Bytes) -> [u8; 32] {
     part(parts.method.as_str().as_bytes());
     part(parts.uri.path().as_bytes());
     // How long to wait for the answer is no part of what is asked for.
-    for pair in parts.uri.query().unwrap_or_default().split('&').filter(|pair| !is_wait(pair)) {
+    for pair in parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !is_wait(pair)) {
         part(pair.as_bytes());
     }
     let sessions = caller.key().sessions.iter().flatten();
