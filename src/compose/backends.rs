@@ -8,8 +8,8 @@ use kurir_core::memory::{
     MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::port::{
-    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
-    RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
+    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, MessageIndex, Outbox,
+    PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, Vigil, Web, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -36,6 +36,10 @@ pub struct Backends {
     pub keys: Arc<dyn KeyStore>,
     /// The record of jobs.
     pub ledger: Arc<dyn Ledger>,
+    /// The same, by what is looked for.
+    pub index: Arc<dyn MessageIndex>,
+    /// The requests that may be repeated.
+    pub requests: Arc<dyn RequestLog>,
     /// Events on their way out.
     pub outbox: Arc<dyn Outbox>,
     /// The job queues.
@@ -87,6 +91,8 @@ impl Backends {
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
             ledger: Arc::clone(&shared) as _,
+            index: Arc::clone(&shared) as _,
+            requests: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),

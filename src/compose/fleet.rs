@@ -73,6 +73,8 @@ impl Backends {
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
             ledger: Arc::clone(&shared) as _,
+            index: Arc::clone(&shared) as _,
+            requests: Arc::clone(&shared) as _,
             vigil: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: crash::around(Arc::clone(&broker) as _, &crash),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kurir_core::domain::{SessionId, WorkerName};
 use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore, Web};
-use kurir_workers::{RelayPorts, WorkerPorts};
+use kurir_workers::{GroupedLedger, GroupedQueue, RelayPorts, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +84,7 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
         outbox: Arc::clone(&backends.outbox),
         events: Arc::clone(&backends.event_sink),
         ledger: Arc::clone(&backends.ledger),
+        requests: Arc::clone(&backends.requests),
         clock: Arc::clone(&backends.clock),
     }
 }
@@ -105,16 +106,21 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         max_connections: settings.max_connections as usize,
         stop_deadline: settings.stop_deadline,
         probes: backends.probes.clone(),
+        messages: super::settings::messages(settings),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
         keys: Arc::clone(&backends.keys),
-        ledger: Arc::clone(&backends.ledger),
-        jobs: Arc::clone(&backends.jobs),
+        // Requests come one by one, and share commits and confirms.
+        ledger: Arc::new(GroupedLedger::new(Arc::clone(&backends.ledger))),
+        jobs: Arc::new(GroupedQueue::new(Arc::clone(&backends.jobs))),
         pools: Arc::clone(&backends.pools),
         vigil: Arc::clone(&backends.vigil),
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
+        index: Arc::clone(&backends.index),
+        requests: Arc::clone(&backends.requests),
+        events: Arc::clone(&backends.event_source),
     };
     Gateway::new(options, ports)
 }

@@ -8,7 +8,8 @@ use kurir_core::policy::{AttemptRule, Backoff, DayRule, PaceRule};
 use kurir_core::port::RecipientRule;
 use kurir_workers::{Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, GatewayConfig};
+use crate::gateway::{MessageOptions, QueueCaps};
 
 /// How many of something that is allowed `per_second` fit into a span; at least one.
 fn within(per_second: u32, span: Duration) -> usize {
@@ -79,5 +80,17 @@ pub fn relay(config: &Config) -> RelayOptions {
         age: config.relay.age,
         batch: config.relay.batch,
         remember: config.relay.remember,
+    }
+}
+
+/// How a gateway takes messages.
+pub fn messages(gateway: &GatewayConfig) -> MessageOptions {
+    MessageOptions {
+        remember: gateway.idempotency_ttl,
+        wait_default: gateway.wait_default,
+        wait_max: gateway.wait_max,
+        most_waits: gateway.max_waits as usize,
+        batch_body_limit: gateway.batch_body_limit as usize,
+        queue_caps: QueueCaps { otp: gateway.queue_cap_otp.into(), bulk: gateway.queue_cap_bulk.into() },
     }
 }

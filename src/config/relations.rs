@@ -237,6 +237,13 @@ impl Config {
             show_span(request)
         );
         found.span(gateway.stop_deadline >= request, "gateway.stop_deadline", gateway.stop_deadline, advice);
+        let month = Duration::from_hours(24 * 31);
+        found.between("gateway.idempotency_ttl", gateway.idempotency_ttl, minute, month);
+        let second = Duration::from_secs(1);
+        found.between("gateway.wait_max", gateway.wait_max, second, Duration::from_mins(10));
+        found.between("gateway.wait_default", gateway.wait_default, second, gateway.wait_max);
+        found.count("gateway.batch_body_limit", gateway.batch_body_limit, gateway.body_limit, 256 << 20);
+        found.count("gateway.max_waits", gateway.max_waits, 1, 1_000_000);
         if let Some(ttl) = gateway.otp_ttl {
             let first_retry = self.worker.ack_patience.saturating_add(self.retry.backoff_base);
             let every = self.limits.recipient.otp_every;

@@ -6,22 +6,27 @@
 mod key_limit;
 mod keys;
 pub mod native;
+mod queue_cap;
 mod ready;
 mod room;
 mod server;
 pub mod usecase;
+mod waits;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::ApiKeyRecord;
-use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil};
+use kurir_core::port::{
+    Clock, Entropy, EventSource, JobQueue, KeyStore, Ledger, MessageIndex, PoolQueue, RequestLog, SessionStore, Vigil,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use keys::fixed_key;
 pub use native::openapi_document;
+pub use queue_cap::QueueCaps;
 pub use ready::{Probe, ProbeReport};
 pub use server::Abandoned;
 
@@ -44,6 +49,12 @@ pub struct GatewayPorts {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids.
     pub entropy: Arc<dyn Entropy>,
+    /// The record of every job, by what callers look for.
+    pub index: Arc<dyn MessageIndex>,
+    /// The requests that may be repeated.
+    pub requests: Arc<dyn RequestLog>,
+    /// What happens, told live.
+    pub events: Arc<dyn EventSource>,
 }
 
 /// How the gateway behaves.
@@ -70,12 +81,45 @@ pub struct GatewayOptions {
     pub stop_deadline: Duration,
     /// What must answer for the gateway to be ready.
     pub probes: Vec<Probe>,
+    /// How messages are taken.
+    pub messages: MessageOptions,
+}
+
+/// How the gateway takes messages.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageOptions {
+    /// How long a request that may be repeated is remembered with its answer.
+    pub remember: Duration,
+    /// How long a caller waits who asks for a state and names no time.
+    pub wait_default: Duration,
+    /// How long a caller may wait at most.
+    pub wait_max: Duration,
+    /// How many callers may wait at the same time; more are answered at once.
+    pub most_waits: usize,
+    /// Largest body of a batch, bytes.
+    pub batch_body_limit: usize,
+    /// Most jobs that may wait in a queue.
+    pub queue_caps: QueueCaps,
+}
+
+impl Default for MessageOptions {
+    fn default() -> Self {
+        Self {
+            remember: Duration::from_hours(24),
+            wait_default: Duration::from_secs(10),
+            wait_max: Duration::from_mins(1),
+            most_waits: 10_000,
+            batch_body_limit: 16 << 20,
+            queue_caps: QueueCaps::default(),
+        }
+    }
 }
 
 /// A gateway, ready to serve.
 pub struct Gateway {
     router: axum::Router,
     tasks: TaskTracker,
+    stopping: CancellationToken,
     limits: server::Limits,
 }
 
@@ -89,8 +133,10 @@ impl Gateway {
             max_connections: options.max_connections,
             stop_deadline: options.stop_deadline,
         };
-        let router = native::router(options, ports, tasks.clone());
-        Self { router, tasks, limits }
+        // What lasts as long as its caller likes ends with the signal to stop, so that the stop waits for work only.
+        let stopping = CancellationToken::new();
+        let router = native::router(options, ports, tasks.clone(), stopping.clone());
+        Self { router, tasks, stopping, limits }
     }
 
     /// The routes alone.
@@ -101,6 +147,7 @@ impl Gateway {
     /// Serves until `stop`, then takes no more connections, lets the requests at hand end within the stop's deadline, and
     /// tells what it had to abandon.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Abandoned {
-        server::serve(listener, self.router, self.tasks, self.limits, stop).await
+        let ends = (self.stopping, stop);
+        server::serve(listener, self.router, self.tasks, self.limits, ends).await
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn serve(
     router: axum::Router,
     tasks: TaskTracker,
     limits: Limits,
-    stop: CancellationToken,
+    (stopping, stop): (CancellationToken, CancellationToken),
 ) -> Abandoned {
     let room = Room::new(limits.max_connections);
     let mut connections = JoinSet::new();
@@ -71,6 +71,7 @@ pub(super) async fn serve(
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
+    stopping.cancel();
     tasks.close();
     let ended = async {
         while connections.join_next().await.is_some() {}

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, fixed_key};
+use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, fixed_key};
 use kurir_core::domain::{
     Fence, JobKey, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
     WorkerName,
 };
-use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, SeededEntropy};
+use kurir_core::memory::{ManualClock, MemoryEvents, MemoryStores, MemoryVigil, SeededEntropy};
 use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -30,6 +30,7 @@ pub struct Fixture {
     pub address: SocketAddr,
     pub stores: Arc<MemoryStores>,
     pub queue: Arc<FaultyQueue>,
+    pub told: Arc<MemoryEvents>,
     pub clock: Arc<ManualClock>,
     pub stop: CancellationToken,
     pub served: JoinHandle<Abandoned>,
@@ -85,6 +86,7 @@ pub struct Wishes {
     pub header_timeout: Duration,
     pub stop_deadline: Duration,
     pub max_connections: usize,
+    pub messages: MessageOptions,
 }
 
 impl Default for Wishes {
@@ -97,6 +99,7 @@ impl Default for Wishes {
             header_timeout: PATIENCE,
             stop_deadline: PATIENCE,
             max_connections: 64,
+            messages: MessageOptions::default(),
         }
     }
 }
@@ -112,6 +115,7 @@ impl Fixture {
         let clock = Arc::new(ManualClock::new(start));
         let stores = Arc::new(MemoryStores::new(clock.clone()));
         let queue = Arc::new(FaultyQueue::new(clock.clone()));
+        let told = Arc::new(MemoryEvents::new(1024));
         let key = |key: &str, name| fixed_key(&Secret::new(key.to_owned()), tenant(name)).unwrap();
         let options = GatewayOptions {
             fixed_keys: vec![key(KEY, "acme"), key(OTHER_KEY, "other")],
@@ -125,6 +129,7 @@ impl Fixture {
             max_connections: wishes.max_connections,
             stop_deadline: wishes.stop_deadline,
             probes: wishes.probes,
+            messages: wishes.messages,
         };
         let ports = GatewayPorts {
             sessions: stores.clone(),
@@ -135,12 +140,15 @@ impl Fixture {
             clock: clock.clone(),
             vigil: Arc::new(MemoryVigil::default()),
             entropy: Arc::new(SeededEntropy::new(7)),
+            index: stores.clone(),
+            requests: stores.clone(),
+            events: told.clone(),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
-        Self { runtime, address, stores, queue, clock, stop, served }
+        Self { runtime, address, stores, queue, told, clock, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -155,6 +155,9 @@ fn a_foreign_key_finds_nothing_anywhere() {
     message["id"] = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b".into();
     assert_eq!(it.post("/v1/messages", &message).status, 202);
     let (_, key) = it.key(&json!({"scopes": ["read"]}));
+    let content = json!({"type": "text", "text": "x"});
+    let batch = json!({"session": "toko-1", "content": content, "messages": [{"to": "6281234567890"}]});
+    let batch = it.post("/v1/messages/batch", &batch).json()["id"].as_str().unwrap().to_owned();
     let mut walked = 0;
     for Operation { method, path, spec } in operations(&document, &[]) {
         if !path.contains('{') {
@@ -162,6 +165,7 @@ fn a_foreign_key_finds_nothing_anywhere() {
         }
         for address in addresses(&document, path, spec) {
             let address = address.replace("5f0c2a91d3e84b76", &key);
+            let address = address.replace("0190a1b2-c3d4-7e5f-8a6b-7c8d9e0fba7c", &batch);
             for (_, body) in bodies(&document, spec) {
                 let body = body.map(|body| body.to_string()).unwrap_or_default();
                 let ask = |address: &str, key: &str| {
@@ -173,6 +177,7 @@ fn a_foreign_key_finds_nothing_anywhere() {
                 // The same words as for what nobody has.
                 let none =
                     address.replace("toko-1", "nobodys").replace("0190a1b2", "0190ffff").replace(&key, "nobodys");
+                let none = none.replace(&batch, "0190ffff-c3d4-7e5f-8a6b-7c8d9e0fba7c");
                 assert_eq!(foreign.text(), ask(&none, OTHER_KEY).text(), "{method} {address}");
                 walked += 1;
             }

@@ -1,10 +1,13 @@
 //! The gateway over real HTTP on a loopback port, its ports in process.
 
+mod batches;
 #[path = "../openapi/document.rs"]
 mod document;
 mod fixture;
+mod idempotency;
 mod input;
 mod keys;
+mod message_list;
 mod messages;
 mod openapi;
 mod pools;
@@ -12,4 +15,5 @@ mod queue;
 mod ready;
 mod sessions;
 mod stop;
+mod waits;
 mod withdraw;

@@ -14,6 +14,7 @@ use crate::fixture::{Answer, Fixture, KEY};
 /// What the examples speak of.
 const SESSION: &str = "toko-1";
 const API_KEY: &str = "5f0c2a91d3e84b76";
+const BATCH: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0fba7c";
 const MESSAGE: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
 
 fn document() -> Value {
@@ -54,7 +55,7 @@ fn with_what_examples_speak_of(path: &str) -> Fixture {
         let qr = QrCode { text, expires_at: it.clock.now().plus(Duration::from_secs(20)) };
         it.put(SESSION, SessionState::AwaitingScan, Some(qr));
     }
-    if path.starts_with("/v1/messages/") {
+    if path.starts_with("/v1/messages/{id}") {
         let message =
             json!({"id": MESSAGE, "session": SESSION, "to": "6281234567890", "content": {"type": "text", "text": "x"}});
         assert_eq!(it.post("/v1/messages", &message).status, 202);
@@ -71,6 +72,26 @@ fn with_a_real_key(it: &Fixture, address: &str) -> String {
     address.replace(API_KEY, made["id"].as_str().unwrap())
 }
 
+/// So are those of batches.
+fn with_a_real_batch(it: &Fixture, address: &str) -> String {
+    if !address.contains(BATCH) {
+        return address.to_owned();
+    }
+    let content = json!({"type": "text", "text": "x"});
+    let batch = json!({"session": SESSION, "content": content, "messages": [{"to": "6281234567890"}]});
+    let made = it.post("/v1/messages/batch", &batch).json();
+    address.replace(BATCH, made["id"].as_str().unwrap())
+}
+
+/// A body as it is sent, and its type.
+fn sent(spec: &Value, body: Option<Value>) -> (String, &'static str) {
+    let json = spec["requestBody"]["content"].get("application/json").is_some();
+    match body {
+        Some(Value::String(file)) if !json => (file, "text/csv"),
+        body => (body.map(|body| body.to_string()).unwrap_or_default(), "application/json"),
+    }
+}
+
 fn answered(answer: &Answer) -> Answered<'_> {
     Answered { status: answer.status, kind: answer.header("content-type"), body: &answer.bytes }
 }
@@ -83,12 +104,12 @@ fn every_example_of_the_document_works() {
         for address in addresses(&document, path, spec) {
             for (name, body) in bodies(&document, spec) {
                 let it = with_what_examples_speak_of(path);
-                let address = with_a_real_key(&it, &address);
+                let address = with_a_real_batch(&it, &with_a_real_key(&it, &address));
                 let what = format!("{method} {address}, {name}");
                 let mut headers = vec![("X-Api-Key", KEY)];
-                let body = body.map(|body| body.to_string()).unwrap_or_default();
+                let (body, kind) = sent(spec, body);
                 if !body.is_empty() {
-                    headers.push(("Content-Type", "application/json"));
+                    headers.push(("Content-Type", kind));
                 }
                 let answer = it.call(&method, &address, &headers, body.as_bytes());
                 assert!(answer.status < 300, "{what}: {} {}", answer.status, answer.text());

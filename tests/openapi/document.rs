@@ -101,7 +101,8 @@ fn composed(document: &Value, schema: &Value) -> Option<Value> {
 pub fn bodies(document: &Value, spec: &Value) -> Vec<(String, Option<Value>)> {
     let content = &spec["requestBody"]["content"]["application/json"];
     if content.is_null() {
-        return vec![("no body".into(), None)];
+        let file = &spec["requestBody"]["content"]["text/csv"]["example"];
+        return vec![if file.is_string() { ("file".into(), Some(file.clone())) } else { ("no body".into(), None) }];
     }
     if let Some(examples) = content["examples"].as_object() {
         return examples.iter().map(|(name, example)| (name.clone(), Some(example["value"].clone()))).collect();
@@ -125,6 +126,10 @@ pub fn addresses(document: &Value, path: &str, spec: &Value) -> Vec<String> {
         }
     }
     let plain = path.clone();
+    // What a file leaves out stands in the query.
+    if spec["requestBody"]["content"].get("text/csv").is_some() {
+        return vec![format!("{path}?{}", query.join("&"))];
+    }
     if query.is_empty() { vec![plain] } else { vec![plain, format!("{path}?{}", query.join("&"))] }
 }
 

@@ -5,6 +5,7 @@
 mod crash_point;
 mod fleet;
 mod group;
+mod grouped;
 mod job;
 mod lease;
 mod options;
@@ -19,6 +20,7 @@ mod worker;
 pub use crash_point::NoSuchPoint;
 pub use crash_point::{Crash, CrashPoint};
 pub use group::GroupedState;
+pub use grouped::{GroupedLedger, GroupedQueue};
 pub use lease::{Lease, Loss};
 pub use options::{RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 pub use ports::{RelayPorts, WorkerPorts};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kurir_core::port::{
     Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
-    SessionStore, StateStore, Vigil, Wishes,
+    RequestLog, SessionStore, StateStore, Vigil, Wishes,
 };
 
 use crate::refused::Refused;
@@ -55,6 +55,8 @@ pub struct RelayPorts {
     pub events: Arc<dyn EventSink>,
     /// Whose old entries are forgotten.
     pub ledger: Arc<dyn Ledger>,
+    /// Whose old requests are forgotten.
+    pub requests: Arc<dyn RequestLog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }

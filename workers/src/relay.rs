@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::options::RelayOptions;
 use crate::ports::RelayPorts;
 
-/// Most ledger entries that one pass forgets, so that a pass stays short.
+/// Most ledger entries, and requests, that one pass forgets, so that a pass stays short.
 const FORGET: u32 = 1000;
 
 /// What a relay did.
@@ -86,5 +86,6 @@ async fn pass(
         }
     }
     report.forgotten += ports.ledger.forget(ports.clock.now().minus(options.remember), FORGET).await?;
+    ports.requests.forget_requests(ports.clock.now(), FORGET).await?;
     Ok(())
 }

@@ -10,6 +10,7 @@
 mod dead;
 mod events;
 mod fixture;
+mod index;
 mod jobs;
 mod jobs_park;
 mod jobs_pools;
@@ -22,6 +23,7 @@ mod members;
 mod outbox;
 mod recipients;
 mod recipients_day;
+mod requests;
 mod sessions;
 mod sessions_guard;
 mod sessions_pools;

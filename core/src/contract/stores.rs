@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
-    state_guard, state_scan,
+    fixture, index, keys, ledger, ledger_guard, outbox, requests, sessions, sessions_guard, sessions_pools, spending,
+    state, state_guard, state_scan,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
-use crate::port::{Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Written};
+use crate::port::{
+    Created, KeyStore, Ledger, LedgerWrite, MessageIndex, NewSession, Outbox, RequestLog, SessionStore, StateStore,
+    Written,
+};
 
 /// The ports of one store: what is written through one is seen through the others.
 #[derive(Clone)]
@@ -23,6 +26,10 @@ pub struct Stores {
     pub outbox: Arc<dyn Outbox>,
     /// The API keys.
     pub keys: Arc<dyn KeyStore>,
+    /// The jobs, by what they are looked for.
+    pub index: Arc<dyn MessageIndex>,
+    /// The requests that may be repeated.
+    pub requests: Arc<dyn RequestLog>,
 }
 
 /// A session that a check has created and claimed.
@@ -179,6 +186,17 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             keys::an_id_is_used_once,
             keys::each_tenant_has_its_keys,
             keys::a_key_ends_and_never_later_than_it_would,
+            index::pages_hold_every_message_once_the_newest_first,
+            index::a_message_is_found_by_what_it_is,
+            index::what_a_message_is_found_by_stays_while_its_state_moves,
+            index::messages_are_counted_by_state,
+            index::the_history_is_kept_with_the_entry,
+            requests::a_request_is_carried_out_once_and_answered_the_same,
+            requests::names_are_the_tenants_own,
+            requests::a_dead_run_is_taken_over_with_its_seed,
+            requests::a_run_that_did_nothing_leaves_nothing,
+            requests::one_of_many_at_once_carries_it_out,
+            requests::what_is_old_is_forgotten_and_its_name_is_free,
         ]
     );
 }

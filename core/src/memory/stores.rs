@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::ledger::Entries;
 use super::lock;
 use super::outbox::Waiting;
+use super::requests::Requests;
 use super::state::Values;
 use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
 use crate::port::{Clock, PortError};
@@ -30,6 +31,7 @@ pub(super) struct Tables {
     pub(super) met: HashMap<SessionId, HashSet<PhoneNumber>>,
     pub(super) ledger: Entries,
     pub(super) outbox: Waiting,
+    pub(super) requests: Requests,
 }
 
 impl Tables {

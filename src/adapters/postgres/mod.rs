@@ -14,9 +14,11 @@
 mod api_keys;
 mod connect;
 mod error;
+mod index;
 mod ledger;
 mod migrate;
 mod outbox;
+mod requests;
 mod rows;
 mod sealing;
 mod sessions;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kurir_core::domain::{EventId, JobKey, Keyring, SessionId};
+use kurir_core::domain::{EventId, JobKey, Keyring, RequestKey, SessionId};
 use kurir_core::port::{Entropy, PortError};
 
 use super::error::corrupt;
@@ -18,6 +18,8 @@ pub(super) enum Place<'a> {
     Job(&'a JobKey),
     /// An event's envelope.
     Event(EventId),
+    /// The answer to a request.
+    Answer(&'a RequestKey),
 }
 
 impl Place<'_> {
@@ -27,6 +29,7 @@ impl Place<'_> {
             Self::State { session, area, key } => format!("state/{session}/{area}/{key}"),
             Self::Job(key) => format!("job/{}/{}", key.tenant, key.job),
             Self::Event(id) => format!("outbox/{id}"),
+            Self::Answer(key) => format!("request/{}/{}", key.tenant, u256(&key.name)),
         }
         .into_bytes()
     }
@@ -40,8 +43,16 @@ impl fmt::Display for Place<'_> {
             Self::State { session, area, .. } => write!(f, "a value in area {area} of session {session}"),
             Self::Job(key) => write!(f, "the entry of job {} of {}", key.job, key.tenant),
             Self::Event(id) => write!(f, "the body of event {id}"),
+            Self::Answer(key) => write!(f, "the answer to a request of {}", key.tenant),
         }
     }
+}
+
+/// In hexadecimal digits.
+fn u256(bytes: &[u8; 32]) -> String {
+    let (high, low) = bytes.split_at(16);
+    let number = |half: &[u8]| half.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    format!("{:032x}{:032x}", number(high), number(low))
 }
 
 /// The keys, and where nonces come from.

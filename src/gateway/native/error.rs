@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kurir_core::domain::FailReason;
 
-use super::problem::{MEDIA_TYPE, Problem};
+use super::problem::{MEDIA_TYPE, Problem, RowProblem};
 use super::sessions::SessionView;
 use crate::gateway::usecase::UseCaseError;
 
@@ -25,12 +25,14 @@ pub(super) struct ApiError {
     pub retry_after: Option<u32>,
     /// What exists already, beside the error.
     pub session: Option<Box<SessionView>>,
+    /// The bad rows of a batch.
+    pub rows: Box<[RowProblem]>,
 }
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, code, detail, field: None, state: None, retry_after: None, session: None }
+        Self { status, code, detail, field: None, state: None, retry_after: None, session: None, rows: Box::default() }
     }
 
     pub fn field(mut self, field: impl Into<String>) -> Self {
@@ -56,6 +58,7 @@ impl IntoResponse for ApiError {
             state: self.state,
             retry_after_seconds: self.retry_after,
             session: self.session,
+            rows: self.rows.into_vec(),
         };
         let mut response = (self.status, Json(problem)).into_response();
         let headers = response.headers_mut();
@@ -116,6 +119,13 @@ impl From<UseCaseError> for ApiError {
                 answer.state = Some(state.as_str());
                 answer
             }
+            UseCaseError::QueueFull => plain(StatusCode::TOO_MANY_REQUESTS, "queue_full").retry_later(),
+            UseCaseError::BadRow { field, .. } => {
+                let mut answer = plain(StatusCode::UNPROCESSABLE_ENTITY, "bad_field");
+                answer.field = field;
+                answer
+            }
+            UseCaseError::OthersBad => plain(StatusCode::UNPROCESSABLE_ENTITY, "others_bad"),
             UseCaseError::TooLarge => {
                 plain(StatusCode::PAYLOAD_TOO_LARGE, FailReason::BodyTooLarge.as_str()).field("content")
             }

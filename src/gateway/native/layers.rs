@@ -56,7 +56,8 @@ pub(super) async fn never_cached(request: Request, next: Next) -> Response {
 
 /// Cuts a request off that takes too long, its body's arrival included.
 pub(super) async fn time_limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let answered = tokio::time::timeout(app.request_timeout, next.run(request)).await;
+    let lasts = app.lasts_at_most(request.uri());
+    let answered = tokio::time::timeout(lasts, next.run(request)).await;
     answered.unwrap_or_else(|_| {
         let message =
             "the request took too long; what became of it is not known. Repeating it with the same id is safe";

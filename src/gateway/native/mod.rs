@@ -7,12 +7,17 @@
 //! cached.
 
 mod auth;
+mod batches;
 mod body;
+mod csv_rows;
 mod docs;
 mod error;
 mod health;
+mod idempotency;
 mod keys;
 mod layers;
+mod message_list;
+mod message_view;
 mod messages;
 mod openapi;
 mod problem;
@@ -24,8 +29,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
-use kurir_core::port::{Clock, Entropy};
+use kurir_core::port::{Clock, Entropy, RequestLog};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -35,7 +42,8 @@ pub use openapi::document as openapi_document;
 use super::key_limit::KeyLimit;
 use super::keys::ApiKeys;
 use super::usecase::UseCases;
-use super::{GatewayOptions, GatewayPorts, Probe};
+use super::waits::Waits;
+use super::{GatewayOptions, GatewayPorts, MessageOptions, Probe};
 
 /// Routes with their descriptions.
 type Routes = OpenApiRouter<Arc<App>>;
@@ -51,20 +59,41 @@ struct App {
     tasks: TaskTracker,
     body_limit: usize,
     request_timeout: Duration,
+    requests: Arc<dyn RequestLog>,
+    waits: Waits,
+    messages: MessageOptions,
+}
+
+impl App {
+    /// How long a request may take: longer, if its caller wants to wait.
+    fn lasts_at_most(&self, uri: &Uri) -> Duration {
+        let waits = uri.path() == messages::PATH && uri.query().is_some_and(|query| query.contains("wait="));
+        if waits { self.request_timeout.saturating_add(self.messages.wait_max) } else { self.request_timeout }
+    }
 }
 
 /// All routes.
-pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTracker) -> Router {
+pub(super) fn router(
+    options: GatewayOptions,
+    ports: GatewayPorts,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+) -> Router {
+    let (ledger, events) = (Arc::clone(&ports.ledger), Arc::clone(&ports.events));
+    let waits = Waits::new(ledger, events, options.messages.most_waits, tasks.clone(), stopping);
     let app = Arc::new(App {
         entropy: Arc::clone(&ports.entropy),
         clock: Arc::clone(&ports.clock),
         key_limit: KeyLimit::new(options.key_rate, options.key_burst),
         keys: ApiKeys::new(options.fixed_keys, Arc::clone(&ports.keys), Arc::clone(&ports.clock)),
-        cases: UseCases::new(ports, options.default_country, options.otp_ttl),
         probes: options.probes,
         tasks,
         body_limit: options.body_limit,
         request_timeout: options.request_timeout,
+        requests: Arc::clone(&ports.requests),
+        waits,
+        messages: options.messages,
+        cases: UseCases::new(ports, options.default_country, options.otp_ttl).with_caps(options.messages.queue_caps),
     });
     let (routes, document) = described(Some(&app)).split_for_parts();
     routes
@@ -81,6 +110,7 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
 fn described(app: Option<&Arc<App>>) -> Routes {
     let mut v1 =
         Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
+    v1 = v1.merge(message_list::routes()).merge(batches::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

@@ -19,7 +19,7 @@ pub enum UseCaseError {
     /// There is no such thing, or it belongs to another tenant.
     #[error("there is no such {what}")]
     NotFound {
-        /// `session`, `pool`, `message` or `key`.
+        /// `session`, `pool`, `message`, `batch` or `key`.
         what: &'static str,
         /// The field that named it, where it was not the path.
         field: Option<&'static str>,
@@ -85,6 +85,20 @@ pub enum UseCaseError {
     /// A session was stored, and its queues could not be declared.
     #[error("the session was created, but the queue did not answer; send the same request again")]
     NotDeclared,
+    /// As many jobs wait in the queue as may.
+    #[error("as many messages wait in the queue of this session or pool as may; nothing was stored")]
+    QueueFull,
+    /// A row of a batch does not have the form of a message.
+    #[error("{message}")]
+    BadRow {
+        /// Which field of it.
+        field: Option<String>,
+        /// What is wrong.
+        message: String,
+    },
+    /// A row of a batch is good, and others are not.
+    #[error("it is good, but others of the batch are not")]
+    OthersBad,
     /// The job is larger than a queue takes.
     #[error("the message is too large")]
     TooLarge,

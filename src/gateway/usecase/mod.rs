@@ -1,10 +1,12 @@
 //! What can be done through the gateway, in the words of the domain. Every dialect translates into these calls; none of
 //! them knows HTTP.
 
+mod batch;
 mod enqueue;
 mod error;
 mod keys;
 mod messages;
+mod prepare;
 mod sessions;
 mod withdraw;
 
@@ -13,10 +15,13 @@ use std::time::Duration;
 use kurir_core::domain::{SessionId, SessionRecord, TenantId};
 
 use super::GatewayPorts;
+use super::queue_cap::{QueueCaps, QueueRoom};
 
+pub use batch::{Batch, Rows, Taken};
 pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};
+pub use messages::MessagePage;
 pub use sessions::SessionPage;
 
 /// The use cases over the ports.
@@ -25,12 +30,20 @@ pub struct UseCases {
     ports: GatewayPorts,
     default_country: Option<String>,
     otp_ttl: Option<Duration>,
+    room: QueueRoom,
 }
 
 impl UseCases {
     /// Over these ports; `default_country` and `otp_ttl` as in [`super::GatewayOptions`].
-    pub const fn new(ports: GatewayPorts, default_country: Option<String>, otp_ttl: Option<Duration>) -> Self {
-        Self { ports, default_country, otp_ttl }
+    pub fn new(ports: GatewayPorts, default_country: Option<String>, otp_ttl: Option<Duration>) -> Self {
+        let room = QueueRoom::of(&ports, QueueCaps::default());
+        Self { ports, default_country, otp_ttl, room }
+    }
+
+    /// With caps on the queues.
+    #[must_use]
+    pub fn with_caps(self, caps: QueueCaps) -> Self {
+        Self { room: QueueRoom::of(&self.ports, caps), ..self }
     }
 
     /// Has the workers look now for what is to be done. They look by themselves a little later.
