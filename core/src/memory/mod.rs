@@ -20,6 +20,7 @@ mod recipients;
 mod sessions;
 mod state;
 mod stores;
+mod verifications;
 mod vigil;
 mod wishes;
 

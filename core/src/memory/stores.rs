@@ -7,6 +7,7 @@ use super::ledger::Entries;
 use super::lock;
 use super::outbox::Waiting;
 use super::state::Values;
+use super::verifications::Codes;
 use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
 use crate::port::{Clock, PortError};
 
@@ -30,6 +31,7 @@ pub(super) struct Tables {
     pub(super) met: HashMap<SessionId, HashSet<PhoneNumber>>,
     pub(super) ledger: Entries,
     pub(super) outbox: Waiting,
+    pub(super) verify: Codes,
 }
 
 impl Tables {
