@@ -23,6 +23,11 @@ impl NumberPrefix {
         Self(digits[..digits.len().saturating_sub(TAIL)].to_owned())
     }
 
+    /// From digits that a store has kept; `None` if they are none.
+    pub fn from_digits(digits: &str) -> Option<Self> {
+        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| Self(digits.to_owned()))
+    }
+
     /// Its digits. Not for logs.
     pub fn digits(&self) -> &str {
         &self.0

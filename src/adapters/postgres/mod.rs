@@ -17,11 +17,13 @@ mod error;
 mod ledger;
 mod migrate;
 mod outbox;
+mod prefixes;
 mod rows;
 mod sealing;
 mod sessions;
 mod spending;
 mod state;
+mod verifications;
 mod vigil;
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kurir_core::domain::{EventId, JobKey, Keyring, SessionId};
+use kurir_core::domain::{EventId, JobKey, Keyring, PrefixId, SessionId, TenantId, VerificationId};
 use kurir_core::port::{Entropy, PortError};
 
 use super::error::corrupt;
@@ -18,6 +18,12 @@ pub(super) enum Place<'a> {
     Job(&'a JobKey),
     /// An event's envelope.
     Event(EventId),
+    /// A verification.
+    Verification(&'a TenantId, VerificationId),
+    /// The code of a verification.
+    Code(&'a TenantId, VerificationId),
+    /// A prefix of numbers.
+    Prefix(&'a TenantId, PrefixId),
 }
 
 impl Place<'_> {
@@ -27,6 +33,9 @@ impl Place<'_> {
             Self::State { session, area, key } => format!("state/{session}/{area}/{key}"),
             Self::Job(key) => format!("job/{}/{}", key.tenant, key.job),
             Self::Event(id) => format!("outbox/{id}"),
+            Self::Verification(tenant, id) => format!("verification/{tenant}/{id}"),
+            Self::Code(tenant, id) => format!("verification-code/{tenant}/{id}"),
+            Self::Prefix(tenant, id) => format!("verification-prefix/{tenant}/{id}"),
         }
         .into_bytes()
     }
@@ -40,6 +49,9 @@ impl fmt::Display for Place<'_> {
             Self::State { session, area, .. } => write!(f, "a value in area {area} of session {session}"),
             Self::Job(key) => write!(f, "the entry of job {} of {}", key.job, key.tenant),
             Self::Event(id) => write!(f, "the body of event {id}"),
+            Self::Verification(tenant, id) => write!(f, "verification {id} of {tenant}"),
+            Self::Code(tenant, id) => write!(f, "the code of verification {id} of {tenant}"),
+            Self::Prefix(tenant, id) => write!(f, "prefix {id} of {tenant}"),
         }
     }
 }

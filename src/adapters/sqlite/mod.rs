@@ -13,6 +13,7 @@ mod lanes;
 mod ledger;
 mod open;
 mod outbox;
+mod prefixes;
 mod queue;
 mod row;
 mod schema;
@@ -22,6 +23,7 @@ mod settle;
 mod spending;
 mod state;
 mod stream;
+mod verifications;
 mod writer;
 
 pub use database::{Durability, SqliteStore};
