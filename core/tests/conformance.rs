@@ -19,7 +19,8 @@ async fn stores() {
             state: store.clone(),
             ledger: store.clone(),
             outbox: store.clone(),
-            keys: store,
+            keys: store.clone(),
+            verifications: store,
         }
     })
     .await;

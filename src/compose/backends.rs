@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use kurir_core::domain::CodeKeys;
 use kurir_core::memory::{
     MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::port::{
     Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
-    RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
+    RecipientLimits, SessionStore, StateStore, Verifications, Vigil, Web, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -60,6 +61,10 @@ pub struct Backends {
     pub web: Arc<dyn Web>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
+    /// The verifications.
+    pub verifications: Arc<dyn Verifications>,
+    /// What codes are marked with.
+    pub code_keys: CodeKeys,
     /// What `/readyz` asks.
     pub probes: Vec<Probe>,
     /// Where the process dies, if a test wants it to.
@@ -76,6 +81,7 @@ impl Backends {
         let keys = keyring(&config.store, Missing::Make, &*entropy)?;
         let path: PathBuf = config.sqlite.path.clone();
         let options = SqliteOptions { busy_timeout: config.sqlite.busy_timeout, ..SqliteOptions::new(path) };
+        let code_keys = keys.code_keys();
         let store = SqliteStore::open(options, keys, Arc::clone(&entropy), Arc::clone(&clock)).await?;
         let shared = Arc::new(store.clone());
         let events = Arc::new(store.events());
@@ -87,6 +93,8 @@ impl Backends {
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
             ledger: Arc::clone(&shared) as _,
+            verifications: Arc::clone(&shared) as _,
+            code_keys,
             outbox: shared,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),

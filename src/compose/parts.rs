@@ -85,6 +85,9 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
         events: Arc::clone(&backends.event_sink),
         ledger: Arc::clone(&backends.ledger),
         clock: Arc::clone(&backends.clock),
+        verifications: Arc::clone(&backends.verifications),
+        jobs: Arc::clone(&backends.jobs),
+        web: Arc::clone(&backends.web),
     }
 }
 
@@ -105,6 +108,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         max_connections: settings.max_connections as usize,
         stop_deadline: settings.stop_deadline,
         probes: backends.probes.clone(),
+        verify: super::settings::verify(config, backends.code_keys.clone()),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -115,6 +119,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         vigil: Arc::clone(&backends.vigil),
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
+        verifications: Arc::clone(&backends.verifications),
+        web: Arc::clone(&backends.web),
     };
     Gateway::new(options, ports)
 }

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::ApiKeyRecord;
-use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil};
+use kurir_core::port::{
+    Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Verifications, Vigil, Web,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,6 +25,7 @@ pub use keys::fixed_key;
 pub use native::openapi_document;
 pub use ready::{Probe, ProbeReport};
 pub use server::Abandoned;
+pub use usecase::VerifyOptions;
 
 /// What the gateway needs of the outside.
 #[derive(Clone)]
@@ -41,8 +44,12 @@ pub struct GatewayPorts {
     pub vigil: Arc<dyn Vigil>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness, for ids.
+    /// Randomness, for ids and codes.
     pub entropy: Arc<dyn Entropy>,
+    /// The verifications.
+    pub verifications: Arc<dyn Verifications>,
+    /// Addresses that callers name.
+    pub web: Arc<dyn Web>,
 }
 
 /// How the gateway behaves.
@@ -69,6 +76,8 @@ pub struct GatewayOptions {
     pub stop_deadline: Duration,
     /// What must answer for the gateway to be ready.
     pub probes: Vec<Probe>,
+    /// How verifications are made and limited.
+    pub verify: VerifyOptions,
 }
 
 /// A gateway, ready to serve.

@@ -12,4 +12,6 @@ mod queue;
 mod ready;
 mod sessions;
 mod stop;
+mod verifications;
+mod verify_limits;
 mod withdraw;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kurir_core::port::{
     Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
-    SessionStore, StateStore, Vigil, Wishes,
+    SessionStore, StateStore, Verifications, Vigil, Web, Wishes,
 };
 
 use crate::refused::Refused;
@@ -57,4 +57,10 @@ pub struct RelayPorts {
     pub ledger: Arc<dyn Ledger>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Verifications that are due.
+    pub verifications: Arc<dyn Verifications>,
+    /// Where the messages of their codes go.
+    pub jobs: Arc<dyn JobQueue>,
+    /// The callers' servers that are to send codes.
+    pub web: Arc<dyn Web>,
 }

@@ -37,5 +37,6 @@ pub use session::{Account, InvalidTransition, PaceState, SessionRecord, SessionS
 pub use sight::Sight;
 pub use time::Timestamp;
 pub use verification::{
-    Channel, CodeAlphabet, Delivery, Hop, NoSuchAlphabet, Verification, VerificationEnded, VerificationId, VerificationStatus,
+    Channel, CodeAlphabet, Delivery, Hop, NoSuchAlphabet, Verification, VerificationEnded, VerificationId,
+    VerificationStatus,
 };

@@ -57,8 +57,7 @@ pub enum VerificationStatus {
 
 impl VerificationStatus {
     /// Every status.
-    pub const ALL: [Self; 5] =
-        [Self::Pending, Self::Approved, Self::Expired, Self::MaxAttemptsReached, Self::Canceled];
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Approved, Self::Expired, Self::MaxAttemptsReached, Self::Canceled];
 
     /// As the contract and the stores write it.
     pub const fn as_str(self) -> &'static str {

@@ -100,11 +100,7 @@ impl Verifications for MemoryStores {
         Ok(Written::Done)
     }
 
-    async fn verification(
-        &self,
-        tenant: &TenantId,
-        id: VerificationId,
-    ) -> Result<Option<Verification>, PortError> {
+    async fn verification(&self, tenant: &TenantId, id: VerificationId) -> Result<Option<Verification>, PortError> {
         Ok(self.tables().verify.rows.get(&(tenant.clone(), id)).map(|row| row.record.clone()))
     }
 

@@ -40,9 +40,7 @@ pub use recipients::{Charge, RecipientLimits, RecipientRule};
 pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};
 pub use stored::Stored;
-pub use verifications::{
-    Entered, LimitCharge, LimitOf, Tally, VerificationFilter, VerificationWrite, Verifications,
-};
+pub use verifications::{Entered, LimitCharge, LimitOf, Tally, VerificationFilter, VerificationWrite, Verifications};
 pub use vigil::{Vigil, Watch};
 pub use web::{Web, WebBody, WebError, WebMethod, WebRequest, WebResponse};
 pub use wishes::Wishes;

@@ -102,11 +102,7 @@ pub trait Verifications: Send + Sync {
     async fn save(&self, write: VerificationWrite) -> Result<Written, PortError>;
 
     /// One verification of a tenant.
-    async fn verification(
-        &self,
-        tenant: &TenantId,
-        id: VerificationId,
-    ) -> Result<Option<Verification>, PortError>;
+    async fn verification(&self, tenant: &TenantId, id: VerificationId) -> Result<Option<Verification>, PortError>;
 
     /// The newest verification of a tenant to a number.
     async fn latest_to(&self, tenant: &TenantId, to: &PhoneNumber) -> Result<Option<Verification>, PortError>;
@@ -145,10 +141,6 @@ pub trait Verifications: Send + Sync {
     ) -> Result<Vec<PrefixRecord>, PortError>;
 
     /// Unblocks a prefix and counts anew for it; `None`: there is none of this name.
-    async fn unblock(
-        &self,
-        tenant: &TenantId,
-        id: PrefixId,
-        now: Timestamp,
-    ) -> Result<Option<PrefixRecord>, PortError>;
+    async fn unblock(&self, tenant: &TenantId, id: PrefixId, now: Timestamp)
+    -> Result<Option<PrefixRecord>, PortError>;
 }

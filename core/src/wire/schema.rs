@@ -3,7 +3,9 @@
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::{EventV1, FleetDataV1, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, SessionDataV1, VerificationDataV1};
+use super::{
+    EventV1, FleetDataV1, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, SessionDataV1, VerificationDataV1,
+};
 use crate::domain::EventKind;
 
 fn schema<T: schemars::JsonSchema>() -> Value {

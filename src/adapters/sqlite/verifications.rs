@@ -59,9 +59,7 @@ impl Prepared {
         Ok(Self {
             recipient: recipient(db, &record.tenant, &record.to),
             sealed: db.sealer.seal(&place(record.tenant.as_str(), record.id), &json),
-            code: code.map(|code| {
-                db.sealer.seal(&place_of_code(&record.tenant, record.id), code.expose().as_bytes())
-            }),
+            code: code.map(|code| db.sealer.seal(&place_of_code(&record.tenant, record.id), code.expose().as_bytes())),
             tally: write.tally.map(|tally| SealedTally::new(db, &record, tally)),
             events: outbox::sealed(db, &write.events),
             record,
@@ -69,9 +67,8 @@ impl Prepared {
     }
 
     async fn insert(self, connection: &mut SqliteConnection) -> Result<Option<Row>, Failure> {
-        let statement = format!(
-            "SELECT {COLUMNS} FROM verification WHERE tenant = ?1 AND recipient = ?2 AND ended_at IS NULL"
-        );
+        let statement =
+            format!("SELECT {COLUMNS} FROM verification WHERE tenant = ?1 AND recipient = ?2 AND ended_at IS NULL");
         let open: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(self.record.tenant.as_str())
             .bind(self.recipient.as_slice())
@@ -134,7 +131,12 @@ async fn told(
 }
 
 impl SqliteStore {
-    async fn one_verification(&self, ending: &str, tenant: &TenantId, key: &[u8]) -> Result<Option<Verification>, PortError> {
+    async fn one_verification(
+        &self,
+        ending: &str,
+        tenant: &TenantId,
+        key: &[u8],
+    ) -> Result<Option<Verification>, PortError> {
         let statement = format!("SELECT {COLUMNS} FROM verification WHERE tenant = ?1 AND {ending}");
         let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(tenant.as_str())

@@ -15,10 +15,12 @@ mod keys;
 mod layers;
 mod messages;
 mod openapi;
+mod prefixes;
 mod problem;
 mod qr;
 mod schemas;
 mod sessions;
+mod verifications;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +62,7 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
         clock: Arc::clone(&ports.clock),
         key_limit: KeyLimit::new(options.key_rate, options.key_burst),
         keys: ApiKeys::new(options.fixed_keys, Arc::clone(&ports.keys), Arc::clone(&ports.clock)),
-        cases: UseCases::new(ports, options.default_country, options.otp_ttl),
+        cases: UseCases::new(ports, options.default_country, options.otp_ttl, options.verify),
         probes: options.probes,
         tasks,
         body_limit: options.body_limit,
@@ -81,6 +83,7 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
 fn described(app: Option<&Arc<App>>) -> Routes {
     let mut v1 =
         Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
+    v1 = v1.merge(verifications::routes()).merge(prefixes::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

@@ -101,7 +101,7 @@ impl UseCases {
     }
 
     /// Whether the tenant may send through this session or pool.
-    async fn check_target(&self, tenant: &TenantId, target: &Target) -> Result<(), UseCaseError> {
+    pub(super) async fn check_target(&self, tenant: &TenantId, target: &Target) -> Result<(), UseCaseError> {
         match target {
             Target::Session(session) => {
                 let record = self.own_session(tenant, session).await.map_err(|error| match error {
@@ -160,7 +160,7 @@ impl UseCases {
     }
 
     /// A UUID of version 7.
-    fn random_job_id(&self, now: Timestamp) -> Uuid {
+    pub(super) fn random_job_id(&self, now: Timestamp) -> Uuid {
         let mut random = [0; 10];
         self.ports.entropy.fill(&mut random);
         let millis = u64::try_from(now.as_millis()).unwrap_or(0);

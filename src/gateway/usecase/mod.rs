@@ -6,6 +6,7 @@ mod error;
 mod keys;
 mod messages;
 mod sessions;
+mod verify;
 mod withdraw;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};
 pub use sessions::SessionPage;
+pub use verify::{CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, VerificationPage, VerifyOptions, Wish};
 
 /// The use cases over the ports.
 #[derive(Clone)]
@@ -25,12 +27,18 @@ pub struct UseCases {
     ports: GatewayPorts,
     default_country: Option<String>,
     otp_ttl: Option<Duration>,
+    verify: VerifyOptions,
 }
 
 impl UseCases {
-    /// Over these ports; `default_country` and `otp_ttl` as in [`super::GatewayOptions`].
-    pub const fn new(ports: GatewayPorts, default_country: Option<String>, otp_ttl: Option<Duration>) -> Self {
-        Self { ports, default_country, otp_ttl }
+    /// Over these ports; the others as in [`super::GatewayOptions`].
+    pub const fn new(
+        ports: GatewayPorts,
+        default_country: Option<String>,
+        otp_ttl: Option<Duration>,
+        verify: VerifyOptions,
+    ) -> Self {
+        Self { ports, default_country, otp_ttl, verify }
     }
 
     /// Has the workers look now for what is to be done. They look by themselves a little later.
