@@ -21,6 +21,7 @@ mod qr;
 mod schemas;
 mod sessions;
 mod verifications;
+mod webhook_secret;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +84,7 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
 fn described(app: Option<&Arc<App>>) -> Routes {
     let mut v1 =
         Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
-    v1 = v1.merge(verifications::routes()).merge(prefixes::routes());
+    v1 = v1.merge(verifications::routes()).merge(prefixes::routes()).merge(webhook_secret::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

@@ -94,11 +94,11 @@ struct PrefixList {
 }
 
 /// Numbers of all sessions are behind a prefix.
-fn whole(caller: &Caller) -> Result<(), ApiError> {
+pub(super) fn whole(caller: &Caller) -> Result<(), ApiError> {
     if caller.key().sessions.is_none() {
         return Ok(());
     }
-    let detail = "this key is good for some sessions only, and prefixes are the tenant's";
+    let detail = "this key is good for some sessions only, and this is the tenant's";
     Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", detail))
 }
 

@@ -5,6 +5,8 @@
 
 mod message;
 mod step;
+#[cfg(test)]
+mod tests;
 mod webhook;
 
 use futures_util::{StreamExt as _, stream};

@@ -12,7 +12,8 @@ mod prefixes;
 
 use std::time::Duration;
 
-use kurir_core::domain::{CodeAlphabet, CodeKeys, ConversionRule, Traffic, Verification};
+use base64::Engine as _;
+use kurir_core::domain::{CodeAlphabet, CodeKeys, ConversionRule, Secret, TenantId, Traffic, Verification};
 use kurir_core::policy::CountryRule;
 use kurir_core::port::Tally;
 use kurir_core::wire::PrefixDataV1;
@@ -64,6 +65,12 @@ pub struct VerifyOptions {
 }
 
 impl UseCases {
+    /// What requests to a tenant's fall-back webhooks are signed with.
+    pub fn webhook_secret(&self, tenant: &TenantId) -> Secret<String> {
+        let key = self.verify.code_keys.webhook_key(tenant);
+        Secret::new(format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(key.expose())))
+    }
+
     /// What a verification's write counts for its prefix.
     fn tally(&self, of: &Verification, what: Traffic) -> Tally {
         let (at, rule) = (self.ports.clock.now(), self.verify.conversion);
