@@ -109,7 +109,7 @@ pub(super) async fn one_is_open_to_a_number_and_its_end_makes_room(stores: Store
     let first = stores.entered(&tenant, &to).await;
     let second = verification(&tenant, &to);
     match stores.verifications.enter(write(&second), &code()).await.unwrap() {
-        Entered::Open(open) => assert_eq!(open, first),
+        Entered::Open(open) => assert_eq!(*open, first),
         Entered::New => panic!("two are open to one number"),
     }
     assert_eq!(stores.look(&second).await, None);

@@ -70,16 +70,16 @@ impl Verifications for MemoryStores {
         let VerificationWrite { record, tally, events } = new;
         let mut same = tables.verify.of(&record.tenant).filter(|other| other.to == record.to);
         if let Some(open) = same.find(|other| other.status.is_open()) {
-            return Ok(Entered::Open(open.clone()));
+            return Ok(Entered::Open(Box::new(open.clone())));
         }
         drop(same);
+        tables.outbox.add(&events, now);
         if let Some(tally) = tally {
             count(&mut tables, &record, tally, now);
         }
         let key = (record.tenant.clone(), record.id);
         let record = Verification { version: record.version + 1, ..record };
         tables.verify.rows.insert(key, Row { record, code: Some(code.clone()) });
-        tables.outbox.add(&events, now);
         Ok(Entered::New)
     }
 
@@ -93,10 +93,10 @@ impl Verifications for MemoryStores {
         if !record.status.is_open() {
             row.code = None;
         }
+        tables.outbox.add(&events, now);
         if let Some(tally) = tally {
             count(&mut tables, &record, tally, now);
         }
-        tables.outbox.add(&events, now);
         Ok(Written::Done)
     }
 
@@ -152,7 +152,7 @@ impl Verifications for MemoryStores {
     async fn charge_all(&self, tenant: &TenantId, charges: &[LimitCharge]) -> Result<Option<usize>, PortError> {
         let mut tables = self.tables();
         let counts = &mut tables.verify.counts;
-        let spent = |charge: &LimitCharge, counts: &HashMap<_, (Timestamp, u32)>| {
+        let spent = |charge: &LimitCharge, counts: &HashMap<(TenantId, LimitOf), (Timestamp, u32)>| {
             let counted = counts.get(&(tenant.clone(), charge.of.clone()));
             counted.filter(|(start, _)| *start == charge.start).map_or(0, |(_, spent)| *spent)
         };

@@ -34,7 +34,7 @@ mod tests {
     /// Bytes that go round, so that each comes equally often.
     fn round() -> impl FnMut(&mut [u8]) {
         let mut next = 0_u8;
-        move |bytes| {
+        move |bytes: &mut [u8]| {
             for byte in bytes {
                 *byte = next;
                 next = next.wrapping_add(1);

@@ -41,7 +41,7 @@ pub enum Entered {
     /// It is in the register.
     New,
     /// One of the same tenant and number is open; nothing was changed.
-    Open(Verification),
+    Open(Box<Verification>),
 }
 
 /// Which verifications to list.

@@ -162,7 +162,7 @@ impl Verifications for PostgresStore {
                 .fetch_optional(&self.pool)
                 .await;
             if let Some(open) = self.found(open).await? {
-                return Ok(Entered::Open(open));
+                return Ok(Entered::Open(Box::new(open)));
             }
         }
         Err(refused(ACTION, "verifications to this number begin and end all the time"))

@@ -158,7 +158,7 @@ impl Verifications for SqliteStore {
             .write("entering a verification", move |connection| Box::pin(prepared.insert(connection)))
             .await?;
         match open {
-            Some(row) => Ok(Entered::Open(read(&self.db, &row)?)),
+            Some(row) => Ok(Entered::Open(Box::new(read(&self.db, &row)?))),
             None => Ok(Entered::New),
         }
     }

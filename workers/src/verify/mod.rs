@@ -20,6 +20,9 @@ use crate::ports::RelayPorts;
 /// Verifications looked at together.
 const BATCH: u32 = 200;
 
+/// How often it looks again at once.
+const ROUNDS: u32 = 8;
+
 /// How many of these are in work at the same time.
 const AT_ONCE: usize = 16;
 
@@ -52,13 +55,15 @@ pub(crate) async fn run(options: VerifyOptions, ports: RelayPorts, stop: Cancell
 
 impl Carer {
     async fn pass(&self, stop: &CancellationToken, looked_at: &mut u64) -> Result<(), PortError> {
-        loop {
+        // A channel that is given up makes the next one due at once; a few rounds are enough for a whole list.
+        for round in 1.. {
             let due = self.ports.verifications.due(self.ports.clock.now(), BATCH).await?;
             let count = due.len();
             *looked_at += count as u64;
             let failed = self.take_steps(due).await?;
             // What failed is still due: not at once again.
-            if failed > 0 || !u32::try_from(count).is_ok_and(|count| count == BATCH) || stop.is_cancelled() {
+            let full = u32::try_from(count).is_ok_and(|count| count == BATCH);
+            if count == 0 || failed > 0 || (round >= ROUNDS && !full) || stop.is_cancelled() {
                 break;
             }
         }
