@@ -68,11 +68,10 @@ impl Verifications for MemoryStores {
         let now = self.clock.now();
         let mut tables = self.tables();
         let VerificationWrite { record, tally, events } = new;
-        let mut same = tables.verify.of(&record.tenant).filter(|other| other.to == record.to);
-        if let Some(open) = same.find(|other| other.status.is_open()) {
-            return Ok(Entered::Open(Box::new(open.clone())));
+        let open = |other: &&Verification| other.to == record.to && other.status.is_open();
+        if let Some(open) = tables.verify.of(&record.tenant).find(open).cloned() {
+            return Ok(Entered::Open(Box::new(open)));
         }
-        drop(same);
         tables.outbox.add(&events, now);
         if let Some(tally) = tally {
             count(&mut tables, &record, tally, now);
