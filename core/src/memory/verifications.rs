@@ -104,7 +104,9 @@ impl Verifications for MemoryStores {
     }
 
     async fn latest_to(&self, tenant: &TenantId, to: &PhoneNumber) -> Result<Option<Verification>, PortError> {
-        Ok(self.tables().verify.of(tenant).rev().find(|record| record.to == *to).cloned())
+        let tables = self.tables();
+        let same = tables.verify.of(tenant).filter(|record| record.to == *to);
+        Ok(same.max_by_key(|record| (record.status.is_open(), record.id)).cloned())
     }
 
     async fn code_of(&self, tenant: &TenantId, id: VerificationId) -> Result<Option<Secret<String>>, PortError> {

@@ -104,7 +104,7 @@ pub trait Verifications: Send + Sync {
     /// One verification of a tenant.
     async fn verification(&self, tenant: &TenantId, id: VerificationId) -> Result<Option<Verification>, PortError>;
 
-    /// The newest verification of a tenant to a number.
+    /// The verification of a tenant to a number that is open, else the newest one.
     async fn latest_to(&self, tenant: &TenantId, to: &PhoneNumber) -> Result<Option<Verification>, PortError>;
 
     /// The code of an open verification.

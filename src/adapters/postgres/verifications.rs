@@ -36,7 +36,8 @@ SELECT tenant, id, record FROM verification WHERE tenant = $1 AND recipient = $2
 const ONE: &str = "SELECT tenant, id, record FROM verification WHERE tenant = $1 AND id = $2";
 
 const LATEST: &str = "\
-SELECT tenant, id, record FROM verification WHERE tenant = $1 AND recipient = $2 ORDER BY id DESC LIMIT 1";
+SELECT tenant, id, record FROM verification WHERE tenant = $1 AND recipient = $2
+ORDER BY ended_at IS NULL DESC, id DESC LIMIT 1";
 
 const CODE: &str = "SELECT code FROM verification WHERE tenant = $1 AND id = $2";
 
