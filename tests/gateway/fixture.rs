@@ -113,7 +113,7 @@ pub fn verify() -> VerifyOptions {
 }
 
 /// A web that takes every public-looking address and is never asked by the gateway.
-struct NoWeb;
+pub struct NoWeb;
 
 #[async_trait::async_trait]
 impl Web for NoWeb {
