@@ -22,6 +22,7 @@ async fn stores() {
             keys: store.clone(),
             index: store.clone(),
             requests: store,
+            verifications: store,
         }
     })
     .await;

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use kurir_core::domain::CodeKeys;
 use kurir_core::memory::{
     MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::port::{
     Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, MessageIndex, Outbox,
     PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, Vigil, Web, Wishes,
+    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
+    RecipientLimits, SessionStore, StateStore, Verifications, Vigil, Web, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -64,6 +67,10 @@ pub struct Backends {
     pub web: Arc<dyn Web>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
+    /// The verifications.
+    pub verifications: Arc<dyn Verifications>,
+    /// What codes are marked with.
+    pub code_keys: CodeKeys,
     /// What `/readyz` asks.
     pub probes: Vec<Probe>,
     /// Where the process dies, if a test wants it to.
@@ -80,6 +87,7 @@ impl Backends {
         let keys = keyring(&config.store, Missing::Make, &*entropy)?;
         let path: PathBuf = config.sqlite.path.clone();
         let options = SqliteOptions { busy_timeout: config.sqlite.busy_timeout, ..SqliteOptions::new(path) };
+        let code_keys = keys.code_keys();
         let store = SqliteStore::open(options, keys, Arc::clone(&entropy), Arc::clone(&clock)).await?;
         let shared = Arc::new(store.clone());
         let events = Arc::new(store.events());
@@ -93,6 +101,8 @@ impl Backends {
             ledger: Arc::clone(&shared) as _,
             index: Arc::clone(&shared) as _,
             requests: Arc::clone(&shared) as _,
+            verifications: Arc::clone(&shared) as _,
+            code_keys,
             outbox: shared,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),

@@ -43,6 +43,7 @@ impl Backends {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = keyring(&config.store, Missing::Refuse, &*entropy)?;
+        let code_keys = keys.code_keys();
         let store = PostgresStore::connect(postgres(config), keys, Arc::clone(&entropy))
             .await
             .context("PostgreSQL (postgres.url) can't be used")?;
@@ -75,6 +76,8 @@ impl Backends {
             ledger: Arc::clone(&shared) as _,
             index: Arc::clone(&shared) as _,
             requests: Arc::clone(&shared) as _,
+            verifications: Arc::clone(&shared) as _,
+            code_keys,
             vigil: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: crash::around(Arc::clone(&broker) as _, &crash),

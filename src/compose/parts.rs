@@ -86,6 +86,9 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
         ledger: Arc::clone(&backends.ledger),
         requests: Arc::clone(&backends.requests),
         clock: Arc::clone(&backends.clock),
+        verifications: Arc::clone(&backends.verifications),
+        jobs: Arc::clone(&backends.jobs),
+        web: Arc::clone(&backends.web),
     }
 }
 
@@ -107,6 +110,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         stop_deadline: settings.stop_deadline,
         probes: backends.probes.clone(),
         messages: super::settings::messages(settings),
+        verify: super::settings::verify(config, backends.code_keys.clone()),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -121,6 +125,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         index: Arc::clone(&backends.index),
         requests: Arc::clone(&backends.requests),
         events: Arc::clone(&backends.event_source),
+        verifications: Arc::clone(&backends.verifications),
+        web: Arc::clone(&backends.web),
     };
     Gateway::new(options, ports)
 }

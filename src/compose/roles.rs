@@ -38,7 +38,7 @@ pub async fn worker(config: Config, stop: CancellationToken) -> anyhow::Result<(
 pub async fn relay(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     config.require_for(Role::Relay)?;
     let backends = Backends::fleet(&config, "relay", Needs::Nothing).await?;
-    let relay = Relay::start(settings::relay(&config), parts::relay_ports(&backends));
+    let relay = Relay::start(settings::relay(&config, backends.code_keys.clone()), parts::relay_ports(&backends));
     tracing::info!("relay started");
     stop.cancelled().await;
     if let Some(report) = relay.stop(RELAY_STOP).await {

@@ -3,13 +3,15 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use kurir_core::domain::WorkerName;
-use kurir_core::policy::{AttemptRule, Backoff, DayRule, PaceRule};
+use kurir_core::domain::{CodeKeys, ConversionRule, WorkerName};
+use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, PaceRule};
 use kurir_core::port::RecipientRule;
 use kurir_workers::{Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 
 use crate::config::{self, Config, GatewayConfig};
 use crate::gateway::{MessageOptions, QueueCaps};
+use crate::config::{self, Config};
+use crate::gateway::VerifyOptions;
 
 /// How many of something that is allowed `per_second` fit into a span; at least one.
 fn within(per_second: u32, span: Duration) -> usize {
@@ -73,9 +75,45 @@ pub fn senders(config: &Config) -> SenderOptions {
     SenderOptions { day, zones: sender.time_zones.0.clone(), warm: sender.warmed_up.0.clone() }
 }
 
+/// When a prefix of numbers gets no more codes.
+fn conversion(config: &Config) -> ConversionRule {
+    let verify = &config.verify;
+    ConversionRule { window: verify.conversion_window, most_lost: verify.block_after, block: verify.block_for }
+}
+
+/// How the gateway makes and limits verifications.
+pub fn verify(config: &Config, code_keys: CodeKeys) -> VerifyOptions {
+    let verify = &config.verify;
+    VerifyOptions {
+        code_keys,
+        code_length: verify.code_length,
+        alphabet: verify.alphabet,
+        ttl: verify.ttl,
+        locale: verify.locale.clone(),
+        max_checks: verify.max_checks,
+        max_sends: verify.max_sends,
+        resend_every: verify.resend_every,
+        patience: verify.patience,
+        per_recipient: verify.per_recipient,
+        per_prefix: verify.per_prefix,
+        per_country: verify.per_country,
+        per_ip: verify.per_ip,
+        countries: CountryRule { allowed: verify.countries_allowed.clone(), blocked: verify.countries_blocked.clone() },
+        conversion: conversion(config),
+    }
+}
+
 /// The settings of a relay.
-pub fn relay(config: &Config) -> RelayOptions {
+pub fn relay(config: &Config, code_keys: CodeKeys) -> RelayOptions {
+    let verify = kurir_workers::VerifyOptions {
+        scan_every: config.verify.scan_every,
+        webhook_timeout: config.verify.webhook_timeout,
+        conversion: conversion(config),
+        code_keys,
+        remember: config.verify.remember,
+    };
     RelayOptions {
+        verify,
         sweep_every: config.relay.sweep_every,
         age: config.relay.age,
         batch: config.relay.batch,

@@ -50,7 +50,7 @@ pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
     let name = parts::worker_name(&config, &*backends.entropy);
     let options = settings::worker(&config, name, backends.crash.clone());
     let worker = Worker::start(options, parts::worker_ports(&backends, messenger));
-    let relay = Relay::start(settings::relay(&config), parts::relay_ports(&backends));
+    let relay = Relay::start(settings::relay(&config, backends.code_keys.clone()), parts::relay_ports(&backends));
 
     let listen = config.gateway.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {

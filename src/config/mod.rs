@@ -20,6 +20,7 @@ mod relations;
 mod require;
 mod sources;
 mod store;
+mod verify;
 mod web;
 mod whatsapp;
 mod worker;
@@ -35,6 +36,7 @@ pub use problem::{ConfigError, Origin, Problem};
 pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
+pub use verify::VerifyConfig;
 pub use web::WebConfig;
 pub use whatsapp::{ClientVersion, SimulatorConfig, WhatsappConfig};
 pub use worker::{RelayConfig, RetryConfig, WorkerConfig};
@@ -76,6 +78,8 @@ pub struct Config {
     pub simulator: SimulatorConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Verifications.
+    pub verify: VerifyConfig,
 }
 
 impl Config {

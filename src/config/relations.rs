@@ -54,6 +54,7 @@ impl Config {
         self.check_limits(&mut found);
         self.check_relay(&mut found);
         self.check_gateway(&mut found);
+        self.check_verify(&mut found);
         self.check_whatsapp(&mut found);
         if let Err(advice) = logging::check_filter(&self.log.filter) {
             found.want(false, "log.filter", format!("{:?}", self.log.filter), advice);
@@ -259,6 +260,36 @@ impl Config {
             );
             found.span(ttl > first_retry, "gateway.otp_ttl", ttl, advice);
         }
+    }
+
+    fn check_verify(&self, found: &mut Findings) {
+        let verify = &self.verify;
+        found.count("verify.code_length", verify.code_length, 4, 10);
+        found.count("verify.max_checks", verify.max_checks, 1, 20);
+        found.count("verify.max_sends", verify.max_sends, 1, 20);
+        let (second, hour, day) = (Duration::from_secs(1), Duration::from_hours(1), Duration::from_hours(24));
+        found.between("verify.ttl", verify.ttl, Duration::from_secs(30), day);
+        found.between("verify.resend_every", verify.resend_every, Duration::ZERO, hour);
+        found.between("verify.patience", verify.patience, second, hour);
+        found.between(
+            "verify.webhook_timeout",
+            verify.webhook_timeout,
+            Duration::from_millis(100),
+            Duration::from_mins(1),
+        );
+        found.between("verify.conversion_window", verify.conversion_window, Duration::from_mins(1), day * 31);
+        found.between("verify.block_for", verify.block_for, Duration::from_mins(1), day * 31);
+        found.between("verify.scan_every", verify.scan_every, Duration::from_millis(100), Duration::from_mins(1));
+        let advice = format!(
+            "must be longer than verify.ttl ({}) and verify.conversion_window ({}), or what they are about is forgotten before \
+             they end",
+            show_span(verify.ttl),
+            show_span(verify.conversion_window)
+        );
+        let fits = verify.remember > verify.ttl && verify.remember > verify.conversion_window;
+        found.span(fits, "verify.remember", verify.remember, advice);
+        let known = matches!(verify.locale.as_str(), "en" | "id");
+        found.want(known, "verify.locale", format!("{:?}", verify.locale), "must be \"en\" or \"id\"");
     }
 
     fn check_whatsapp(&self, found: &mut Findings) {

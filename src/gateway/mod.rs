@@ -19,6 +19,7 @@ use std::time::Duration;
 use kurir_core::domain::ApiKeyRecord;
 use kurir_core::port::{
     Clock, Entropy, EventSource, JobQueue, KeyStore, Ledger, MessageIndex, PoolQueue, RequestLog, SessionStore, Vigil,
+    Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Verifications, Vigil, Web,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,7 @@ pub use native::openapi_document;
 pub use queue_cap::QueueCaps;
 pub use ready::{Probe, ProbeReport};
 pub use server::Abandoned;
+pub use usecase::VerifyOptions;
 
 /// What the gateway needs of the outside.
 #[derive(Clone)]
@@ -47,7 +49,7 @@ pub struct GatewayPorts {
     pub vigil: Arc<dyn Vigil>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness, for ids.
+    /// Randomness, for ids and codes.
     pub entropy: Arc<dyn Entropy>,
     /// The record of every job, by what callers look for.
     pub index: Arc<dyn MessageIndex>,
@@ -55,6 +57,10 @@ pub struct GatewayPorts {
     pub requests: Arc<dyn RequestLog>,
     /// What happens, told live.
     pub events: Arc<dyn EventSource>,
+    /// The verifications.
+    pub verifications: Arc<dyn Verifications>,
+    /// Addresses that callers name.
+    pub web: Arc<dyn Web>,
 }
 
 /// How the gateway behaves.
@@ -113,6 +119,8 @@ impl Default for MessageOptions {
             queue_caps: QueueCaps::default(),
         }
     }
+    /// How verifications are made and limited.
+    pub verify: VerifyOptions,
 }
 
 /// A gateway, ready to serve.

@@ -5,12 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, fixed_key};
+use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, VerifyOptions, fixed_key};
 use kurir_core::domain::{
-    Fence, JobKey, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
-    WorkerName,
+    CodeAlphabet, ConversionRule, Fence, JobKey, Keyring, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState,
+    SessionStatus, TenantId, Timestamp, WorkerName,
 };
 use kurir_core::memory::{ManualClock, MemoryEvents, MemoryStores, MemoryVigil, SeededEntropy};
 use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
+use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, SeededEntropy};
+use kurir_core::policy::CountryRule;
+use kurir_core::port::{
+    Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Web, WebError, WebRequest, WebResponse, Written,
+};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -87,6 +93,42 @@ pub struct Wishes {
     pub stop_deadline: Duration,
     pub max_connections: usize,
     pub messages: MessageOptions,
+    pub verify: VerifyOptions,
+}
+
+/// How the fixture's verifications are made: without a pause between sendings, and without limits.
+pub fn verify() -> VerifyOptions {
+    VerifyOptions {
+        code_keys: Keyring::parse("1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap().code_keys(),
+        code_length: 6,
+        alphabet: CodeAlphabet::Digits,
+        ttl: Duration::from_mins(10),
+        locale: "en".to_owned(),
+        max_checks: 5,
+        max_sends: 5,
+        resend_every: Duration::ZERO,
+        patience: Duration::from_secs(30),
+        per_recipient: 0,
+        per_prefix: 0,
+        per_country: 0,
+        per_ip: 0,
+        countries: CountryRule::default(),
+        conversion: ConversionRule { window: Duration::from_hours(24), most_lost: 0, block: Duration::from_hours(6) },
+    }
+}
+
+/// A web that takes every public-looking address and is never asked by the gateway.
+pub struct NoWeb;
+
+#[async_trait::async_trait]
+impl Web for NoWeb {
+    fn check(&self, url: &str) -> Result<(), WebError> {
+        if url.starts_with("https://") { Ok(()) } else { Err(WebError::BadAddress("its scheme is another")) }
+    }
+
+    async fn ask(&self, _: WebRequest) -> Result<WebResponse, WebError> {
+        Err(WebError::NotConnected)
+    }
 }
 
 impl Default for Wishes {
@@ -100,6 +142,7 @@ impl Default for Wishes {
             stop_deadline: PATIENCE,
             max_connections: 64,
             messages: MessageOptions::default(),
+            verify: verify(),
         }
     }
 }
@@ -130,6 +173,7 @@ impl Fixture {
             stop_deadline: wishes.stop_deadline,
             probes: wishes.probes,
             messages: wishes.messages,
+            verify: wishes.verify,
         };
         let ports = GatewayPorts {
             sessions: stores.clone(),
@@ -143,6 +187,8 @@ impl Fixture {
             index: stores.clone(),
             requests: stores.clone(),
             events: told.clone(),
+            verifications: stores.clone(),
+            web: Arc::new(NoWeb),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();

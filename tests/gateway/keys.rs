@@ -158,14 +158,22 @@ fn a_foreign_key_finds_nothing_anywhere() {
     let content = json!({"type": "text", "text": "x"});
     let batch = json!({"session": "toko-1", "content": content, "messages": [{"to": "6281234567890"}]});
     let batch = it.post("/v1/messages/batch", &batch).json()["id"].as_str().unwrap().to_owned();
+    let made = it.post("/v1/verifications", &json!({"to": "6281234567890", "session": "toko-1"}));
+    assert_eq!(made.status, 201, "{}", made.text());
+    let verification = made.json()["id"].as_str().unwrap().to_owned();
+    let prefixes = it.get("/v1/verifications/prefixes").json();
+    let prefix = prefixes["prefixes"][0]["id"].as_str().unwrap().to_owned();
     let mut walked = 0;
     for Operation { method, path, spec } in operations(&document, &[]) {
         if !path.contains('{') {
             continue;
         }
         for address in addresses(&document, path, spec) {
-            let address = address.replace("5f0c2a91d3e84b76", &key);
-            let address = address.replace("0190a1b2-c3d4-7e5f-8a6b-7c8d9e0fba7c", &batch);
+            let address = address
+                .replace("5f0c2a91d3e84b76", &key)
+                .replace("0190a1b2-c3d4-7e5f-8a6b-7c8d9e0fba7c", &batch)
+                .replace("0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2c", &verification)
+                .replace("5d41402abc4b2a76b9719d911017c592", &prefix);
             for (_, body) in bodies(&document, spec) {
                 let body = body.map(|body| body.to_string()).unwrap_or_default();
                 let ask = |address: &str, key: &str| {
@@ -175,15 +183,24 @@ fn a_foreign_key_finds_nothing_anywhere() {
                 let foreign = ask(&address, OTHER_KEY);
                 foreign.error(404, "not_found");
                 // The same words as for what nobody has.
-                let none =
-                    address.replace("toko-1", "nobodys").replace("0190a1b2", "0190ffff").replace(&key, "nobodys");
-                let none = none.replace(&batch, "0190ffff-c3d4-7e5f-8a6b-7c8d9e0fba7c");
+                let none = address
+                    .replace("toko-1", "nobodys")
+                    .replace(&batch, "0190ffff-c3d4-7e5f-8a6b-7c8d9e0fba7c")
+                    .replace(&verification, "nobodys")
+                    .replace(&prefix, "nobodys")
+                    .replace(&key, "nobodys")
+                    .replace("0190a1b2", "0190ffff");
                 assert_eq!(foreign.text(), ask(&none, OTHER_KEY).text(), "{method} {address}");
                 walked += 1;
             }
         }
     }
-    assert!(walked >= 9, "only {walked} routes");
+    assert!(walked >= 14, "only {walked} routes");
+    let check = json!({"to": "6281234567890", "code": "493817"});
+    it.post_as(OTHER_KEY, "/v1/verifications/check", &check).error(404, "not_found");
+    assert_eq!(it.look(OTHER_KEY, "/v1/verifications").json()["verifications"], json!([]));
+    assert_eq!(it.look(OTHER_KEY, "/v1/verifications/prefixes").json()["prefixes"], json!([]));
+    assert_eq!(it.get(&format!("/v1/verifications/{verification}")).json()["checks"], 0, "nothing was counted");
     assert_eq!(it.look(OTHER_KEY, "/v1/sessions").json()["sessions"], json!([]));
     assert_eq!(it.look(KEY, "/v1/sessions/toko-1").status, 200, "nothing was changed");
 }

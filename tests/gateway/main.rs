@@ -16,4 +16,6 @@ mod ready;
 mod sessions;
 mod stop;
 mod waits;
+mod verifications;
+mod verify_limits;
 mod withdraw;

@@ -15,6 +15,8 @@ use crate::fixture::{Answer, Fixture, KEY};
 const SESSION: &str = "toko-1";
 const API_KEY: &str = "5f0c2a91d3e84b76";
 const BATCH: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0fba7c";
+const VERIFICATION: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2c";
+const PREFIX: &str = "5d41402abc4b2a76b9719d911017c592";
 const MESSAGE: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
 
 fn document() -> Value {
@@ -63,13 +65,20 @@ fn with_what_examples_speak_of(path: &str) -> Fixture {
     it
 }
 
-/// Ids of keys are made by the gateway, so none can stand in the document.
-fn with_a_real_key(it: &Fixture, address: &str) -> String {
-    if !address.contains(API_KEY) {
-        return address.to_owned();
+/// Ids of keys and verifications are made by the gateway, so none can stand in the document.
+fn with_a_real_id(it: &Fixture, address: &str) -> String {
+    if address.contains(API_KEY) {
+        let made = it.post("/v1/keys", &json!({"scopes": ["read"]})).json();
+        return address.replace(API_KEY, made["id"].as_str().unwrap());
     }
-    let made = it.post("/v1/keys", &json!({"scopes": ["read"]})).json();
-    address.replace(API_KEY, made["id"].as_str().unwrap())
+    if address.starts_with("/v1/verifications/") {
+        let made = it.post("/v1/verifications", &json!({"to": "6281234567890", "session": SESSION}));
+        assert_eq!(made.status, 201, "{}", made.text());
+        let prefixes = it.get("/v1/verifications/prefixes").json();
+        let prefix = prefixes["prefixes"][0]["id"].as_str().unwrap();
+        return address.replace(VERIFICATION, made.json()["id"].as_str().unwrap()).replace(PREFIX, prefix);
+    }
+    address.to_owned()
 }
 
 /// So are those of batches.
@@ -104,7 +113,7 @@ fn every_example_of_the_document_works() {
         for address in addresses(&document, path, spec) {
             for (name, body) in bodies(&document, spec) {
                 let it = with_what_examples_speak_of(path);
-                let address = with_a_real_batch(&it, &with_a_real_key(&it, &address));
+                let address = with_a_real_batch(&it, &with_a_real_id(&it, &address));
                 let what = format!("{method} {address}, {name}");
                 let mut headers = vec![("X-Api-Key", KEY)];
                 let (body, kind) = sent(spec, body);

@@ -268,8 +268,10 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 index: it.stores.clone(),
                 requests: it.stores.clone(),
                 events: it.told.clone(),
+                verifications: it.stores.clone(),
+                web: Arc::new(crate::fixture::NoWeb),
             };
-            let cases = UseCases::new(ports, None, None);
+            let cases = UseCases::new(ports, None, None, crate::fixture::verify());
             let (acme, job): (_, JobId) = (tenant("acme"), ID.parse().unwrap());
             let answer = it.runtime.block_on(async {
                 if cancel {

@@ -49,7 +49,7 @@ async fn fill(store: &SqliteStore) {
 }
 
 /// Which of these texts stand in the database's files.
-fn found<'a>(place: &Place, texts: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn found<'a>(place: &Place, texts: &[&'a str]) -> Vec<&'a str> {
     let mut bytes = Vec::new();
     for entry in std::fs::read_dir(place.file().parent().unwrap()).unwrap() {
         bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());

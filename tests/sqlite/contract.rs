@@ -52,6 +52,7 @@ async fn the_store_keeps_its_promises() {
             keys: store.clone(),
             index: store.clone(),
             requests: store,
+            verifications: store,
         }
     })
     .await;

@@ -21,7 +21,8 @@ async fn a_file_of_before_budgets_keeps_its_pace() {
             "UPDATE session SET pace = -2; ALTER TABLE session DROP COLUMN spent; DROP TABLE met; \
              ALTER TABLE session DROP COLUMN pool; DROP TABLE pool; DROP TABLE api_key; DROP TABLE request; DROP INDEX ledger_place; DROP INDEX ledger_recipient; \
              DROP INDEX ledger_batch; ALTER TABLE ledger DROP COLUMN lane; ALTER TABLE ledger DROP COLUMN mark; \
-             ALTER TABLE ledger DROP COLUMN batch; ALTER TABLE ledger DROP COLUMN enqueued_at; \
+             ALTER TABLE ledger DROP COLUMN batch; ALTER TABLE ledger DROP COLUMN enqueued_at; DROP TABLE verification; \
+             DROP TABLE verification_count; DROP TABLE verification_prefix; \
              PRAGMA user_version = 1",
         )
         .await

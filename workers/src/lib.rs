@@ -14,6 +14,7 @@ mod publisher;
 mod refused;
 mod relay;
 mod session;
+mod verify;
 mod worker;
 
 #[cfg(feature = "crash-points")]
@@ -22,7 +23,7 @@ pub use crash_point::{Crash, CrashPoint};
 pub use group::GroupedState;
 pub use grouped::{GroupedLedger, GroupedQueue};
 pub use lease::{Lease, Loss};
-pub use options::{RelayOptions, SenderOptions, WhenDown, WorkerOptions};
+pub use options::{RelayOptions, SenderOptions, VerifyOptions, WhenDown, WorkerOptions};
 pub use ports::{RelayPorts, WorkerPorts};
 pub use refused::Refused;
 pub use relay::{Relay, RelayReport};

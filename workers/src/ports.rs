@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kurir_core::port::{
     Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
     RequestLog, SessionStore, StateStore, Vigil, Wishes,
+    SessionStore, StateStore, Verifications, Vigil, Web, Wishes,
 };
 
 use crate::refused::Refused;
@@ -59,4 +60,10 @@ pub struct RelayPorts {
     pub requests: Arc<dyn RequestLog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Verifications that are due.
+    pub verifications: Arc<dyn Verifications>,
+    /// Where the messages of their codes go.
+    pub jobs: Arc<dyn JobQueue>,
+    /// The callers' servers that are to send codes.
+    pub web: Arc<dyn Web>,
 }

@@ -33,6 +33,8 @@ mod state_guard;
 mod state_scan;
 mod stores;
 mod suite;
+mod verifications;
+mod verify_counts;
 mod vigil;
 mod web;
 mod wishes;

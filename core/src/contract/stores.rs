@@ -11,6 +11,12 @@ use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, Session
 use crate::port::{
     Created, KeyStore, Ledger, LedgerWrite, MessageIndex, NewSession, Outbox, RequestLog, SessionStore, StateStore,
     Written,
+    fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
+    state_guard, state_scan, verifications, verify_counts,
+};
+use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
+use crate::port::{
+    Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Verifications, Written,
 };
 
 /// The ports of one store: what is written through one is seen through the others.
@@ -30,6 +36,8 @@ pub struct Stores {
     pub index: Arc<dyn MessageIndex>,
     /// The requests that may be repeated.
     pub requests: Arc<dyn RequestLog>,
+    /// The verifications.
+    pub verifications: Arc<dyn Verifications>,
 }
 
 /// A session that a check has created and claimed.
@@ -197,6 +205,23 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             requests::a_run_that_did_nothing_leaves_nothing,
             requests::one_of_many_at_once_carries_it_out,
             requests::what_is_old_is_forgotten_and_its_name_is_free,
+            verifications::a_verification_is_read_back_whole,
+            verifications::one_is_open_to_a_number_and_its_end_makes_room,
+            verifications::of_many_who_enter_one_is_new,
+            verifications::of_many_who_write_one_version_one_is_done,
+            verifications::events_come_with_their_write_only,
+            verifications::a_code_goes_with_the_end,
+            verifications::tenants_have_their_own,
+            verifications::pages_are_filtered_and_newest_first,
+            verifications::what_is_due_comes_in_order_and_ends_are_never_due,
+            verifications::ended_ones_are_forgotten_and_open_ones_are_not,
+            verify_counts::a_limit_holds_within_its_window,
+            verify_counts::who_is_over_one_limit_is_counted_by_none,
+            verify_counts::many_at_once_do_not_exceed_a_limit,
+            verify_counts::a_prefix_counts_and_is_blocked_by_losses,
+            verify_counts::one_approval_keeps_a_prefix_open,
+            verify_counts::prefixes_are_listed_and_unblocked,
+            verify_counts::losses_at_once_block_once,
         ]
     );
 }

@@ -1,6 +1,7 @@
 //! The nouns of kurir and the state machines that they go through.
 
 mod api_key;
+mod code_key;
 mod event;
 mod fence;
 mod history;
@@ -9,6 +10,7 @@ mod job;
 mod ledger;
 mod outcome;
 mod phone;
+mod prefix;
 mod qr;
 mod request;
 mod seal;
@@ -17,8 +19,10 @@ mod sender;
 mod session;
 mod sight;
 mod time;
+mod verification;
 
 pub use api_key::{ApiKeyRecord, NoSuchScope, Scope, key_hash, key_id, key_text};
+pub use code_key::{CodeKeys, CodeMark, UnknownCodeKey};
 pub use event::{EventId, EventKind, OutboxEvent};
 pub use fence::{Epoch, Fence, LeaseHolder, LeaseToken};
 pub use history::{History, HistoryStep};
@@ -27,6 +31,7 @@ pub use job::{Content, Job, Lane, Target, UnknownPlaceholder};
 pub use ledger::{LedgerEntry, LedgerError, MessageState};
 pub use outcome::{FailReason, Outcome, SendAnswer};
 pub use phone::{PhoneError, PhoneNumber};
+pub use prefix::{ConversionRule, NumberPrefix, PrefixId, PrefixRecord, Traffic};
 pub use qr::{QrCode, QrError};
 pub use request::{BadRequestName, RecordedAnswer, RequestKey, RequestSeed};
 pub use seal::{Keyring, KeyringError, SealError};
@@ -35,3 +40,7 @@ pub use sender::{DayCount, FirstLink, Rest, SenderPace, Spent};
 pub use session::{Account, InvalidTransition, PaceState, SessionRecord, SessionState, SessionStatus, Wanted};
 pub use sight::Sight;
 pub use time::Timestamp;
+pub use verification::{
+    Channel, CodeAlphabet, Delivery, Hop, NoSuchAlphabet, Verification, VerificationEnded, VerificationId,
+    VerificationStatus,
+};

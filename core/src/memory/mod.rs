@@ -22,6 +22,7 @@ mod requests;
 mod sessions;
 mod state;
 mod stores;
+mod verifications;
 mod vigil;
 mod web;
 mod wishes;

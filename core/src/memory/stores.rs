@@ -8,6 +8,7 @@ use super::lock;
 use super::outbox::Waiting;
 use super::requests::Requests;
 use super::state::Values;
+use super::verifications::Codes;
 use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
 use crate::port::{Clock, PortError};
 
@@ -32,6 +33,7 @@ pub(super) struct Tables {
     pub(super) ledger: Entries,
     pub(super) outbox: Waiting,
     pub(super) requests: Requests,
+    pub(super) verify: Codes,
 }
 
 impl Tables {

@@ -19,11 +19,13 @@ mod ledger;
 mod migrate;
 mod outbox;
 mod requests;
+mod prefixes;
 mod rows;
 mod sealing;
 mod sessions;
 mod spending;
 mod state;
+mod verifications;
 mod vigil;
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kurir_core::domain::{EventId, JobKey, Keyring, RequestKey, SessionId};
+use kurir_core::domain::{EventId, JobKey, Keyring, PrefixId, RequestKey, SessionId, TenantId, VerificationId};
 use kurir_core::port::{Entropy, PortError};
 
 use super::error::corrupt;
@@ -20,6 +20,12 @@ pub(super) enum Place<'a> {
     Event(EventId),
     /// The answer to a request.
     Answer(&'a RequestKey),
+    /// A verification.
+    Verification(&'a TenantId, VerificationId),
+    /// The code of a verification.
+    Code(&'a TenantId, VerificationId),
+    /// A prefix of numbers.
+    Prefix(&'a TenantId, PrefixId),
 }
 
 impl Place<'_> {
@@ -30,6 +36,9 @@ impl Place<'_> {
             Self::Job(key) => format!("job/{}/{}", key.tenant, key.job),
             Self::Event(id) => format!("outbox/{id}"),
             Self::Answer(key) => format!("request/{}/{}", key.tenant, u256(&key.name)),
+            Self::Verification(tenant, id) => format!("verification/{tenant}/{id}"),
+            Self::Code(tenant, id) => format!("verification-code/{tenant}/{id}"),
+            Self::Prefix(tenant, id) => format!("verification-prefix/{tenant}/{id}"),
         }
         .into_bytes()
     }
@@ -44,6 +53,9 @@ impl fmt::Display for Place<'_> {
             Self::Job(key) => write!(f, "the entry of job {} of {}", key.job, key.tenant),
             Self::Event(id) => write!(f, "the body of event {id}"),
             Self::Answer(key) => write!(f, "the answer to a request of {}", key.tenant),
+            Self::Verification(tenant, id) => write!(f, "verification {id} of {tenant}"),
+            Self::Code(tenant, id) => write!(f, "the code of verification {id} of {tenant}"),
+            Self::Prefix(tenant, id) => write!(f, "prefix {id} of {tenant}"),
         }
     }
 }

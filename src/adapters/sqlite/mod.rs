@@ -14,6 +14,7 @@ mod lanes;
 mod ledger;
 mod open;
 mod outbox;
+mod prefixes;
 mod queue;
 mod requests;
 mod row;
@@ -24,6 +25,7 @@ mod settle;
 mod spending;
 mod state;
 mod stream;
+mod verifications;
 mod writer;
 
 pub use database::{Durability, SqliteStore};

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use kurir_core::domain::{ApiKeyRecord, Scope, SessionId, TenantId};
+use kurir_core::domain::{ApiKeyRecord, Channel, Scope, SessionId, TenantId, Verification};
 
 use super::App;
 use super::error::ApiError;
@@ -37,6 +37,20 @@ impl Caller {
     pub fn covers_message(&self, session: Option<&SessionId>) -> Result<(), ApiError> {
         let covered = session.map_or(self.0.sessions.is_none(), |session| self.0.covers(session));
         if covered { Ok(()) } else { Err(no_such("message")) }
+    }
+
+    /// Whether the key is good for a verification: for each channel that its code may take.
+    pub fn covers_verification(&self, of: &Verification) -> bool {
+        of.hops.iter().all(|hop| self.covers_channel(&hop.channel).is_ok())
+    }
+
+    /// Whether the key is good for a channel of a verification.
+    pub fn covers_channel(&self, channel: &Channel) -> Result<(), ApiError> {
+        match channel {
+            Channel::Session(session) => self.covers(session),
+            Channel::Pool(_) => self.covers_pools(),
+            Channel::Webhook(_) => Ok(()),
+        }
     }
 
     /// Whether the key is good for all sessions of its tenant, as pools are.

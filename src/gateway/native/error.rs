@@ -129,6 +129,19 @@ impl From<UseCaseError> for ApiError {
             UseCaseError::TooLarge => {
                 plain(StatusCode::PAYLOAD_TOO_LARGE, FailReason::BodyTooLarge.as_str()).field("content")
             }
+            UseCaseError::CodeRefused { why, after } => {
+                let status = if why.is_forbidden() { StatusCode::FORBIDDEN } else { StatusCode::TOO_MANY_REQUESTS };
+                let mut answer = plain(status, why.code());
+                answer.retry_after =
+                    after.map(|after| u32::try_from(after.as_millis().div_ceil(1000)).unwrap_or(u32::MAX));
+                answer
+            }
+            UseCaseError::VerificationEnded(ended) => {
+                let mut answer = plain(StatusCode::CONFLICT, "verification_ended");
+                answer.state = Some(ended.0.as_str());
+                answer
+            }
+            UseCaseError::CodeKeyGone => plain(StatusCode::CONFLICT, "code_key_gone"),
             UseCaseError::Draw(error) => {
                 tracing::error!(%error, "a QR code could not be drawn");
                 plain(StatusCode::INTERNAL_SERVER_ERROR, "internal")

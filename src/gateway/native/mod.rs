@@ -20,10 +20,13 @@ mod message_list;
 mod message_view;
 mod messages;
 mod openapi;
+mod prefixes;
 mod problem;
 mod qr;
 mod schemas;
 mod sessions;
+mod verifications;
+mod webhook_secret;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +89,7 @@ pub(super) fn router(
         clock: Arc::clone(&ports.clock),
         key_limit: KeyLimit::new(options.key_rate, options.key_burst),
         keys: ApiKeys::new(options.fixed_keys, Arc::clone(&ports.keys), Arc::clone(&ports.clock)),
+        cases: UseCases::new(ports, options.default_country, options.otp_ttl, options.verify),
         probes: options.probes,
         tasks,
         body_limit: options.body_limit,
@@ -111,6 +115,7 @@ fn described(app: Option<&Arc<App>>) -> Routes {
     let mut v1 =
         Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
     v1 = v1.merge(message_list::routes()).merge(batches::routes());
+    v1 = v1.merge(verifications::routes()).merge(prefixes::routes()).merge(webhook_secret::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

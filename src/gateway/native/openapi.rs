@@ -26,6 +26,7 @@ use super::App;
     tags(
         (name = "sessions", description = "Linked WhatsApp accounts"),
         (name = "messages", description = "What is sent, and what becomes of it"),
+        (name = "verifications", description = "Codes that are sent to numbers and asked back"),
         (name = "keys", description = "Who may call, and what for"),
         (name = "health", description = "For whoever watches the process; no key needed"),
     )

@@ -1,6 +1,6 @@
 //! Why a use case could not be carried out.
 
-use kurir_core::domain::{FailReason, MessageState, SessionRecord, SessionState};
+use kurir_core::domain::{FailReason, MessageState, SessionRecord, SessionState, VerificationEnded};
 use kurir_core::port::PortError;
 
 /// Why a use case could not be carried out. Messages are for callers: they hold no secret and no input.
@@ -19,7 +19,7 @@ pub enum UseCaseError {
     /// There is no such thing, or it belongs to another tenant.
     #[error("there is no such {what}")]
     NotFound {
-        /// `session`, `pool`, `message`, `batch` or `key`.
+        /// `session`, `pool`, `message`, `batch`, `key`, `verification` or `prefix`.
         what: &'static str,
         /// The field that named it, where it was not the path.
         field: Option<&'static str>,
@@ -102,6 +102,20 @@ pub enum UseCaseError {
     /// The job is larger than a queue takes.
     #[error("the message is too large")]
     TooLarge,
+    /// A limit says that a code is not sent.
+    #[error("{}", .why.words())]
+    CodeRefused {
+        /// Which.
+        why: super::CodeRefused,
+        /// After how long it may be otherwise.
+        after: Option<std::time::Duration>,
+    },
+    /// The verification has ended.
+    #[error("{0}")]
+    VerificationEnded(#[from] VerificationEnded),
+    /// The key that a code was marked with is gone.
+    #[error("the code can't be compared any more; make a new verification")]
+    CodeKeyGone,
     /// A drawing failed.
     #[error("the QR code can't be drawn")]
     Draw(#[from] kurir_core::domain::QrError),

@@ -8,6 +8,7 @@ mod keys;
 mod messages;
 mod prepare;
 mod sessions;
+mod verify;
 mod withdraw;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};
 pub use messages::MessagePage;
 pub use sessions::SessionPage;
+pub use verify::{CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, VerificationPage, VerifyOptions, Wish};
 
 /// The use cases over the ports.
 #[derive(Clone)]
@@ -44,6 +46,18 @@ impl UseCases {
     #[must_use]
     pub fn with_caps(self, caps: QueueCaps) -> Self {
         Self { room: QueueRoom::of(&self.ports, caps), ..self }
+    verify: VerifyOptions,
+}
+
+impl UseCases {
+    /// Over these ports; the others as in [`super::GatewayOptions`].
+    pub const fn new(
+        ports: GatewayPorts,
+        default_country: Option<String>,
+        otp_ttl: Option<Duration>,
+        verify: VerifyOptions,
+    ) -> Self {
+        Self { ports, default_country, otp_ttl, verify }
     }
 
     /// Has the workers look now for what is to be done. They look by themselves a little later.
