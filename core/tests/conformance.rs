@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kurir_core::contract::{self, DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores};
+use kurir_core::contract::{self, DeadLetterProbe, DeadPorts, EventPorts, FeedPorts, Queues, Stores};
 use kurir_core::memory::{
-    MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores, MemoryVigil,
+    MemoryEvents, MemoryFeed, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores, MemoryVigil,
     MemoryWishes, SystemClock,
 };
 use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits, Vigil, Wishes};
@@ -19,7 +19,8 @@ async fn stores() {
             state: store.clone(),
             ledger: store.clone(),
             outbox: store.clone(),
-            keys: store,
+            keys: store.clone(),
+            log: store,
         }
     })
     .await;
@@ -57,6 +58,15 @@ async fn events() {
     contract::events(async || {
         let events = Arc::new(MemoryEvents::new(1024));
         EventPorts { sink: events.clone(), source: events }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn event_feed() {
+    contract::event_feed(async || {
+        let feed = Arc::new(MemoryFeed::default());
+        FeedPorts { sink: feed.clone(), feed }
     })
     .await;
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
+    event_log, fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
     state_guard, state_scan,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
-use crate::port::{Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Written};
+use crate::port::{Created, EventLog, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Written};
 
 /// The ports of one store: what is written through one is seen through the others.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct Stores {
     pub outbox: Arc<dyn Outbox>,
     /// The API keys.
     pub keys: Arc<dyn KeyStore>,
+    /// The log of events.
+    pub log: Arc<dyn EventLog>,
 }
 
 /// A session that a check has created and claimed.
@@ -179,6 +181,15 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             keys::an_id_is_used_once,
             keys::each_tenant_has_its_keys,
             keys::a_key_ends_and_never_later_than_it_would,
+            event_log::events_are_read_back_whole_and_in_order,
+            event_log::an_event_is_kept_once,
+            event_log::what_links_a_session_is_left_out,
+            event_log::a_filter_lets_through_what_it_names,
+            event_log::pages_tell_how_far_they_went,
+            event_log::entries_are_found_by_their_positions,
+            event_log::a_moment_has_its_position,
+            event_log::the_oldest_are_forgotten_and_positions_go_on,
+            event_log::a_reader_misses_nothing_that_is_appended_beside_it,
         ]
     );
 }

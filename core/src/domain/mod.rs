@@ -2,6 +2,7 @@
 
 mod api_key;
 mod event;
+mod event_log;
 mod fence;
 mod ident;
 mod job;
@@ -18,6 +19,7 @@ mod time;
 
 pub use api_key::{ApiKeyRecord, NoSuchScope, Scope, key_hash, key_id, key_text};
 pub use event::{EventId, EventKind, OutboxEvent};
+pub use event_log::{KindChoice, LogFilter, LogPosition, LoggedEvent, NoSuchKind, NoSuchPosition};
 pub use fence::{Epoch, Fence, LeaseHolder, LeaseToken};
 pub use ident::{IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WorkerName};
 pub use job::{Content, Job, Lane, Target, UnknownPlaceholder};

@@ -7,6 +7,8 @@
 mod clock;
 mod dead;
 mod entropy;
+mod event_feed;
+mod event_log;
 mod events;
 mod jobs;
 mod jobs_stream;
@@ -27,6 +29,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use clock::{ManualClock, SystemClock};
 pub use entropy::{SeededEntropy, SystemEntropy};
+pub use event_feed::MemoryFeed;
 pub use events::MemoryEvents;
 pub use jobs::MemoryJobQueue;
 pub use lease::MemoryLeases;

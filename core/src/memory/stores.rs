@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::event_log::Logged;
 use super::ledger::Entries;
 use super::lock;
 use super::outbox::Waiting;
@@ -30,6 +31,7 @@ pub(super) struct Tables {
     pub(super) met: HashMap<SessionId, HashSet<PhoneNumber>>,
     pub(super) ledger: Entries,
     pub(super) outbox: Waiting,
+    pub(super) log: Logged,
 }
 
 impl Tables {

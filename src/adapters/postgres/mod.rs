@@ -14,6 +14,7 @@
 mod api_keys;
 mod connect;
 mod error;
+mod event_log;
 mod ledger;
 mod migrate;
 mod outbox;

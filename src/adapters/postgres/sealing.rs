@@ -18,6 +18,8 @@ pub(super) enum Place<'a> {
     Job(&'a JobKey),
     /// An event's envelope.
     Event(EventId),
+    /// An event's envelope in the log.
+    Logged(EventId),
 }
 
 impl Place<'_> {
@@ -27,6 +29,7 @@ impl Place<'_> {
             Self::State { session, area, key } => format!("state/{session}/{area}/{key}"),
             Self::Job(key) => format!("job/{}/{}", key.tenant, key.job),
             Self::Event(id) => format!("outbox/{id}"),
+            Self::Logged(id) => format!("event_log/{id}"),
         }
         .into_bytes()
     }
@@ -40,6 +43,7 @@ impl fmt::Display for Place<'_> {
             Self::State { session, area, .. } => write!(f, "a value in area {area} of session {session}"),
             Self::Job(key) => write!(f, "the entry of job {} of {}", key.job, key.tenant),
             Self::Event(id) => write!(f, "the body of event {id}"),
+            Self::Logged(id) => write!(f, "the body of event {id} in the log"),
         }
     }
 }

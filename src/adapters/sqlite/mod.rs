@@ -8,6 +8,7 @@ mod api_keys;
 mod database;
 mod dead_letters;
 mod error;
+mod event_log;
 mod events;
 mod lanes;
 mod ledger;
