@@ -8,8 +8,8 @@ use kurir_core::memory::{
     MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::port::{
-    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
-    RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
+    Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership,
+    Outbox, PoolQueue, RecipientLimits, SessionStore, StateStore, Vigil, Web, WebhookStore, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -46,6 +46,12 @@ pub struct Backends {
     pub event_sink: Arc<dyn EventSink>,
     /// Where events come from.
     pub event_source: Arc<dyn EventSource>,
+    /// The log of events.
+    pub event_log: Arc<dyn EventLog>,
+    /// The webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// Where events wait for the log; `None` where publishing writes it.
+    pub event_feed: Option<Arc<dyn EventFeed>>,
     /// Who works on which session.
     pub leases: Arc<dyn LeaseStore>,
     /// Who is alive.
@@ -56,6 +62,8 @@ pub struct Backends {
     pub wishes: Arc<dyn Wishes>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
+    /// The web, for addresses that callers name.
+    pub web: Arc<dyn Web>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
     /// What `/readyz` asks.
@@ -85,16 +93,20 @@ impl Backends {
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
             ledger: Arc::clone(&shared) as _,
-            outbox: shared,
+            outbox: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),
             event_sink: Arc::clone(&events) as _,
             event_source: events,
+            event_log: Arc::clone(&shared) as _,
+            event_feed: None,
+            webhooks: Arc::clone(&shared) as _,
             leases: Arc::new(MemoryLeases::new(Arc::clone(&clock))),
             members: Arc::new(MemoryMembership::new(Arc::clone(&clock))),
             vigil: Arc::new(MemoryVigil::default()),
             wishes: Arc::new(MemoryWishes::default()),
             recipients: Arc::new(MemoryRecipientLimits::new()),
+            web: super::parts::web(config)?,
             clock,
             entropy,
             crash,

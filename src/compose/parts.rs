@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{SessionId, WorkerName};
-use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore};
-use kurir_workers::{RelayPorts, WorkerPorts};
+use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore, Web};
+use kurir_workers::{CourierPorts, RelayPorts, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::backends::Backends;
+use crate::adapters::http::GuardedWeb;
 use crate::adapters::rabbitmq::RabbitMq;
 use crate::adapters::whatsapp::{Endpoint, WhatsAppMessenger, WhatsAppOptions};
 use crate::config::Config;
@@ -50,6 +51,11 @@ pub(super) fn messenger_over(
     Ok(Arc::new(WhatsAppMessenger::new(options, state, clock)?))
 }
 
+/// The web, for addresses that callers name.
+pub(super) fn web(config: &Config) -> anyhow::Result<Arc<dyn Web>> {
+    Ok(Arc::new(GuardedWeb::new(config.web.allow.clone())?))
+}
+
 /// The ports of a worker.
 pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -> WorkerPorts {
     WorkerPorts {
@@ -78,7 +84,19 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
         outbox: Arc::clone(&backends.outbox),
         events: Arc::clone(&backends.event_sink),
         ledger: Arc::clone(&backends.ledger),
+        log: Arc::clone(&backends.event_log),
         clock: Arc::clone(&backends.clock),
+    }
+}
+
+/// What tells webhooks, over the process's ports.
+pub(super) fn courier_ports(backends: &Backends) -> CourierPorts {
+    CourierPorts {
+        log: Arc::clone(&backends.event_log),
+        webhooks: Arc::clone(&backends.webhooks),
+        web: Arc::clone(&backends.web),
+        clock: Arc::clone(&backends.clock),
+        entropy: Arc::clone(&backends.entropy),
     }
 }
 
@@ -99,6 +117,9 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         max_connections: settings.max_connections as usize,
         stop_deadline: settings.stop_deadline,
         probes: backends.probes.clone(),
+        max_streams: settings.max_streams as usize,
+        streams_per_key: settings.streams_per_key as usize,
+        stream_patience: settings.stream_patience,
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -109,6 +130,10 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         vigil: Arc::clone(&backends.vigil),
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
+        event_log: Arc::clone(&backends.event_log),
+        events: Arc::clone(&backends.event_source),
+        webhooks: Arc::clone(&backends.webhooks),
+        web: Arc::clone(&backends.web),
     };
     Gateway::new(options, ports)
 }

@@ -41,4 +41,11 @@ pub struct GatewayConfig {
     /// How long requests may go on after the signal to stop.
     #[serde(deserialize_with = "read::span")]
     pub stop_deadline: Duration,
+    /// Streams of events at the same time.
+    pub max_streams: u32,
+    /// Streams of events of one key.
+    pub streams_per_key: u32,
+    /// How long a stream's reader may take for what was sent to it.
+    #[serde(deserialize_with = "read::span")]
+    pub stream_patience: Duration,
 }

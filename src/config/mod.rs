@@ -20,6 +20,8 @@ mod relations;
 mod require;
 mod sources;
 mod store;
+mod web;
+mod webhooks;
 mod whatsapp;
 mod worker;
 
@@ -34,6 +36,8 @@ pub use problem::{ConfigError, Origin, Problem};
 pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
+pub use web::WebConfig;
+pub use webhooks::WebhooksConfig;
 pub use whatsapp::{ClientVersion, SimulatorConfig, WhatsappConfig};
 pub use worker::{RelayConfig, RetryConfig, WorkerConfig};
 
@@ -66,6 +70,10 @@ pub struct Config {
     pub relay: RelayConfig,
     /// The HTTP gateway.
     pub gateway: GatewayConfig,
+    /// Requests to addresses that callers name.
+    pub web: WebConfig,
+    /// Webhooks.
+    pub webhooks: WebhooksConfig,
     /// WhatsApp.
     pub whatsapp: WhatsappConfig,
     /// The simulator.

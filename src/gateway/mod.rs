@@ -8,13 +8,18 @@ mod keys;
 pub mod native;
 mod ready;
 mod server;
+mod stream_limit;
+mod tail;
 pub mod usecase;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::ApiKeyRecord;
-use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil};
+use kurir_core::port::{
+    Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil, Web,
+    WebhookStore,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,6 +48,14 @@ pub struct GatewayPorts {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids.
     pub entropy: Arc<dyn Entropy>,
+    /// The log of events.
+    pub event_log: Arc<dyn EventLog>,
+    /// Events as they happen.
+    pub events: Arc<dyn EventSource>,
+    /// The webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// Addresses that callers name.
+    pub web: Arc<dyn Web>,
 }
 
 /// How the gateway behaves.
@@ -69,6 +82,12 @@ pub struct GatewayOptions {
     pub stop_deadline: Duration,
     /// What must answer for the gateway to be ready.
     pub probes: Vec<Probe>,
+    /// Streams of events at the same time.
+    pub max_streams: usize,
+    /// Streams of events of one key.
+    pub streams_per_key: usize,
+    /// How long a stream's reader may take for what was sent to it.
+    pub stream_patience: Duration,
 }
 
 /// A gateway, ready to serve.
@@ -76,6 +95,8 @@ pub struct Gateway {
     router: axum::Router,
     tasks: TaskTracker,
     limits: server::Limits,
+    /// Ends the streams.
+    stopping: CancellationToken,
 }
 
 impl Gateway {
@@ -88,8 +109,9 @@ impl Gateway {
             max_connections: options.max_connections,
             stop_deadline: options.stop_deadline,
         };
-        let router = native::router(options, ports, tasks.clone());
-        Self { router, tasks, limits }
+        let stopping = CancellationToken::new();
+        let router = native::router(options, ports, tasks.clone(), stopping.clone());
+        Self { router, tasks, limits, stopping }
     }
 
     /// The routes alone.
@@ -100,6 +122,14 @@ impl Gateway {
     /// Serves until `stop`, then takes no more connections, lets the requests at hand end within the stop's deadline, and
     /// tells what it had to abandon.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Abandoned {
-        server::serve(listener, self.router, self.tasks, self.limits, stop).await
+        let stopping = self.stopping;
+        let told = stop.clone();
+        // Streams have no end of their own, so they are told; the other requests end by themselves.
+        let ending = async move {
+            told.cancelled().await;
+            stopping.cancel();
+        };
+        let (abandoned, ()) = tokio::join!(server::serve(listener, self.router, self.tasks, self.limits, stop), ending);
+        abandoned
     }
 }

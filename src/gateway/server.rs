@@ -4,7 +4,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -86,23 +88,44 @@ pub(super) async fn serve(
     abandoned
 }
 
+/// Ends a connection at once, whatever is still to be written on it; each request has its connection's.
+#[derive(Clone)]
+pub(super) struct ConnectionEnd(CancellationToken);
+
+impl ConnectionEnd {
+    /// Ends it.
+    pub fn end(&self) {
+        self.0.cancel();
+    }
+}
+
 async fn drive(stream: TcpStream, router: axum::Router, header_timeout: Duration, stop: CancellationToken) {
     // Answers are small; they must not wait for the caller's acknowledgement of the previous one.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection ended at once");
         return;
     }
+    let end = ConnectionEnd(CancellationToken::new());
+    let (routes, handed) = (TowerToHyperService::new(router), end.clone());
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(handed.clone());
+        routes.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
+        () = end.0.cancelled() => return,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                served = connection => served,
+                () = end.0.cancelled() => return,
+            }
         }
     };
     if let Err(error) = served {

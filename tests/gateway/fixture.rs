@@ -9,7 +9,7 @@ use kurir_core::domain::{
     Fence, JobKey, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
     WorkerName,
 };
-use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, SeededEntropy};
+use kurir_core::memory::{ManualClock, MemoryEvents, MemoryStores, MemoryVigil, MemoryWeb, SeededEntropy};
 use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -31,6 +31,8 @@ pub struct Fixture {
     pub stores: Arc<MemoryStores>,
     pub queue: Arc<FaultyQueue>,
     pub clock: Arc<ManualClock>,
+    pub events: Arc<MemoryEvents>,
+    pub web: Arc<MemoryWeb>,
     pub stop: CancellationToken,
     pub served: JoinHandle<Abandoned>,
 }
@@ -85,6 +87,9 @@ pub struct Wishes {
     pub header_timeout: Duration,
     pub stop_deadline: Duration,
     pub max_connections: usize,
+    pub max_streams: usize,
+    pub streams_per_key: usize,
+    pub stream_patience: Duration,
 }
 
 impl Default for Wishes {
@@ -97,6 +102,9 @@ impl Default for Wishes {
             header_timeout: PATIENCE,
             stop_deadline: PATIENCE,
             max_connections: 64,
+            max_streams: 32,
+            streams_per_key: 16,
+            stream_patience: PATIENCE,
         }
     }
 }
@@ -112,6 +120,8 @@ impl Fixture {
         let clock = Arc::new(ManualClock::new(start));
         let stores = Arc::new(MemoryStores::new(clock.clone()));
         let queue = Arc::new(FaultyQueue::new(clock.clone()));
+        let events = Arc::new(MemoryEvents::new(1024));
+        let web = Arc::new(MemoryWeb::default());
         let key = |key: &str, name| fixed_key(&Secret::new(key.to_owned()), tenant(name)).unwrap();
         let options = GatewayOptions {
             fixed_keys: vec![key(KEY, "acme"), key(OTHER_KEY, "other")],
@@ -125,6 +135,9 @@ impl Fixture {
             max_connections: wishes.max_connections,
             stop_deadline: wishes.stop_deadline,
             probes: wishes.probes,
+            max_streams: wishes.max_streams,
+            streams_per_key: wishes.streams_per_key,
+            stream_patience: wishes.stream_patience,
         };
         let ports = GatewayPorts {
             sessions: stores.clone(),
@@ -135,12 +148,16 @@ impl Fixture {
             clock: clock.clone(),
             vigil: Arc::new(MemoryVigil::default()),
             entropy: Arc::new(SeededEntropy::new(7)),
+            event_log: stores.clone(),
+            events: events.clone(),
+            webhooks: stores.clone(),
+            web: web.clone(),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
-        Self { runtime, address, stores, queue, clock, stop, served }
+        Self { runtime, address, stores, queue, clock, events, web, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {

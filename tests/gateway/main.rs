@@ -2,6 +2,7 @@
 
 #[path = "../openapi/document.rs"]
 mod document;
+mod events;
 mod fixture;
 mod input;
 mod keys;
@@ -12,4 +13,5 @@ mod queue;
 mod ready;
 mod sessions;
 mod stop;
+mod webhooks;
 mod withdraw;

@@ -50,7 +50,8 @@ async fn the_store_keeps_its_promises() {
             ledger: store.clone(),
             outbox: store.clone(),
             keys: store.clone(),
-            log: store,
+            log: store.clone(),
+            webhooks: store,
         }
     })
     .await;

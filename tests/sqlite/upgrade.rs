@@ -19,7 +19,8 @@ async fn a_file_of_before_budgets_keeps_its_pace() {
     outside
         .execute(
             "UPDATE session SET pace = -2; ALTER TABLE session DROP COLUMN spent; DROP TABLE met; \
-             ALTER TABLE session DROP COLUMN pool; DROP TABLE pool; DROP TABLE api_key; \
+             ALTER TABLE session DROP COLUMN pool; DROP TABLE pool; DROP TABLE api_key; DROP TABLE event_log; DROP TABLE webhook_delivery; \
+             DROP TABLE webhook; \
              PRAGMA user_version = 1",
         )
         .await

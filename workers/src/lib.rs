@@ -2,11 +2,13 @@
 //!
 //! Every loop starts, says when it is ready, stops when told to within a deadline, and reports what it abandoned.
 
+mod courier;
 mod crash_point;
 mod fleet;
 mod group;
 mod job;
 mod lease;
+mod log_keeper;
 mod options;
 mod ports;
 mod publisher;
@@ -15,11 +17,13 @@ mod relay;
 mod session;
 mod worker;
 
+pub use courier::{Courier, CourierOptions, CourierPorts, CourierReport};
 #[cfg(feature = "crash-points")]
 pub use crash_point::NoSuchPoint;
 pub use crash_point::{Crash, CrashPoint};
 pub use group::GroupedState;
 pub use lease::{Lease, Loss};
+pub use log_keeper::{LogKeeper, LogKeeperPorts};
 pub use options::{RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 pub use ports::{RelayPorts, WorkerPorts};
 pub use refused::Refused;

@@ -81,7 +81,11 @@ async fn carry(ports: &LogKeeperPorts, stop: &CancellationToken, carried: &mut u
     Ok(())
 }
 
-async fn keep(ports: &LogKeeperPorts, part: &mut Box<dyn EventIntake>, events: &[OutboxEvent]) -> Result<(), PortError> {
+async fn keep(
+    ports: &LogKeeperPorts,
+    part: &mut Box<dyn EventIntake>,
+    events: &[OutboxEvent],
+) -> Result<(), PortError> {
     ports.log.append(events).await?;
     // If this fails they come again, and are known by their ids.
     part.kept().await

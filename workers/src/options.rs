@@ -132,4 +132,6 @@ pub struct RelayOptions {
     pub batch: u32,
     /// How long ended jobs are remembered; within this span a repeated job id is recognised.
     pub remember: Duration,
+    /// How long events stay in the log.
+    pub keep_events: Duration,
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kurir_core::port::{
-    Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
-    SessionStore, StateStore, Vigil, Wishes,
+    Clock, Entropy, EventLog, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue,
+    RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
 };
 
 use crate::refused::Refused;
@@ -55,6 +55,8 @@ pub struct RelayPorts {
     pub events: Arc<dyn EventSink>,
     /// Whose old entries are forgotten.
     pub ledger: Arc<dyn Ledger>,
+    /// The log of events; its old ones are forgotten.
+    pub log: Arc<dyn EventLog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }

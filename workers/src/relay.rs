@@ -1,4 +1,4 @@
-//! The relay sweeps what the workers left in the outbox, and forgets old entries of the ledger.
+//! The relay sweeps what the workers left in the outbox, and forgets old entries of the ledger and old events.
 
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ use crate::ports::RelayPorts;
 /// Most ledger entries that one pass forgets, so that a pass stays short.
 const FORGET: u32 = 1000;
 
+/// Most events of the log that one step forgets.
+const FORGET_EVENTS: u32 = 5000;
+
 /// What a relay did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelayReport {
@@ -20,6 +23,8 @@ pub struct RelayReport {
     pub published: u64,
     /// Ledger entries forgotten.
     pub forgotten: u64,
+    /// Events forgotten by the log.
+    pub events_forgotten: u64,
 }
 
 /// A running relay. Several may run; an event that two publish has the same id.
@@ -86,5 +91,13 @@ async fn pass(
         }
     }
     report.forgotten += ports.ledger.forget(ports.clock.now().minus(options.remember), FORGET).await?;
+    // There are several events to a job, so the log gets as many steps as it takes.
+    while !stop.is_cancelled() {
+        let old = ports.log.forget(ports.clock.now().minus(options.keep_events), FORGET_EVENTS).await?;
+        report.events_forgotten += old;
+        if old < u64::from(FORGET_EVENTS) {
+            break;
+        }
+    }
     Ok(())
 }

@@ -129,7 +129,11 @@ pub(super) async fn a_moment_has_its_position(stores: Stores) {
     let entries = stores.logged(&of(&tenant)).await;
     assert_eq!(stores.log.before(now().plus(HOUR)).await.unwrap(), entries[1].position);
     assert_eq!(stores.log.before(now().minus(HOUR)).await.unwrap(), LogPosition::default());
-    assert_eq!(stores.log.before(entries[0].logged_at).await.unwrap(), LogPosition::default(), "it came at that moment");
+    assert_eq!(
+        stores.log.before(entries[0].logged_at).await.unwrap(),
+        LogPosition::default(),
+        "it came at that moment"
+    );
 }
 
 pub(super) async fn the_oldest_are_forgotten_and_positions_go_on(stores: Stores) {

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use super::suite::checks;
 use super::{
     event_log, fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
-    state_guard, state_scan,
+    state_guard, state_scan, webhooks,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
-use crate::port::{Created, EventLog, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Written};
+use crate::port::{
+    Created, EventLog, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, WebhookStore,
+    Written,
+};
 
 /// The ports of one store: what is written through one is seen through the others.
 #[derive(Clone)]
@@ -25,6 +28,8 @@ pub struct Stores {
     pub keys: Arc<dyn KeyStore>,
     /// The log of events.
     pub log: Arc<dyn EventLog>,
+    /// The webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
 }
 
 /// A session that a check has created and claimed.
@@ -190,6 +195,15 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             event_log::a_moment_has_its_position,
             event_log::the_oldest_are_forgotten_and_positions_go_on,
             event_log::a_reader_misses_nothing_that_is_appended_beside_it,
+            webhooks::a_webhook_is_read_back_whole,
+            webhooks::a_change_is_made_once_and_a_cursor_never_goes_back,
+            webhooks::a_cursor_moves_once_with_its_deliveries,
+            webhooks::a_delivery_is_with_one_until_its_claim_ends,
+            webhooks::claims_at_the_same_time_share_the_deliveries,
+            webhooks::attempts_are_remembered_and_health_is_kept,
+            webhooks::a_webhook_is_disabled_once_and_its_deliveries_end,
+            webhooks::a_delivery_is_tried_anew_when_somebody_wants_it,
+            webhooks::ended_deliveries_are_forgotten_and_all_go_with_their_webhook,
         ]
     );
 }

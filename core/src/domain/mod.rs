@@ -16,12 +16,13 @@ mod sender;
 mod session;
 mod sight;
 mod time;
+mod webhook;
 
 pub use api_key::{ApiKeyRecord, NoSuchScope, Scope, key_hash, key_id, key_text};
 pub use event::{EventId, EventKind, OutboxEvent};
 pub use event_log::{KindChoice, LogFilter, LogPosition, LoggedEvent, NoSuchKind, NoSuchPosition};
 pub use fence::{Epoch, Fence, LeaseHolder, LeaseToken};
-pub use ident::{IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WorkerName};
+pub use ident::{IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WebhookId, WorkerName};
 pub use job::{Content, Job, Lane, Target, UnknownPlaceholder};
 pub use ledger::{LedgerEntry, LedgerError, MessageState};
 pub use outcome::{FailReason, Outcome, SendAnswer};
@@ -33,3 +34,7 @@ pub use sender::{DayCount, FirstLink, Rest, SenderPace, Spent};
 pub use session::{Account, InvalidTransition, PaceState, SessionRecord, SessionState, SessionStatus, Wanted};
 pub use sight::Sight;
 pub use time::Timestamp;
+pub use webhook::{
+    Delivery, DeliveryAttempt, DeliveryEnd, DeliveryFault, DeliveryId, DeliveryState, DisabledReason, OldSecret,
+    Webhook, WebhookHealth, WebhookSettings,
+};

@@ -8,6 +8,7 @@ use super::ledger::Entries;
 use super::lock;
 use super::outbox::Waiting;
 use super::state::Values;
+use super::webhooks::Webhooks;
 use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
 use crate::port::{Clock, PortError};
 
@@ -32,6 +33,7 @@ pub(super) struct Tables {
     pub(super) ledger: Entries,
     pub(super) outbox: Waiting,
     pub(super) log: Logged,
+    pub(super) webhooks: Webhooks,
 }
 
 impl Tables {

@@ -21,6 +21,7 @@ mod state;
 mod stored;
 mod vigil;
 mod web;
+mod webhooks;
 mod wishes;
 
 pub use clock::Clock;
@@ -45,6 +46,7 @@ pub use state::{StateBatch, StateKey, StatePut, StateStore};
 pub use stored::Stored;
 pub use vigil::{Vigil, Watch};
 pub use web::{Web, WebBody, WebError, WebMethod, WebRequest, WebResponse};
+pub use webhooks::{DeliveryClaim, WebhookStore};
 pub use wishes::Wishes;
 
 pub use crate::domain::SendAnswer;

@@ -166,7 +166,7 @@ pub struct FleetDataV1 {
 }
 
 impl<D: Serialize> EventV1<D> {
-    fn outbox(
+    pub(super) fn outbox(
         id: EventId,
         kind: EventKind,
         tenant: &TenantId,

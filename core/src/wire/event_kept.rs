@@ -79,8 +79,7 @@ mod tests {
     fn qr() -> OutboxEvent {
         let at = Timestamp::from_millis(1_790_000_000_123);
         let code = QrCode { text: Secret::new("2@very,secret".into()), expires_at: at };
-        let status =
-            SessionStatus { state: SessionState::AwaitingScan, qr: Some(code), ..SessionStatus::created(at) };
+        let status = SessionStatus { state: SessionState::AwaitingScan, qr: Some(code), ..SessionStatus::created(at) };
         let (tenant, session) = (TenantId::new("acme").unwrap(), SessionId::new("s1").unwrap());
         SessionDataV1::event(EventKind::SessionQr, &tenant, &session, &status, (Epoch(1), 1), at).unwrap()
     }

@@ -186,8 +186,7 @@ impl EventLog for PostgresStore {
 
     async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         self.retrying("forgetting old events", |_| async move {
-            let done =
-                sqlx::query(FORGET).bind(before.as_millis()).bind(i64::from(limit)).execute(&self.pool).await?;
+            let done = sqlx::query(FORGET).bind(before.as_millis()).bind(i64::from(limit)).execute(&self.pool).await?;
             Ok(done.rows_affected())
         })
         .await

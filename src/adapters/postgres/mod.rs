@@ -24,6 +24,8 @@ mod sessions;
 mod spending;
 mod state;
 mod vigil;
+mod webhook_rows;
+mod webhooks;
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kurir_core::domain::{EventId, JobKey, Keyring, SessionId};
+use kurir_core::domain::{EventId, JobKey, Keyring, SessionId, WebhookId};
 use kurir_core::port::{Entropy, PortError};
 
 use super::error::corrupt;
@@ -20,6 +20,8 @@ pub(super) enum Place<'a> {
     Event(EventId),
     /// An event's envelope in the log.
     Logged(EventId),
+    /// A webhook's settings.
+    Webhook(&'a WebhookId),
 }
 
 impl Place<'_> {
@@ -30,6 +32,7 @@ impl Place<'_> {
             Self::Job(key) => format!("job/{}/{}", key.tenant, key.job),
             Self::Event(id) => format!("outbox/{id}"),
             Self::Logged(id) => format!("event_log/{id}"),
+            Self::Webhook(id) => format!("webhook/{id}"),
         }
         .into_bytes()
     }
@@ -43,6 +46,7 @@ impl fmt::Display for Place<'_> {
             Self::State { session, area, .. } => write!(f, "a value in area {area} of session {session}"),
             Self::Job(key) => write!(f, "the entry of job {} of {}", key.job, key.tenant),
             Self::Event(id) => write!(f, "the body of event {id}"),
+            Self::Webhook(id) => write!(f, "the settings of webhook {id}"),
             Self::Logged(id) => write!(f, "the body of event {id} in the log"),
         }
     }

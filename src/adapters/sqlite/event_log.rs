@@ -159,12 +159,11 @@ impl EventLog for SqliteStore {
     }
 
     async fn span(&self) -> Result<Option<LogSpan>, PortError> {
-        let ends: (Option<i64>, Option<i64>) = sqlx::query_as(
-            "SELECT (SELECT min(position) FROM event_log), (SELECT max(position) FROM event_log)",
-        )
-        .fetch_one(&self.db.readers)
-        .await
-        .map_err(|error| sql("reading the log of events", error))?;
+        let ends: (Option<i64>, Option<i64>) =
+            sqlx::query_as("SELECT (SELECT min(position) FROM event_log), (SELECT max(position) FROM event_log)")
+                .fetch_one(&self.db.readers)
+                .await
+                .map_err(|error| sql("reading the log of events", error))?;
         Ok(match ends {
             (Some(oldest), Some(newest)) => Some(LogSpan { oldest: position(oldest), newest: position(newest) }),
             _ => None,

@@ -23,6 +23,8 @@ mod settle;
 mod spending;
 mod state;
 mod stream;
+mod webhook_rows;
+mod webhooks;
 mod writer;
 
 pub use database::{Durability, SqliteStore};

@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod docs;
 mod error;
+mod events;
 mod health;
 mod keys;
 mod layers;
@@ -19,6 +20,7 @@ mod problem;
 mod qr;
 mod schemas;
 mod sessions;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use kurir_core::port::{Clock, Entropy};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,6 +37,8 @@ pub use openapi::document as openapi_document;
 
 use super::key_limit::KeyLimit;
 use super::keys::ApiKeys;
+use super::stream_limit::StreamLimit;
+use super::tail::Tail;
 use super::usecase::UseCases;
 use super::{GatewayOptions, GatewayPorts, Probe};
 
@@ -51,11 +56,26 @@ struct App {
     tasks: TaskTracker,
     body_limit: usize,
     request_timeout: Duration,
+    tail: Tail,
+    streams: Arc<StreamLimit>,
+    stream_patience: Duration,
+    /// Ends the streams when the gateway stops.
+    stopping: CancellationToken,
 }
 
 /// All routes.
-pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTracker) -> Router {
+pub(super) fn router(
+    options: GatewayOptions,
+    ports: GatewayPorts,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+) -> Router {
+    let (log, source) = (Arc::clone(&ports.event_log), Arc::clone(&ports.events));
     let app = Arc::new(App {
+        tail: Tail::new(log, source, stopping.clone()),
+        streams: StreamLimit::new(options.max_streams, options.streams_per_key),
+        stream_patience: options.stream_patience,
+        stopping,
         entropy: Arc::clone(&ports.entropy),
         clock: Arc::clone(&ports.clock),
         key_limit: KeyLimit::new(options.key_rate, options.key_burst),
@@ -79,8 +99,13 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
 
 /// All routes that the document describes; those of `/v1` behind the check of keys, where there is an app to check with.
 fn described(app: Option<&Arc<App>>) -> Routes {
-    let mut v1 =
-        Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
+    let mut v1 = Routes::new()
+        .merge(sessions::routes())
+        .merge(qr::routes())
+        .merge(messages::routes())
+        .merge(keys::routes())
+        .merge(events::routes())
+        .merge(webhooks::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

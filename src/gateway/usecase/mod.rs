@@ -6,6 +6,7 @@ mod error;
 mod keys;
 mod messages;
 mod sessions;
+mod webhooks;
 mod withdraw;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};
 pub use sessions::SessionPage;
+pub use webhooks::{NewWebhook, Replay, Replayed, WebhookChange};
 
 /// The use cases over the ports.
 #[derive(Clone)]

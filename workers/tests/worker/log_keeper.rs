@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::{
-    EventId, EventKind, LogFilter, LogPosition, LoggedEvent, OutboxEvent, TenantId, Timestamp,
-};
+use kurir_core::domain::{EventId, EventKind, LogFilter, LogPosition, LoggedEvent, OutboxEvent, TenantId, Timestamp};
 use kurir_core::memory::{MemoryFeed, MemoryStores, SeededEntropy, SystemClock};
 use kurir_core::port::{EventLog, EventSink as _, LogPage, LogSpan, PortError};
 use kurir_workers::{LogKeeper, LogKeeperPorts};
