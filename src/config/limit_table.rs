@@ -196,7 +196,7 @@ fn of_others(config: &Config) -> Vec<LimitRow> {
             kept: "the gateway's memory; each gateway counts by itself",
             over: "429 with `Retry-After`",
             reason: None,
-            down: "–",
+            down: "",
         },
         LimitRow {
             limit: "jobs in a queue",

@@ -115,17 +115,17 @@ async fn what_happens_reaches_a_webhook_signed_repeated_and_replayed() {
 
     let (status, refused) = client.post("/v1/webhooks", json!({"url": "http://10.9.8.7/hook"})).await;
     assert_eq!((status, &refused["field"]), (422, &json!("url")), "{refused}");
-    let (status, made) = client.post("/v1/webhooks", json!({"url": hook, "types": ["session.created", "webhook.*"]})).await;
+    let (status, made) =
+        client.post("/v1/webhooks", json!({"url": hook, "types": ["session.created", "webhook.*"]})).await;
     assert_eq!(status, 201, "{made}");
     receiver.lock().secrets.push(made["secret"].as_str().unwrap().to_owned());
     let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
 
     // It fails at first and is told again.
     assert_eq!(client.post("/v1/sessions", json!({"id": "s1"})).await.0, 201);
-    receiver.until("the session's creation is told", |heard| {
-        heard.taken.iter().any(|(_, kind)| kind == "session.created")
-    })
-    .await;
+    receiver
+        .until("the session's creation is told", |heard| heard.taken.iter().any(|(_, kind)| kind == "session.created"))
+        .await;
     let deliveries = format!("{path}/deliveries");
     let delivered = client
         .until("delivery in the log", SOON, &deliveries, |_, page| {
@@ -148,10 +148,11 @@ async fn what_happens_reaches_a_webhook_signed_repeated_and_replayed() {
     let span = json!({"since": "2020-01-01T00:00:00Z", "until": "2999-01-01T00:00:00Z", "types": ["session.created"]});
     let (status, again) = client.post(&format!("{path}/replay"), span).await;
     assert_eq!((status, &again["deliveries"]), (202, &json!(1)), "{again}");
-    receiver.until("it is told again", |heard| {
-        heard.taken.iter().filter(|(_, kind)| kind == "session.created").count() == 2
-    })
-    .await;
+    receiver
+        .until("it is told again", |heard| {
+            heard.taken.iter().filter(|(_, kind)| kind == "session.created").count() == 2
+        })
+        .await;
     assert_eq!(receiver.taken("session.created"), [first[0].clone(), first[0].clone()]);
     assert_eq!(receiver.lock().unsigned, 0, "each signature was good");
     kurir.stop().await;

@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{QueueKind, RabbitError, RabbitOptions, topology};
+use super::{RabbitError, RabbitOptions, topology};
 
 /// How often a connection's state is looked at, in case its end was not told as an event.
 const LOOK: Duration = Duration::from_secs(1);
@@ -28,7 +28,6 @@ pub(super) struct Dialer {
     name: String,
     limit: Duration,
     backoff: Backoff,
-    queue_kind: QueueKind,
 }
 
 impl Dialer {
@@ -36,7 +35,7 @@ impl Dialer {
         let mut uri: AMQPUri = options.url.parse().map_err(|_| RabbitError::Url)?;
         uri.query.heartbeat = Some(u16::try_from(options.heartbeat.as_secs()).unwrap_or(u16::MAX));
         let (name, limit) = (options.connection_name.clone(), options.connect_timeout);
-        Ok(Self { uri, name, limit, backoff: options.reconnect, queue_kind: options.queue_kind })
+        Ok(Self { uri, name, limit, backoff: options.reconnect })
     }
 
     pub(super) fn for_role(&self, role: &str) -> Self {
@@ -53,7 +52,7 @@ impl Dialer {
             let properties = ConnectionProperties::default().with_connection_name(self.name.as_str().into());
             let connection = Connection::connect_uri(self.uri.clone(), properties).await?;
             let channel = connection.create_channel().await?;
-            topology::declare_fleet(&channel, self.queue_kind).await?;
+            topology::declare_fleet(&channel).await?;
             Ok(Arc::new(connection))
         };
         timeout(self.limit, connect).await.map_err(|_| RabbitError::Timeout(self.limit))?

@@ -40,16 +40,16 @@ pub fn lane_queue(target: &Target, lane: Lane) -> String {
 /// Declares what the whole fleet shares. Called on every new connection: a broker may have been replaced meanwhile.
 ///
 /// The delay queues and the dead letters are quorum queues whatever the session queues are: a job waits in them for up
-/// to 6 hours, so they must survive a node, and there are only a dozen of them. The log's queue is of the configured kind: in
-/// it an event waits for a moment, unless no relay runs.
-pub(super) async fn declare_fleet(channel: &Channel, kind: QueueKind) -> lapin::Result<()> {
+/// to 6 hours, so they must survive a node, and there are only a dozen of them. So is the log's
+/// queue: while no relay runs it has what nobody else has any more.
+pub(super) async fn declare_fleet(channel: &Channel) -> lapin::Result<()> {
     exchange(channel, DEAD_EXCHANGE, ExchangeKind::Fanout, FieldTable::default()).await?;
     queue(channel, DEAD_QUEUE, durable(QueueKind::Quorum)).await?;
     bind(channel, DEAD_QUEUE, DEAD_EXCHANGE, "").await?;
 
     exchange(channel, JOBS, ExchangeKind::Direct, FieldTable::default()).await?;
     exchange(channel, EVENTS, ExchangeKind::Topic, FieldTable::default()).await?;
-    queue(channel, LOG_QUEUE, durable(kind)).await?;
+    queue(channel, LOG_QUEUE, durable(QueueKind::Quorum)).await?;
     bind(channel, LOG_QUEUE, EVENTS, "#").await?;
     // A job whose session was removed while it waited must not vanish.
     let mut or_dead = FieldTable::default();
