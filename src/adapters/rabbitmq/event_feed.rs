@@ -51,7 +51,9 @@ impl Part {
         match read_event(&delivery.data) {
             Ok(event) => events.push(event),
             // Somebody else publishes to the exchange, or a later version does. It is acknowledged with its neighbours.
-            Err(error) => tracing::warn!(key = %delivery.routing_key, %error, "an event was left out of the log"),
+            Err(error) => {
+                tracing::warn!(key = delivery.routing_key.as_str(), %error, "an event was left out of the log")
+            }
         }
         self.last = Some(delivery.acker);
     }

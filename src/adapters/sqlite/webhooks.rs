@@ -288,18 +288,21 @@ impl WebhookStore for SqliteStore {
                     .bind(written.attempts)
                     .execute(&mut *connection)
                     .await?;
-                    let statement = if attempt.fault.is_none() {
-                        "UPDATE webhook SET failures = 0, failing_since = NULL, rest_until = NULL WHERE id = ?1"
+                    let health = if attempt.fault.is_none() {
+                        sqlx::query(
+                            "UPDATE webhook SET failures = 0, failing_since = NULL, rest_until = NULL WHERE id = ?1",
+                        )
+                        .bind(found.webhook.as_str())
                     } else {
-                        "UPDATE webhook SET failures = failures + 1, failing_since = coalesce(failing_since, ?2), \
-                         rest_until = nullif(max(coalesce(rest_until, 0), coalesce(?3, 0)), 0) WHERE id = ?1"
-                    };
-                    sqlx::query(statement)
+                        sqlx::query(
+                            "UPDATE webhook SET failures = failures + 1, failing_since = coalesce(failing_since, ?2), \
+                             rest_until = nullif(max(coalesce(rest_until, 0), coalesce(?3, 0)), 0) WHERE id = ?1",
+                        )
                         .bind(found.webhook.as_str())
                         .bind(attempt.at.as_millis())
                         .bind(millis(rest_until))
-                        .execute(&mut *connection)
-                        .await?;
+                    };
+                    health.execute(&mut *connection).await?;
                     webhook_rows::health(connection, &found.webhook).await.map(Some)
                 })
             })
