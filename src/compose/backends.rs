@@ -13,6 +13,8 @@ use kurir_core::port::{
     PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, Vigil, Web, Wishes,
     Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
     RecipientLimits, SessionStore, StateStore, Verifications, Vigil, Web, Wishes,
+    Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership,
+    Outbox, PoolQueue, RecipientLimits, SessionStore, StateStore, Vigil, Web, WebhookStore, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -53,6 +55,12 @@ pub struct Backends {
     pub event_sink: Arc<dyn EventSink>,
     /// Where events come from.
     pub event_source: Arc<dyn EventSource>,
+    /// The log of events.
+    pub event_log: Arc<dyn EventLog>,
+    /// The webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// Where events wait for the log; `None` where publishing writes it.
+    pub event_feed: Option<Arc<dyn EventFeed>>,
     /// Who works on which session.
     pub leases: Arc<dyn LeaseStore>,
     /// Who is alive.
@@ -104,10 +112,14 @@ impl Backends {
             verifications: Arc::clone(&shared) as _,
             code_keys,
             outbox: shared,
+            outbox: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),
             event_sink: Arc::clone(&events) as _,
             event_source: events,
+            event_log: Arc::clone(&shared) as _,
+            event_feed: None,
+            webhooks: Arc::clone(&shared) as _,
             leases: Arc::new(MemoryLeases::new(Arc::clone(&clock))),
             members: Arc::new(MemoryMembership::new(Arc::clone(&clock))),
             vigil: Arc::new(MemoryVigil::default()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kurir_core::domain::{SessionId, WorkerName};
 use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore, Web};
 use kurir_workers::{GroupedLedger, GroupedQueue, RelayPorts, WorkerPorts};
+use kurir_workers::{CourierPorts, RelayPorts, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -85,10 +86,22 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
         events: Arc::clone(&backends.event_sink),
         ledger: Arc::clone(&backends.ledger),
         requests: Arc::clone(&backends.requests),
+        log: Arc::clone(&backends.event_log),
         clock: Arc::clone(&backends.clock),
         verifications: Arc::clone(&backends.verifications),
         jobs: Arc::clone(&backends.jobs),
         web: Arc::clone(&backends.web),
+    }
+}
+
+/// What tells webhooks, over the process's ports.
+pub(super) fn courier_ports(backends: &Backends) -> CourierPorts {
+    CourierPorts {
+        log: Arc::clone(&backends.event_log),
+        webhooks: Arc::clone(&backends.webhooks),
+        web: Arc::clone(&backends.web),
+        clock: Arc::clone(&backends.clock),
+        entropy: Arc::clone(&backends.entropy),
     }
 }
 
@@ -111,6 +124,9 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         probes: backends.probes.clone(),
         messages: super::settings::messages(settings),
         verify: super::settings::verify(config, backends.code_keys.clone()),
+        max_streams: settings.max_streams as usize,
+        streams_per_key: settings.streams_per_key as usize,
+        stream_patience: settings.stream_patience,
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -126,6 +142,9 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         requests: Arc::clone(&backends.requests),
         events: Arc::clone(&backends.event_source),
         verifications: Arc::clone(&backends.verifications),
+        event_log: Arc::clone(&backends.event_log),
+        events: Arc::clone(&backends.event_source),
+        webhooks: Arc::clone(&backends.webhooks),
         web: Arc::clone(&backends.web),
     };
     Gateway::new(options, ports)

@@ -1,9 +1,10 @@
 //! The roles of a fleet, each a process: start, serve until the signal, stop within the deadline.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kurir_workers::{Relay, Worker};
+use kurir_workers::{Courier, LogKeeper, LogKeeperPorts, Relay, Worker};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -39,8 +40,21 @@ pub async fn relay(config: Config, stop: CancellationToken) -> anyhow::Result<()
     config.require_for(Role::Relay)?;
     let backends = Backends::fleet(&config, "relay", Needs::Nothing).await?;
     let relay = Relay::start(settings::relay(&config, backends.code_keys.clone()), parts::relay_ports(&backends));
+    let keeper = backends.event_feed.clone().map(|feed| {
+        let (log, entropy) = (Arc::clone(&backends.event_log), Arc::clone(&backends.entropy));
+        LogKeeper::start(LogKeeperPorts { feed, log, entropy })
+    });
+    let courier = Courier::start(settings::courier(&config), parts::courier_ports(&backends));
     tracing::info!("relay started");
     stop.cancelled().await;
+    let told = courier.stop(RELAY_STOP).await;
+    tracing::info!(?told, "the webhooks' courier stopped");
+    if let Some(keeper) = keeper {
+        match keeper.stop(RELAY_STOP).await {
+            Some(carried) => tracing::info!(carried, "the keeper of the log stopped"),
+            None => tracing::warn!("the keeper of the log was cut off; what it had not kept stays in its queue"),
+        }
+    }
     if let Some(report) = relay.stop(RELAY_STOP).await {
         tracing::info!(published = report.published, forgotten = report.forgotten, "relay stopped");
     } else {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use kurir_core::domain::{CodeKeys, ConversionRule, WorkerName};
 use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, PaceRule};
+use kurir_core::domain::WorkerName;
+use kurir_core::policy::{AttemptRule, Backoff, DayRule, PaceRule, WebhookRule};
 use kurir_core::port::RecipientRule;
-use kurir_workers::{Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
+use kurir_workers::{CourierOptions, Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 
 use crate::config::{self, Config, GatewayConfig};
 use crate::gateway::{MessageOptions, QueueCaps};
@@ -118,6 +120,41 @@ pub fn relay(config: &Config, code_keys: CodeKeys) -> RelayOptions {
         age: config.relay.age,
         batch: config.relay.batch,
         remember: config.relay.remember,
+        keep_events: config.relay.keep_events,
+    }
+}
+
+/// How often webhooks are looked at.
+const WEBHOOKS_EVERY: Duration = Duration::from_millis(500);
+
+/// After so many failures in a row a webhook is left alone for a while: at first so long, at most so long.
+const BREAKS_AFTER: u32 = 5;
+const REST: Backoff = Backoff { base: Duration::from_secs(10), max: Duration::from_mins(5) };
+
+/// Deliveries under way in one relay, and waiting for one webhook.
+const DELIVERIES_AT_ONCE: usize = 128;
+const DELIVERIES_WAITING: u32 = 1000;
+
+/// The settings of whoever tells webhooks.
+pub fn courier(config: &Config) -> CourierOptions {
+    let webhooks = &config.webhooks;
+    let rest = Backoff { base: REST.base.min(webhooks.backoff_base), max: REST.max.min(webhooks.backoff_max) };
+    CourierOptions {
+        look_every: WEBHOOKS_EVERY,
+        rule: WebhookRule {
+            backoff: Backoff { base: webhooks.backoff_base, max: webhooks.backoff_max },
+            patience: webhooks.patience,
+            breaks_after: BREAKS_AFTER,
+            rest,
+            dead_after: webhooks.disable_after,
+        },
+        answer_within: webhooks.answer_within,
+        // What is written after the answer must come before others take it over.
+        claim_for: webhooks.answer_within + Duration::from_secs(45),
+        per_webhook: webhooks.at_once as usize,
+        at_once: DELIVERIES_AT_ONCE,
+        most_pending: DELIVERIES_WAITING,
+        keep: config.relay.keep_events,
     }
 }
 

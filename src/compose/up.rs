@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use kurir_core::domain::Secret;
 use kurir_core::port::Entropy;
 use kurir_sim::{SimHandle, Simulator};
-use kurir_workers::{Relay, StopReport, Worker};
+use kurir_workers::{Courier, Relay, StopReport, Worker};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ pub struct Embedded {
     pub backends: Backends,
     worker: Worker,
     relay: Relay,
+    courier: Courier,
     /// None where the settings name an endpoint.
     simulator: Option<SimHandle>,
     gateway: JoinHandle<()>,
@@ -51,6 +52,7 @@ pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
     let options = settings::worker(&config, name, backends.crash.clone());
     let worker = Worker::start(options, parts::worker_ports(&backends, messenger));
     let relay = Relay::start(settings::relay(&config, backends.code_keys.clone()), parts::relay_ports(&backends));
+    let courier = Courier::start(settings::courier(&config), parts::courier_ports(&backends));
 
     let listen = config.gateway.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {
@@ -60,7 +62,7 @@ pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
     let stop_gateway = CancellationToken::new();
     let serving = parts::serve_gateway(parts::gateway(&config, &backends), listener, stop_gateway.clone());
     let gateway = tokio::spawn(serving);
-    Ok(Embedded { simulator, gateway_url, api_key: key, backends, worker, relay, gateway, stop_gateway })
+    Ok(Embedded { simulator, gateway_url, api_key: key, backends, worker, relay, courier, gateway, stop_gateway })
 }
 
 async fn simulated(config: &Config) -> anyhow::Result<SimHandle> {
@@ -86,6 +88,9 @@ impl Embedded {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the gateway's task broke"),
             Err(_) => tracing::warn!("the gateway did not stop in time"),
+        }
+        if self.courier.stop(STOP).await.is_none() {
+            tracing::error!("the webhooks' courier broke");
         }
         if self.relay.stop(STOP).await.is_none() {
             tracing::warn!("the relay did not stop in time");

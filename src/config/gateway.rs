@@ -58,4 +58,11 @@ pub struct GatewayConfig {
     pub queue_cap_otp: u32,
     /// Most jobs that may wait in a bulk lane; 0: no such cap.
     pub queue_cap_bulk: u32,
+    /// Streams of events at the same time.
+    pub max_streams: u32,
+    /// Streams of events of one key.
+    pub streams_per_key: u32,
+    /// How long a stream's reader may take for what was sent to it.
+    #[serde(deserialize_with = "read::span")]
+    pub stream_patience: Duration,
 }

@@ -204,6 +204,15 @@ fn of_others(config: &Config) -> Vec<LimitRow> {
             down: "",
         },
         LimitRow {
+            limit: "gateway: streams of events",
+            settings: &["gateway.max_streams", "gateway.streams_per_key"],
+            value: format!("{}, {} of one key", config.gateway.max_streams, config.gateway.streams_per_key),
+            kept: "the gateway's memory; each gateway counts by itself",
+            over: "429 with `Retry-After`",
+            reason: None,
+            down: "",
+        },
+        LimitRow {
             limit: "jobs in a queue",
             settings: &[],
             value: "1,000,000".to_owned(),

@@ -22,6 +22,7 @@ mod sources;
 mod store;
 mod verify;
 mod web;
+mod webhooks;
 mod whatsapp;
 mod worker;
 
@@ -38,6 +39,7 @@ pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
 pub use verify::VerifyConfig;
 pub use web::WebConfig;
+pub use webhooks::WebhooksConfig;
 pub use whatsapp::{ClientVersion, SimulatorConfig, WhatsappConfig};
 pub use worker::{RelayConfig, RetryConfig, WorkerConfig};
 
@@ -72,6 +74,8 @@ pub struct Config {
     pub gateway: GatewayConfig,
     /// Requests to addresses that callers name.
     pub web: WebConfig,
+    /// Webhooks.
+    pub webhooks: WebhooksConfig,
     /// WhatsApp.
     pub whatsapp: WhatsappConfig,
     /// The simulator.

@@ -205,6 +205,32 @@ impl Config {
             show_span(self.rabbitmq.publish_timeout)
         );
         found.span(relay.age > self.rabbitmq.publish_timeout, "relay.age", relay.age, advice);
+        let (least, most) = (Duration::from_mins(1), Duration::from_hours(24 * 90));
+        found.between("relay.keep_events", relay.keep_events, least, most);
+        self.check_webhooks(found);
+    }
+
+    fn check_webhooks(&self, found: &mut Findings) {
+        let webhooks = &self.webhooks;
+        let (second, month) = (Duration::from_secs(1), Duration::from_hours(24 * 31));
+        found.between("webhooks.answer_within", webhooks.answer_within, second, Duration::from_mins(1));
+        found.between(
+            "webhooks.backoff_base",
+            webhooks.backoff_base,
+            Duration::from_millis(10),
+            Duration::from_hours(1),
+        );
+        let advice = format!("must be at least webhooks.backoff_base ({})", show_span(webhooks.backoff_base));
+        let fits = webhooks.backoff_max >= webhooks.backoff_base;
+        found.span(fits, "webhooks.backoff_max", webhooks.backoff_max, advice);
+        let kept = self.relay.keep_events;
+        let advice = format!(
+            "must be shorter than relay.keep_events ({}), or an event is gone before its last attempt",
+            show_span(kept)
+        );
+        found.span(webhooks.patience < kept, "webhooks.patience", webhooks.patience, advice);
+        found.count("webhooks.at_once", webhooks.at_once, 1, 256);
+        found.between("webhooks.disable_after", webhooks.disable_after, second, month);
     }
 
     fn check_gateway(&self, found: &mut Findings) {
@@ -239,12 +265,25 @@ impl Config {
         );
         found.span(gateway.stop_deadline >= request, "gateway.stop_deadline", gateway.stop_deadline, advice);
         let month = Duration::from_hours(24 * 31);
-        found.between("gateway.idempotency_ttl", gateway.idempotency_ttl, minute, month);
+        found.between("gateway.idempotency_ttl", gateway.idempotency_ttl, Duration::from_mins(1), month);
         let second = Duration::from_secs(1);
         found.between("gateway.wait_max", gateway.wait_max, second, Duration::from_mins(10));
         found.between("gateway.wait_default", gateway.wait_default, second, gateway.wait_max);
         found.count("gateway.batch_body_limit", gateway.batch_body_limit, gateway.body_limit, 256 << 20);
         found.count("gateway.max_waits", gateway.max_waits, 1, 1_000_000);
+        let advice = format!(
+            "must be from 1 to half of gateway.max_connections ({}), or streams leave no place for requests",
+            gateway.max_connections
+        );
+        let fits = (1..=gateway.max_connections.div_ceil(2)).contains(&gateway.max_streams);
+        found.want(fits, "gateway.max_streams", gateway.max_streams.to_string(), advice);
+        found.count("gateway.streams_per_key", gateway.streams_per_key, 1, gateway.max_streams.max(1));
+        found.between(
+            "gateway.stream_patience",
+            gateway.stream_patience,
+            Duration::from_secs(1),
+            Duration::from_mins(5),
+        );
         if let Some(ttl) = gateway.otp_ttl {
             let first_retry = self.worker.ack_patience.saturating_add(self.retry.backoff_base);
             let every = self.limits.recipient.otp_every;

@@ -10,6 +10,8 @@ mod queue_cap;
 mod ready;
 mod room;
 mod server;
+mod stream_limit;
+mod tail;
 pub mod usecase;
 mod waits;
 
@@ -20,6 +22,8 @@ use kurir_core::domain::ApiKeyRecord;
 use kurir_core::port::{
     Clock, Entropy, EventSource, JobQueue, KeyStore, Ledger, MessageIndex, PoolQueue, RequestLog, SessionStore, Vigil,
     Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Verifications, Vigil, Web,
+    Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil, Web,
+    WebhookStore,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +63,12 @@ pub struct GatewayPorts {
     pub events: Arc<dyn EventSource>,
     /// The verifications.
     pub verifications: Arc<dyn Verifications>,
+    /// The log of events.
+    pub event_log: Arc<dyn EventLog>,
+    /// Events as they happen.
+    pub events: Arc<dyn EventSource>,
+    /// The webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
     /// Addresses that callers name.
     pub web: Arc<dyn Web>,
 }
@@ -121,6 +131,12 @@ impl Default for MessageOptions {
     }
     /// How verifications are made and limited.
     pub verify: VerifyOptions,
+    /// Streams of events at the same time.
+    pub max_streams: usize,
+    /// Streams of events of one key.
+    pub streams_per_key: usize,
+    /// How long a stream's reader may take for what was sent to it.
+    pub stream_patience: Duration,
 }
 
 /// A gateway, ready to serve.
@@ -129,6 +145,8 @@ pub struct Gateway {
     tasks: TaskTracker,
     stopping: CancellationToken,
     limits: server::Limits,
+    /// Ends the streams.
+    stopping: CancellationToken,
 }
 
 impl Gateway {
@@ -145,6 +163,9 @@ impl Gateway {
         let stopping = CancellationToken::new();
         let router = native::router(options, ports, tasks.clone(), stopping.clone());
         Self { router, tasks, stopping, limits }
+        let stopping = CancellationToken::new();
+        let router = native::router(options, ports, tasks.clone(), stopping.clone());
+        Self { router, tasks, limits, stopping }
     }
 
     /// The routes alone.
@@ -157,5 +178,14 @@ impl Gateway {
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Abandoned {
         let ends = (self.stopping, stop);
         server::serve(listener, self.router, self.tasks, self.limits, ends).await
+        let stopping = self.stopping;
+        let told = stop.clone();
+        // Streams have no end of their own, so they are told; the other requests end by themselves.
+        let ending = async move {
+            told.cancelled().await;
+            stopping.cancel();
+        };
+        let (abandoned, ()) = tokio::join!(server::serve(listener, self.router, self.tasks, self.limits, stop), ending);
+        abandoned
     }
 }

@@ -86,6 +86,17 @@ pub(super) async fn serve(
     abandoned
 }
 
+/// Ends a connection at once, whatever is still to be written on it; each request has its connection's.
+#[derive(Clone)]
+pub(super) struct ConnectionEnd(CancellationToken);
+
+impl ConnectionEnd {
+    /// Ends it.
+    pub fn end(&self) {
+        self.0.cancel();
+    }
+}
+
 async fn drive(
     stream: TcpStream,
     router: axum::Router,
@@ -98,8 +109,10 @@ async fn drive(
         tracing::debug!(%error, "a connection ended at once");
         return;
     }
-    let (router, visit) = (TowerToHyperService::new(router), place.visit());
-    let service = service_fn(move |request: Request<Incoming>| {
+    let cut = ConnectionEnd(CancellationToken::new());
+    let (router, visit, handed) = (TowerToHyperService::new(router), place.visit(), cut.clone());
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(handed.clone());
         let busy = visit.busy();
         let answering = router.call(request);
         async move { answering.await.map(|answer: Response<_>| answer.map(|body| Answer { body, busy })) }
@@ -113,9 +126,13 @@ async fn drive(
     let end = place.end();
     let served = tokio::select! {
         served = connection.as_mut() => served,
+        () = cut.0.cancelled() => return,
         () = async { tokio::select! { () = stop.cancelled() => {}, () = end.cancelled() => {} } } => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                served = connection => served,
+                () = cut.0.cancelled() => return,
+            }
         }
     };
     if let Err(error) = served {

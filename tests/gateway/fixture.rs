@@ -11,6 +11,7 @@ use kurir_core::domain::{
     SessionStatus, TenantId, Timestamp, WorkerName,
 };
 use kurir_core::memory::{ManualClock, MemoryEvents, MemoryStores, MemoryVigil, SeededEntropy};
+use kurir_core::memory::{ManualClock, MemoryEvents, MemoryStores, MemoryVigil, MemoryWeb, SeededEntropy};
 use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
 use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, SeededEntropy};
 use kurir_core::policy::CountryRule;
@@ -38,6 +39,8 @@ pub struct Fixture {
     pub queue: Arc<FaultyQueue>,
     pub told: Arc<MemoryEvents>,
     pub clock: Arc<ManualClock>,
+    pub events: Arc<MemoryEvents>,
+    pub web: Arc<MemoryWeb>,
     pub stop: CancellationToken,
     pub served: JoinHandle<Abandoned>,
 }
@@ -129,6 +132,9 @@ impl Web for NoWeb {
     async fn ask(&self, _: WebRequest) -> Result<WebResponse, WebError> {
         Err(WebError::NotConnected)
     }
+    pub max_streams: usize,
+    pub streams_per_key: usize,
+    pub stream_patience: Duration,
 }
 
 impl Default for Wishes {
@@ -143,6 +149,9 @@ impl Default for Wishes {
             max_connections: 64,
             messages: MessageOptions::default(),
             verify: verify(),
+            max_streams: 32,
+            streams_per_key: 16,
+            stream_patience: PATIENCE,
         }
     }
 }
@@ -159,6 +168,8 @@ impl Fixture {
         let stores = Arc::new(MemoryStores::new(clock.clone()));
         let queue = Arc::new(FaultyQueue::new(clock.clone()));
         let told = Arc::new(MemoryEvents::new(1024));
+        let events = Arc::new(MemoryEvents::new(1024));
+        let web = Arc::new(MemoryWeb::default());
         let key = |key: &str, name| fixed_key(&Secret::new(key.to_owned()), tenant(name)).unwrap();
         let options = GatewayOptions {
             fixed_keys: vec![key(KEY, "acme"), key(OTHER_KEY, "other")],
@@ -174,6 +185,9 @@ impl Fixture {
             probes: wishes.probes,
             messages: wishes.messages,
             verify: wishes.verify,
+            max_streams: wishes.max_streams,
+            streams_per_key: wishes.streams_per_key,
+            stream_patience: wishes.stream_patience,
         };
         let ports = GatewayPorts {
             sessions: stores.clone(),
@@ -189,12 +203,17 @@ impl Fixture {
             events: told.clone(),
             verifications: stores.clone(),
             web: Arc::new(NoWeb),
+            event_log: stores.clone(),
+            events: events.clone(),
+            webhooks: stores.clone(),
+            web: web.clone(),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
         Self { runtime, address, stores, queue, told, clock, stop, served }
+        Self { runtime, address, stores, queue, clock, events, web, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {

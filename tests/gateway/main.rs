@@ -3,6 +3,7 @@
 mod batches;
 #[path = "../openapi/document.rs"]
 mod document;
+mod events;
 mod fixture;
 mod idempotency;
 mod input;
@@ -18,4 +19,5 @@ mod stop;
 mod waits;
 mod verifications;
 mod verify_limits;
+mod webhooks;
 mod withdraw;

@@ -17,6 +17,8 @@ const API_KEY: &str = "5f0c2a91d3e84b76";
 const BATCH: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0fba7c";
 const VERIFICATION: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2c";
 const PREFIX: &str = "5d41402abc4b2a76b9719d911017c592";
+pub const WEBHOOK: &str = "b21f7c09e4d35a68";
+pub const DELIVERY: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2c";
 const MESSAGE: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
 
 fn document() -> Value {
@@ -65,8 +67,11 @@ fn with_what_examples_speak_of(path: &str) -> Fixture {
     it
 }
 
-/// Ids of keys and verifications are made by the gateway, so none can stand in the document.
+/// Ids of keys, verifications and webhooks are made by the gateway, so none can stand in the document.
 fn with_a_real_id(it: &Fixture, address: &str) -> String {
+    if address.contains(WEBHOOK) {
+        return with_a_real_webhook(it, address);
+    }
     if address.contains(API_KEY) {
         let made = it.post("/v1/keys", &json!({"scopes": ["read"]})).json();
         return address.replace(API_KEY, made["id"].as_str().unwrap());
@@ -101,6 +106,22 @@ fn sent(spec: &Value, body: Option<Value>) -> (String, &'static str) {
     }
 }
 
+/// The same of webhooks and deliveries.
+pub fn with_a_real_webhook(it: &Fixture, address: &str) -> String {
+    let made = it.post("/v1/webhooks", &json!({"url": "https://example.com/kurir"}));
+    let webhook = made.json()["id"].as_str().unwrap().to_owned();
+    let delivery = it.post(&format!("/v1/webhooks/{webhook}/test"), &Value::Null).json();
+    address.replace(WEBHOOK, &webhook).replace(DELIVERY, delivery["id"].as_str().unwrap())
+}
+
+/// Streams end when they have told what there is, or nobody could read all of one.
+fn ended(address: &str) -> String {
+    match address {
+        "/v1/events" => "/v1/events?follow=false".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
 fn answered(answer: &Answer) -> Answered<'_> {
     Answered { status: answer.status, kind: answer.header("content-type"), body: &answer.bytes }
 }
@@ -113,7 +134,7 @@ fn every_example_of_the_document_works() {
         for address in addresses(&document, path, spec) {
             for (name, body) in bodies(&document, spec) {
                 let it = with_what_examples_speak_of(path);
-                let address = with_a_real_batch(&it, &with_a_real_id(&it, &address));
+                let address = ended(&with_a_real_batch(&it, &with_a_real_id(&it, &address)));
                 let what = format!("{method} {address}, {name}");
                 let mut headers = vec![("X-Api-Key", KEY)];
                 let (body, kind) = sent(spec, body);
@@ -135,7 +156,7 @@ fn every_example_of_the_document_works() {
 fn what_goes_wrong_is_described_too() {
     let (document, it) = (document(), Fixture::new());
     for Operation { method, path, spec } in operations(&document, &[]) {
-        let address = addresses(&document, path, spec).remove(0);
+        let address = ended(&addresses(&document, path, spec).remove(0));
         for key in [None, Some("nobodys"), Some(KEY)] {
             let headers: Vec<_> = key.map(|key| ("X-Api-Key", key)).into_iter().collect();
             let what = format!("{method} {address} with {key:?}");

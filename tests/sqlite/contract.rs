@@ -53,6 +53,8 @@ async fn the_store_keeps_its_promises() {
             index: store.clone(),
             requests: store,
             verifications: store,
+            log: store.clone(),
+            webhooks: store,
         }
     })
     .await;

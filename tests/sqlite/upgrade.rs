@@ -22,7 +22,8 @@ async fn a_file_of_before_budgets_keeps_its_pace() {
              ALTER TABLE session DROP COLUMN pool; DROP TABLE pool; DROP TABLE api_key; DROP TABLE request; DROP INDEX ledger_place; DROP INDEX ledger_recipient; \
              DROP INDEX ledger_batch; ALTER TABLE ledger DROP COLUMN lane; ALTER TABLE ledger DROP COLUMN mark; \
              ALTER TABLE ledger DROP COLUMN batch; ALTER TABLE ledger DROP COLUMN enqueued_at; DROP TABLE verification; \
-             DROP TABLE verification_count; DROP TABLE verification_prefix; \
+             DROP TABLE verification_count; DROP TABLE verification_prefix; DROP TABLE event_log; DROP TABLE webhook_delivery; \
+             DROP TABLE webhook; \
              PRAGMA user_version = 1",
         )
         .await

@@ -151,4 +151,6 @@ pub struct VerifyOptions {
     pub code_keys: CodeKeys,
     /// How long verifications that have ended are remembered.
     pub remember: Duration,
+    /// How long events stay in the log.
+    pub keep_events: Duration,
 }

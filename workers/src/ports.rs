@@ -6,6 +6,8 @@ use kurir_core::port::{
     Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
     RequestLog, SessionStore, StateStore, Vigil, Wishes,
     SessionStore, StateStore, Verifications, Vigil, Web, Wishes,
+    Clock, Entropy, EventLog, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue,
+    RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
 };
 
 use crate::refused::Refused;
@@ -58,6 +60,8 @@ pub struct RelayPorts {
     pub ledger: Arc<dyn Ledger>,
     /// Whose old requests are forgotten.
     pub requests: Arc<dyn RequestLog>,
+    /// The log of events; its old ones are forgotten.
+    pub log: Arc<dyn EventLog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Verifications that are due.

@@ -8,6 +8,8 @@
 //! Suites run on a Tokio runtime with time and I/O enabled, and real time: never on a paused clock.
 
 mod dead;
+mod event_feed;
+mod event_log;
 mod events;
 mod fixture;
 mod index;
@@ -37,9 +39,11 @@ mod verifications;
 mod verify_counts;
 mod vigil;
 mod web;
+mod webhooks;
 mod wishes;
 
 pub use dead::{DeadPorts, dead_letters};
+pub use event_feed::{FeedPorts, event_feed};
 pub use events::{EventPorts, events};
 pub use jobs::{DeadLetterProbe, Queues, job_queue};
 pub use lease::lease_store;

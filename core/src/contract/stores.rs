@@ -17,6 +17,13 @@ use crate::port::{
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
     Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Verifications, Written,
+    event_log, fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
+    state_guard, state_scan, webhooks,
+};
+use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
+use crate::port::{
+    Created, EventLog, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, WebhookStore,
+    Written,
 };
 
 /// The ports of one store: what is written through one is seen through the others.
@@ -38,6 +45,10 @@ pub struct Stores {
     pub requests: Arc<dyn RequestLog>,
     /// The verifications.
     pub verifications: Arc<dyn Verifications>,
+    /// The log of events.
+    pub log: Arc<dyn EventLog>,
+    /// The webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
 }
 
 /// A session that a check has created and claimed.
@@ -222,6 +233,24 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             verify_counts::one_approval_keeps_a_prefix_open,
             verify_counts::prefixes_are_listed_and_unblocked,
             verify_counts::losses_at_once_block_once,
+            event_log::events_are_read_back_whole_and_in_order,
+            event_log::an_event_is_kept_once,
+            event_log::what_links_a_session_is_left_out,
+            event_log::a_filter_lets_through_what_it_names,
+            event_log::pages_tell_how_far_they_went,
+            event_log::entries_are_found_by_their_positions,
+            event_log::a_moment_has_its_position,
+            event_log::the_oldest_are_forgotten_and_positions_go_on,
+            event_log::a_reader_misses_nothing_that_is_appended_beside_it,
+            webhooks::a_webhook_is_read_back_whole,
+            webhooks::a_change_is_made_once_and_a_cursor_never_goes_back,
+            webhooks::a_cursor_moves_once_with_its_deliveries,
+            webhooks::a_delivery_is_with_one_until_its_claim_ends,
+            webhooks::claims_at_the_same_time_share_the_deliveries,
+            webhooks::attempts_are_remembered_and_health_is_kept,
+            webhooks::a_webhook_is_disabled_once_and_its_deliveries_end,
+            webhooks::a_delivery_is_tried_anew_when_somebody_wants_it,
+            webhooks::ended_deliveries_are_forgotten_and_all_go_with_their_webhook,
         ]
     );
 }

@@ -116,6 +116,10 @@ name!(
     KeyId, "key id"
 );
 name!(
+    /// A webhook.
+    WebhookId, "webhook id"
+);
+name!(
     /// A group of sessions that share jobs.
     PoolId, "pool"
 );

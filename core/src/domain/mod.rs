@@ -3,6 +3,7 @@
 mod api_key;
 mod code_key;
 mod event;
+mod event_log;
 mod fence;
 mod history;
 mod ident;
@@ -20,13 +21,16 @@ mod session;
 mod sight;
 mod time;
 mod verification;
+mod webhook;
 
 pub use api_key::{ApiKeyRecord, NoSuchScope, Scope, key_hash, key_id, key_text};
 pub use code_key::{CodeKeys, CodeMark, UnknownCodeKey};
 pub use event::{EventId, EventKind, OutboxEvent};
+pub use event_log::{KindChoice, LogFilter, LogPosition, LoggedEvent, NoSuchKind, NoSuchPosition};
 pub use fence::{Epoch, Fence, LeaseHolder, LeaseToken};
 pub use history::{History, HistoryStep};
 pub use ident::{BatchId, IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WorkerName};
+pub use ident::{IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WebhookId, WorkerName};
 pub use job::{Content, Job, Lane, Target, UnknownPlaceholder};
 pub use ledger::{LedgerEntry, LedgerError, MessageState};
 pub use outcome::{FailReason, Outcome, SendAnswer};
@@ -43,4 +47,7 @@ pub use time::Timestamp;
 pub use verification::{
     Channel, CodeAlphabet, Delivery, Hop, NoSuchAlphabet, Verification, VerificationEnded, VerificationId,
     VerificationStatus,
+pub use webhook::{
+    Delivery, DeliveryAttempt, DeliveryEnd, DeliveryFault, DeliveryId, DeliveryState, DisabledReason, OldSecret,
+    Webhook, WebhookHealth, WebhookSettings,
 };

@@ -7,6 +7,8 @@
 mod clock;
 mod dead;
 mod entropy;
+mod event_feed;
+mod event_log;
 mod events;
 mod index;
 mod jobs;
@@ -25,12 +27,14 @@ mod stores;
 mod verifications;
 mod vigil;
 mod web;
+mod webhooks;
 mod wishes;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use clock::{ManualClock, SystemClock};
 pub use entropy::{SeededEntropy, SystemEntropy};
+pub use event_feed::MemoryFeed;
 pub use events::MemoryEvents;
 pub use jobs::MemoryJobQueue;
 pub use lease::MemoryLeases;

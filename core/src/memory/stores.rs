@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::event_log::Logged;
 use super::ledger::Entries;
 use super::lock;
 use super::outbox::Waiting;
 use super::requests::Requests;
 use super::state::Values;
 use super::verifications::Codes;
+use super::webhooks::Webhooks;
 use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
 use crate::port::{Clock, PortError};
 
@@ -34,6 +36,8 @@ pub(super) struct Tables {
     pub(super) outbox: Waiting,
     pub(super) requests: Requests,
     pub(super) verify: Codes,
+    pub(super) log: Logged,
+    pub(super) webhooks: Webhooks,
 }
 
 impl Tables {

@@ -16,6 +16,7 @@ mod roll_call;
 mod verdict;
 mod warm_up;
 mod window;
+mod webhook;
 mod zone;
 
 pub use backoff::Backoff;
@@ -33,4 +34,5 @@ pub use roll_call::RollCall;
 pub use verdict::{AttemptRule, RESTRICTED_REST, rest, verdict};
 pub use warm_up::{WarmUp, WarmUpError};
 pub use window::window_of;
+pub use webhook::WebhookRule;
 pub use zone::{UnknownZone, Zone};

@@ -18,6 +18,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("API keys", include_str!("migrations/0004_api_keys.sql")),
     ("messages in numbers", include_str!("migrations/0005_messages_in_numbers.sql")),
     ("verifications", include_str!("migrations/0006_verifications.sql")),
+    ("the log of events, webhooks", include_str!("migrations/0007_event_log_webhooks.sql")),
 ];
 
 fn migrator(schema: Option<&str>) -> Migrator {

@@ -15,6 +15,7 @@ mod api_keys;
 mod connect;
 mod error;
 mod index;
+mod event_log;
 mod ledger;
 mod migrate;
 mod outbox;
@@ -27,6 +28,8 @@ mod spending;
 mod state;
 mod verifications;
 mod vigil;
+mod webhook_rows;
+mod webhooks;
 
 use std::time::Duration;
 

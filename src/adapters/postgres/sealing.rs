@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kurir_core::domain::{EventId, JobKey, Keyring, PrefixId, RequestKey, SessionId, TenantId, VerificationId};
+use kurir_core::domain::{
+    EventId, JobKey, Keyring, PrefixId, RequestKey, SessionId, TenantId, VerificationId, WebhookId,
+};
 use kurir_core::port::{Entropy, PortError};
 
 use super::error::corrupt;
@@ -26,6 +28,10 @@ pub(super) enum Place<'a> {
     Code(&'a TenantId, VerificationId),
     /// A prefix of numbers.
     Prefix(&'a TenantId, PrefixId),
+    /// An event's envelope in the log.
+    Logged(EventId),
+    /// A webhook's settings.
+    Webhook(&'a WebhookId),
 }
 
 impl Place<'_> {
@@ -39,6 +45,8 @@ impl Place<'_> {
             Self::Verification(tenant, id) => format!("verification/{tenant}/{id}"),
             Self::Code(tenant, id) => format!("verification-code/{tenant}/{id}"),
             Self::Prefix(tenant, id) => format!("verification-prefix/{tenant}/{id}"),
+            Self::Logged(id) => format!("event_log/{id}"),
+            Self::Webhook(id) => format!("webhook/{id}"),
         }
         .into_bytes()
     }
@@ -56,6 +64,8 @@ impl fmt::Display for Place<'_> {
             Self::Verification(tenant, id) => write!(f, "verification {id} of {tenant}"),
             Self::Code(tenant, id) => write!(f, "the code of verification {id} of {tenant}"),
             Self::Prefix(tenant, id) => write!(f, "prefix {id} of {tenant}"),
+            Self::Webhook(id) => write!(f, "the settings of webhook {id}"),
+            Self::Logged(id) => write!(f, "the body of event {id} in the log"),
         }
     }
 }

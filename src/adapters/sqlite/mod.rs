@@ -8,6 +8,7 @@ mod api_keys;
 mod database;
 mod dead_letters;
 mod error;
+mod event_log;
 mod events;
 mod index;
 mod lanes;
@@ -26,6 +27,8 @@ mod spending;
 mod state;
 mod stream;
 mod verifications;
+mod webhook_rows;
+mod webhooks;
 mod writer;
 
 pub use database::{Durability, SqliteStore};

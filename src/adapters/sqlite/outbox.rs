@@ -23,7 +23,7 @@ pub(super) struct SealedEvent {
     pub(super) kind: EventKind,
     pub(super) at: i64,
     pub(super) body: Vec<u8>,
-    added_at: i64,
+    pub(super) added_at: i64,
 }
 
 impl SealedEvent {

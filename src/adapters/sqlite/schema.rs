@@ -19,6 +19,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0004.sql"),
     include_str!("schema/0005.sql"),
     include_str!("schema/0006.sql"),
+    include_str!("schema/0007.sql"),
 ];
 
 /// Brings the file to the newest version, each step in a transaction of its own.

@@ -95,6 +95,8 @@ impl From<UseCaseError> for ApiError {
             UseCaseError::SessionIdTaken => plain(StatusCode::CONFLICT, "session_id_taken").field("id"),
             UseCaseError::PoolTaken => plain(StatusCode::CONFLICT, "pool_taken").field("pool"),
             UseCaseError::KeyEnded => plain(StatusCode::CONFLICT, "key_ended"),
+            UseCaseError::TooManyWebhooks { .. } => plain(StatusCode::CONFLICT, "too_many_webhooks"),
+            UseCaseError::WebhookDisabled => plain(StatusCode::CONFLICT, "webhook_disabled"),
             UseCaseError::SessionDeleted => plain(StatusCode::CONFLICT, "session_deleted").field("session"),
             UseCaseError::IdReused => plain(StatusCode::CONFLICT, "id_reused").field("id"),
             UseCaseError::TooLate { state } => {

@@ -12,6 +12,7 @@ mod body;
 mod csv_rows;
 mod docs;
 mod error;
+mod events;
 mod health;
 mod idempotency;
 mod keys;
@@ -27,6 +28,7 @@ mod schemas;
 mod sessions;
 mod verifications;
 mod webhook_secret;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +37,7 @@ use axum::Router;
 use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
 use kurir_core::port::{Clock, Entropy, RequestLog};
+use kurir_core::port::{Clock, Entropy};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi as _;
@@ -44,6 +47,8 @@ pub use openapi::document as openapi_document;
 
 use super::key_limit::KeyLimit;
 use super::keys::ApiKeys;
+use super::stream_limit::StreamLimit;
+use super::tail::Tail;
 use super::usecase::UseCases;
 use super::waits::Waits;
 use super::{GatewayOptions, GatewayPorts, MessageOptions, Probe};
@@ -73,6 +78,11 @@ impl App {
         let waits = uri.path() == messages::PATH && uri.query().is_some_and(|query| query.contains("wait="));
         if waits { self.request_timeout.saturating_add(self.messages.wait_max) } else { self.request_timeout }
     }
+    tail: Tail,
+    streams: Arc<StreamLimit>,
+    stream_patience: Duration,
+    /// Ends the streams when the gateway stops.
+    stopping: CancellationToken,
 }
 
 /// All routes.
@@ -84,7 +94,12 @@ pub(super) fn router(
 ) -> Router {
     let (ledger, events) = (Arc::clone(&ports.ledger), Arc::clone(&ports.events));
     let waits = Waits::new(ledger, events, options.messages.most_waits, tasks.clone(), stopping);
+    let (log, source) = (Arc::clone(&ports.event_log), Arc::clone(&ports.events));
     let app = Arc::new(App {
+        tail: Tail::new(log, source, stopping.clone()),
+        streams: StreamLimit::new(options.max_streams, options.streams_per_key),
+        stream_patience: options.stream_patience,
+        stopping,
         entropy: Arc::clone(&ports.entropy),
         clock: Arc::clone(&ports.clock),
         key_limit: KeyLimit::new(options.key_rate, options.key_burst),
@@ -116,6 +131,13 @@ fn described(app: Option<&Arc<App>>) -> Routes {
         Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
     v1 = v1.merge(message_list::routes()).merge(batches::routes());
     v1 = v1.merge(verifications::routes()).merge(prefixes::routes()).merge(webhook_secret::routes());
+    let mut v1 = Routes::new()
+        .merge(sessions::routes())
+        .merge(qr::routes())
+        .merge(messages::routes())
+        .merge(keys::routes())
+        .merge(events::routes())
+        .merge(webhooks::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

@@ -116,6 +116,15 @@ pub enum UseCaseError {
     /// The key that a code was marked with is gone.
     #[error("the code can't be compared any more; make a new verification")]
     CodeKeyGone,
+    /// The tenant has as many webhooks as it may.
+    #[error("there are {most} webhooks already, which is the most; remove one, or change one")]
+    TooManyWebhooks {
+        /// How many it may have.
+        most: usize,
+    },
+    /// The webhook is told nothing.
+    #[error("the webhook is disabled; enable it first")]
+    WebhookDisabled,
     /// A drawing failed.
     #[error("the QR code can't be drawn")]
     Draw(#[from] kurir_core::domain::QrError),

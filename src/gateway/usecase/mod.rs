@@ -9,6 +9,7 @@ mod messages;
 mod prepare;
 mod sessions;
 mod verify;
+mod webhooks;
 mod withdraw;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub use keys::{KeyDesk, MadeKey, NewKey};
 pub use messages::MessagePage;
 pub use sessions::SessionPage;
 pub use verify::{CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, VerificationPage, VerifyOptions, Wish};
+pub use webhooks::{NewWebhook, Replay, Replayed, WebhookChange};
 
 /// The use cases over the ports.
 #[derive(Clone)]

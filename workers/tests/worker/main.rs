@@ -1,10 +1,12 @@
 //! The worker's loops over in-process ports.
 
 mod attempts;
+mod courier;
 mod deletion;
 mod jobs;
 mod life;
 mod limits;
+mod log_keeper;
 mod pools;
 mod receipts;
 mod withdraw;
