@@ -59,7 +59,7 @@ pub enum Workers {
 
 async fn backends(config: &Config) -> anyhow::Result<Backends> {
     config.require_for(Role::Worker)?;
-    Backends::fleet(config, "tool", Needs::Redis).await
+    Backends::fleet(config, "tool", &[], Needs::Redis).await
 }
 
 /// Has the workers look at once; they would by themselves soon.

@@ -15,9 +15,11 @@ use kurir_workers::{Crash, GroupedState, Refused};
 
 use super::crash;
 use super::keys::{Missing, keyring};
+use super::watched::Watched;
 use crate::adapters::sqlite::{SqliteOptions, SqliteStore};
 use crate::config::Config;
 use crate::gateway::Probe;
+use crate::telemetry::{Part, Telemetry};
 
 /// How a backend is closed once nothing uses it any more.
 pub(super) type Close = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
@@ -60,6 +62,8 @@ pub struct Backends {
     pub refused: Refused,
     /// What `/readyz` asks.
     pub probes: Vec<Probe>,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
     /// Where the process dies, if a test wants it to.
     pub(super) crash: Crash,
     pub(super) close: Vec<Close>,
@@ -79,16 +83,19 @@ impl Backends {
         let events = Arc::new(store.events());
         let sessions: Arc<dyn SessionStore> = Arc::clone(&shared) as _;
         let refused = Refused::default();
+        let telemetry = Arc::new(Telemetry::new(&Part::ALL, Arc::clone(&clock), refused.clone()));
+        let Watched { ledger, event_sink } =
+            Watched::new(&telemetry, Arc::clone(&shared) as _, Arc::clone(&events) as _);
         Ok(Self {
             probes: vec![super::parts::store_probe("sqlite", Arc::clone(&sessions))],
             sessions,
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
-            ledger: Arc::clone(&shared) as _,
+            ledger,
             outbox: shared,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),
-            event_sink: Arc::clone(&events) as _,
+            event_sink,
             event_source: events,
             leases: Arc::new(MemoryLeases::new(Arc::clone(&clock))),
             members: Arc::new(MemoryMembership::new(Arc::clone(&clock))),
@@ -99,6 +106,7 @@ impl Backends {
             entropy,
             crash,
             refused,
+            telemetry,
             close: vec![Box::new(move || Box::pin(async move { store.close().await }))],
         })
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{SessionId, WorkerName};
-use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore};
-use kurir_workers::{RelayPorts, WorkerPorts};
+use kurir_core::port::{Clock, Entropy, Membership, Messenger, PortError, SessionStore, StateStore};
+use kurir_workers::{RelayPorts, Worker, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -69,6 +69,7 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
         refused: backends.refused.clone(),
+        observer: Arc::clone(&backends.telemetry) as _,
     }
 }
 
@@ -99,6 +100,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         max_connections: settings.max_connections as usize,
         stop_deadline: settings.stop_deadline,
         probes: backends.probes.clone(),
+        operator: config.fleet.tenant.clone(),
+        meter: Some(Arc::clone(&backends.telemetry) as _),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -132,6 +135,23 @@ pub(super) fn rabbit_probe(broker: Arc<RabbitMq>) -> Probe {
     Probe::new("rabbitmq", PROBE_LIMIT, move || {
         let ready = broker.is_ready();
         async move { if ready { Ok(()) } else { Err(PortError::Closed("RabbitMQ's connection")) } }
+    })
+}
+
+/// Asks Redis who is alive.
+pub(super) fn redis_probe(members: Arc<dyn Membership>) -> Probe {
+    Probe::new("redis", PROBE_LIMIT, move || {
+        let members = Arc::clone(&members);
+        async move { members.members().await.map(|_| ()) }
+    })
+}
+
+/// Asks the worker whether it takes part in the fleet.
+pub(super) fn worker_probe(worker: &Worker) -> Probe {
+    let joined = worker.joined();
+    Probe::new("worker", PROBE_LIMIT, move || {
+        let takes_part = *joined.borrow();
+        async move { if takes_part { Ok(()) } else { Err(PortError::Closed("the worker")) } }
     })
 }
 

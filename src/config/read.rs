@@ -113,6 +113,13 @@ pub(super) fn address<'de, D: Deserializer<'de>>(input: D) -> Result<std::net::S
     text.parse().map_err(|_| D::Error::custom("an IP address and a port, like \"127.0.0.1:8080\", is expected"))
 }
 
+/// For optional addresses to listen on: an empty text is `None`.
+pub(super) fn maybe_address<'de, D: Deserializer<'de>>(input: D) -> Result<Option<std::net::SocketAddr>, D::Error> {
+    let Some(text) = maybe_text(input)? else { return Ok(None) };
+    let parsed = text.parse().map(Some);
+    parsed.map_err(|_| D::Error::custom("an IP address and a port, like \"127.0.0.1:9464\", is expected"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

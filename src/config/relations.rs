@@ -55,6 +55,7 @@ impl Config {
         self.check_relay(&mut found);
         self.check_gateway(&mut found);
         self.check_whatsapp(&mut found);
+        self.check_metrics(&mut found);
         if let Err(advice) = logging::check_filter(&self.log.filter) {
             found.want(false, "log.filter", format!("{:?}", self.log.filter), advice);
         }
@@ -251,6 +252,16 @@ impl Config {
                 show_span(first_retry)
             );
             found.span(ttl > first_retry, "gateway.otp_ttl", ttl, advice);
+        }
+    }
+
+    fn check_metrics(&self, found: &mut Findings) {
+        let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
+        found.between("metrics.sample_every", self.metrics.sample_every, second, hour);
+        if let Some(listen) = self.metrics.listen {
+            let same = listen == self.gateway.listen && listen.port() != 0;
+            let advice = "must differ from gateway.listen: it takes no key";
+            found.want(!same, "metrics.listen", format!("\"{listen}\""), advice);
         }
     }
 

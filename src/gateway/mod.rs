@@ -5,6 +5,8 @@
 
 mod key_limit;
 mod keys;
+mod meter;
+mod monitor;
 pub mod native;
 mod ready;
 mod server;
@@ -13,15 +15,17 @@ pub mod usecase;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::ApiKeyRecord;
+use kurir_core::domain::{ApiKeyRecord, TenantId};
 use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use keys::fixed_key;
+pub use meter::Meter;
+pub use monitor::Monitor;
 pub use native::openapi_document;
-pub use ready::{Probe, ProbeReport};
+pub use ready::{Probe, ProbeReport, Readiness};
 pub use server::Abandoned;
 
 /// What the gateway needs of the outside.
@@ -69,6 +73,10 @@ pub struct GatewayOptions {
     pub stop_deadline: Duration,
     /// What must answer for the gateway to be ready.
     pub probes: Vec<Probe>,
+    /// Whose admin keys may see what the process has counted.
+    pub operator: TenantId,
+    /// Who counts requests; `None`: nobody.
+    pub meter: Option<Arc<dyn Meter>>,
 }
 
 /// A gateway, ready to serve.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, fixed_key};
+use kurir::telemetry::{Part, Telemetry};
 use kurir_core::domain::{
     Fence, JobKey, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
     WorkerName,
 };
 use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, SeededEntropy};
 use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
+use kurir_workers::Refused;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -125,6 +127,8 @@ impl Fixture {
             max_connections: wishes.max_connections,
             stop_deadline: wishes.stop_deadline,
             probes: wishes.probes,
+            operator: tenant("acme"),
+            meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
         };
         let ports = GatewayPorts {
             sessions: stores.clone(),
@@ -174,13 +178,18 @@ impl Fixture {
     }
 
     pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        Self::call_at(self.address, method, path, headers, body)
+    }
+
+    /// As [`Fixture::call`], of whoever listens at this address.
+    pub fn call_at(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
             .allow_non_standard_methods(true)
             .build()
             .into();
-        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -6,6 +6,7 @@ mod fixture;
 mod input;
 mod keys;
 mod messages;
+mod metrics;
 mod openapi;
 mod pools;
 mod queue;

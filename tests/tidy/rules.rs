@@ -35,9 +35,19 @@ pub const ROOMS: &[Room] = &[
     room("kurir::adapters::http", &["kurir_core"]),
     room("kurir::gateway", &["kurir_core"]),
     room("kurir::config", &["kurir_core"]),
+    // Counts what passes the ports, hears what workers and gateway tell.
+    room("kurir::telemetry", &["kurir_core", "kurir_workers", "kurir::gateway"]),
     room(
         "kurir::compose",
-        &["kurir_core", "kurir_workers", "kurir_sim", "kurir::adapters", "kurir::gateway", "kurir::config"],
+        &[
+            "kurir_core",
+            "kurir_workers",
+            "kurir_sim",
+            "kurir::adapters",
+            "kurir::gateway",
+            "kurir::config",
+            "kurir::telemetry",
+        ],
     ),
     room("kurir::cli", &["kurir_core", "kurir_sim", "kurir::compose", "kurir::config"]),
     // `src/main.rs` is a package of its own to the compiler.
@@ -54,6 +64,7 @@ pub const VENDORS: &[(&[&str], &[&str])] = &[
         &["wacore", "wacore_binary", "wacore_noise", "wacore_libsignal", "waproto"],
         &["kurir::adapters::whatsapp", "kurir_sim"],
     ),
+    (&["prometheus_client"], &["kurir::telemetry"]),
     (&["axum", "tower_http"], &["kurir::gateway", "kurir::adapters::http", "kurir_sim"]),
 ];
 
@@ -73,6 +84,7 @@ pub const MANIFESTS: &[(&str, &[&str])] = &[
             "wacore",
             "waproto",
             "axum",
+            "prometheus-client",
         ],
     ),
     (
@@ -88,6 +100,7 @@ pub const MANIFESTS: &[(&str, &[&str])] = &[
             "wacore",
             "waproto",
             "axum",
+            "prometheus-client",
         ],
     ),
     ("sim/Cargo.toml", &["kurir", "kurir-core", "kurir-workers", "lapin", "redis", "deadpool-redis", "sqlx"]),

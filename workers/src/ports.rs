@@ -7,6 +7,7 @@ use kurir_core::port::{
     SessionStore, StateStore, Vigil, Wishes,
 };
 
+use crate::observer::Observer;
 use crate::refused::Refused;
 
 /// The ports of a worker.
@@ -44,6 +45,8 @@ pub struct WorkerPorts {
     pub entropy: Arc<dyn Entropy>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
+    /// Hears of what happens.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// The ports of a relay.

@@ -10,10 +10,11 @@ mod auth;
 mod body;
 mod docs;
 mod error;
-mod health;
+pub(super) mod health;
 mod keys;
-mod layers;
+pub(super) mod layers;
 mod messages;
+mod metrics;
 mod openapi;
 mod problem;
 mod qr;
@@ -25,17 +26,19 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use kurir_core::domain::TenantId;
 use kurir_core::port::{Clock, Entropy};
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
+pub(super) use error::{no_such_path, wrong_method};
 pub use openapi::document as openapi_document;
 
 use super::key_limit::KeyLimit;
 use super::keys::ApiKeys;
 use super::usecase::UseCases;
-use super::{GatewayOptions, GatewayPorts, Probe};
+use super::{GatewayOptions, GatewayPorts, Meter, Probe};
 
 /// Routes with their descriptions.
 type Routes = OpenApiRouter<Arc<App>>;
@@ -51,6 +54,8 @@ struct App {
     tasks: TaskTracker,
     body_limit: usize,
     request_timeout: Duration,
+    operator: TenantId,
+    meter: Option<Arc<dyn Meter>>,
 }
 
 /// All routes.
@@ -65,6 +70,8 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
         tasks,
         body_limit: options.body_limit,
         request_timeout: options.request_timeout,
+        operator: options.operator,
+        meter: options.meter,
     });
     let (routes, document) = described(Some(&app)).split_for_parts();
     routes
@@ -73,14 +80,19 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
         .method_not_allowed_fallback(error::wrong_method)
         .layer(from_fn_with_state(Arc::clone(&app), layers::time_limit))
         .layer(from_fn(layers::never_cached))
+        .layer(from_fn_with_state(Arc::clone(&app), layers::measured))
         .layer(from_fn_with_state(Arc::clone(&app), layers::request_id))
         .with_state(app)
 }
 
 /// All routes that the document describes; those of `/v1` behind the check of keys, where there is an app to check with.
 fn described(app: Option<&Arc<App>>) -> Routes {
-    let mut v1 =
-        Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
+    let mut v1 = Routes::new()
+        .merge(sessions::routes())
+        .merge(qr::routes())
+        .merge(messages::routes())
+        .merge(keys::routes())
+        .merge(metrics::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }
