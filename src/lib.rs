@@ -3,6 +3,7 @@
 
 pub mod adapters;
 pub mod cli;
+pub mod client;
 pub mod compose;
 pub mod config;
 pub mod gateway;

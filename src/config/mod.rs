@@ -33,6 +33,7 @@ pub use limits::{LimitsConfig, NumberLimits, RecipientLimits, SenderLimits, When
 pub use log::{LogConfig, LogFormat};
 pub use metrics::MetricsConfig;
 pub use problem::{ConfigError, Origin, Problem};
+pub use read::parse_span;
 pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};

@@ -11,7 +11,7 @@ use serde::de::{Deserializer, Error as _, Unexpected, Visitor};
 const SPAN: &str = "a span of time like \"500ms\", \"30s\", \"1m30s\" or \"6h\"";
 
 /// Reads `500ms`, `30s`, `1m30s`, `6h`, `7d` or `0`; `None` for anything else.
-pub(super) fn parse_span(text: &str) -> Option<Duration> {
+pub fn parse_span(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }

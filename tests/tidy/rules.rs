@@ -49,7 +49,9 @@ pub const ROOMS: &[Room] = &[
             "kurir::telemetry",
         ],
     ),
-    room("kurir::cli", &["kurir_core", "kurir_sim", "kurir::compose", "kurir::config"]),
+    // What anybody can write who has an address and a key; it knows nothing of what stands behind the gateway.
+    room("kurir::client", &["kurir_core::domain"]),
+    room("kurir::cli", &["kurir_core", "kurir_sim", "kurir::client", "kurir::compose", "kurir::config"]),
     // `src/main.rs` is a package of its own to the compiler.
     room("main", &["kurir::cli"]),
 ];
