@@ -178,18 +178,18 @@ impl Fixture {
     }
 
     pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        Self::call_at(self.address, method, path, headers, body)
+        Self::call_at(&self.url(path), method, headers, body)
     }
 
-    /// As [`Fixture::call`], of whoever listens at this address.
-    pub fn call_at(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    /// As [`Fixture::call`], of whoever is there.
+    pub fn call_at(url: &str, method: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
             .allow_non_standard_methods(true)
             .build()
             .into();
-        let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -198,7 +198,7 @@ impl Fixture {
         } else {
             agent.run(request.body(body.to_vec()).unwrap())
         };
-        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
         let bytes = answer.body_mut().read_to_vec().unwrap();
         Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), bytes }
     }

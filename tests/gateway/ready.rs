@@ -77,7 +77,7 @@ fn whoever_watches_is_told_without_a_key() {
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let served = it.runtime.spawn(monitor.serve(listener, stop.clone()));
-    let ask = |method: &str, path: &str| Fixture::call_at(address, method, path, &[], b"");
+    let ask = |method: &str, path: &str| Fixture::call_at(&format!("http://{address}{path}"), method, &[], b"");
     assert_eq!(ask("GET", "/healthz").json(), json!({"status": "ok"}));
     assert_eq!((ask("GET", "/readyz").status, states(&ask("GET", "/readyz"))["down"].clone()), (200, json!([])));
     up.store(false, Ordering::SeqCst);
