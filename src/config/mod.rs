@@ -21,6 +21,7 @@ mod relations;
 mod require;
 mod sources;
 mod store;
+mod web;
 mod whatsapp;
 mod worker;
 
@@ -37,6 +38,7 @@ pub use read::parse_span;
 pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
+pub use web::WebConfig;
 pub use whatsapp::{ClientVersion, SimulatorConfig, WhatsappConfig};
 pub use worker::{RelayConfig, RetryConfig, WorkerConfig};
 
@@ -69,6 +71,8 @@ pub struct Config {
     pub relay: RelayConfig,
     /// The HTTP gateway.
     pub gateway: GatewayConfig,
+    /// Requests to addresses that callers name.
+    pub web: WebConfig,
     /// WhatsApp.
     pub whatsapp: WhatsappConfig,
     /// The simulator.

@@ -67,6 +67,7 @@ pub const VENDORS: &[(&[&str], &[&str])] = &[
         &["kurir::adapters::whatsapp", "kurir_sim"],
     ),
     (&["prometheus_client"], &["kurir::telemetry"]),
+    (&["reqwest"], &["kurir::adapters::http", "kurir::client"]),
     (&["axum", "tower_http"], &["kurir::gateway", "kurir::adapters::http", "kurir_sim"]),
 ];
 
