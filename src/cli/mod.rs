@@ -61,11 +61,11 @@ enum Role {
     /// Publishes the events that workers left behind.
     Relay,
     /// Sends one message.
-    Send(remote::SendArgs),
+    Send(Box<remote::SendArgs>),
     /// Sends a one-time password.
-    Otp(remote::OtpArgs),
+    Otp(Box<remote::OtpArgs>),
     /// Sends a message to everybody in a file, goes on where it was cut off, and writes a report.
-    Blast(blast::BlastArgs),
+    Blast(Box<blast::BlastArgs>),
     /// Shows what happens, as it happens.
     Events(remote::EventsArgs),
     /// Prints what a shell needs to complete these commands.
@@ -182,9 +182,9 @@ impl Cli {
 async fn ask(cli: Cli) -> anyhow::Result<ExitCode> {
     let gateway = cli.gateway;
     match cli.role {
-        Role::Send(args) => remote::send(args, &gateway).await,
-        Role::Otp(args) => remote::otp(args, &gateway).await,
-        Role::Blast(args) => Box::pin(blast::run(args, &gateway, signal::stop()?)).await,
+        Role::Send(args) => remote::send(*args, &gateway).await,
+        Role::Otp(args) => remote::otp(*args, &gateway).await,
+        Role::Blast(args) => Box::pin(blast::run(*args, &gateway, signal::stop()?)).await,
         Role::Events(args) => remote::events(args, &gateway).await,
         Role::Sessions(asked) => remote::sessions(asked, &gateway).await,
         Role::Keys(asked) => remote::keys(asked, &gateway).await,

@@ -1,5 +1,8 @@
 //! Every series: its name, its labels, and what it says. The table in `docs/OPERATIONS.md` is made of this.
 
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
+
 use kurir_core::domain::{FailReason, Lane, SessionState};
 use kurir_workers::LeaseChange;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -9,7 +12,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
-use std::sync::atomic::AtomicU64;
 
 use super::Part;
 
@@ -130,19 +132,19 @@ impl Counted {
     /// Rates need a zero to begin with: what can happen is there from the start.
     fn begin(&self) {
         for change in LeaseChange::ALL {
-            let _ = self.lease_changes.get_or_create(&ChangeLabel { change: change.as_str() });
+            drop(self.lease_changes.get_or_create(&ChangeLabel { change: change.as_str() }));
         }
         for limit in FailReason::ALL.iter().filter_map(|reason| limit_of(*reason)).chain([API_KEY]) {
-            let _ = self.limit_hits.get_or_create(&LimitLabel { limit });
+            drop(self.limit_hits.get_or_create(&LimitLabel { limit }));
         }
         for lane in Lane::ALL {
             let label = LaneLabel { lane: lane.as_str() };
-            let _ = self.server_ack.get_or_create(&label);
-            let _ = self.delivery.get_or_create(&label);
-            let _ = self.queue_wait.get_or_create(&label);
+            drop(self.server_ack.get_or_create(&label));
+            drop(self.delivery.get_or_create(&label));
+            drop(self.queue_wait.get_or_create(&label));
         }
         for state in SessionState::ALL {
-            let _ = self.session_changes.get_or_create(&StateLabel { state: state.as_str() });
+            drop(self.session_changes.get_or_create(&StateLabel { state: state.as_str() }));
         }
     }
 }
@@ -365,7 +367,8 @@ pub fn series_in_markdown() -> String {
         } else {
             parts.iter().map(|part| part.as_str()).collect::<Vec<_>>().join(", ")
         };
-        text.push_str(&format!("| `{name}` | {kind} | {labels} | {parts} | {help} |\n"));
+        // Writing into a String does not fail.
+        let _ = writeln!(text, "| `{name}` | {kind} | {labels} | {parts} | {help} |");
     }
     text
 }

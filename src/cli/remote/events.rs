@@ -1,5 +1,6 @@
 //! `kurir events`: what happens, as it happens.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -92,7 +93,7 @@ fn line(event: &EventLine) -> String {
     for field in ["session", "id", "job", "to", "state", "reason", "worker", "from"] {
         let told = show::text(data, field);
         if !told.is_empty() && !matches!(data[field], Value::Object(_)) {
-            line.push_str(&format!("  {field}={told}"));
+            let _ = write!(line, "  {field}={told}");
         }
     }
     show::plain(line.trim_end())

@@ -125,11 +125,11 @@ pub async fn run(asked: Sessions, gateway: &Gateway) -> anyhow::Result<ExitCode>
                 }
             }
             let made = client.call(Method::Post, &["v1", "sessions"], &[], Some(&body)).await?.body;
-            if !qr {
-                made
-            } else {
+            if qr {
                 let id = made["id"].as_str().unwrap_or_default().to_owned();
                 qr::link(&client, output, &id, qr::PATIENCE).await?
+            } else {
+                made
             }
         }
         Sessions::List { json } => {
@@ -137,32 +137,32 @@ pub async fn run(asked: Sessions, gateway: &Gateway) -> anyhow::Result<ExitCode>
             return Ok(ExitCode::SUCCESS);
         }
         Sessions::Qr { session, patience } => qr::link(&client, output, &checked(session)?, patience).await?,
-        Sessions::Get { session } => ask(&client, Method::Get, path(&checked(session)?, None), None).await?,
+        Sessions::Get { session } => ask(&client, Method::Get, &path(&checked(session)?, None), None).await?,
         Sessions::Start { session } => {
-            ask(&client, Method::Post, path(&checked(session)?, Some("start")), None).await?
+            ask(&client, Method::Post, &path(&checked(session)?, Some("start")), None).await?
         }
-        Sessions::Stop { session } => ask(&client, Method::Post, path(&checked(session)?, Some("stop")), None).await?,
+        Sessions::Stop { session } => ask(&client, Method::Post, &path(&checked(session)?, Some("stop")), None).await?,
         Sessions::Restart { session } => {
-            ask(&client, Method::Post, path(&checked(session)?, Some("restart")), None).await?
+            ask(&client, Method::Post, &path(&checked(session)?, Some("restart")), None).await?
         }
         Sessions::Logout { session } => {
-            ask(&client, Method::Post, path(&checked(session)?, Some("logout")), None).await?
+            ask(&client, Method::Post, &path(&checked(session)?, Some("logout")), None).await?
         }
-        Sessions::Delete { session } => ask(&client, Method::Delete, path(&checked(session)?, None), None).await?,
+        Sessions::Delete { session } => ask(&client, Method::Delete, &path(&checked(session)?, None), None).await?,
         Sessions::Rename { session, name, labels } => {
             let mut body = json!({ "name": name });
             if !labels.is_empty() {
                 body["labels"] = labels.into_iter().collect::<std::collections::BTreeMap<_, _>>().into_iter().collect();
             }
-            ask(&client, Method::Patch, path(&checked(session)?, None), Some(body)).await?
+            ask(&client, Method::Patch, &path(&checked(session)?, None), Some(&body)).await?
         }
         Sessions::Move { session, worker, .. } => {
             let body = json!({ "worker": worker });
-            ask(&client, Method::Post, path(&checked(session)?, Some("move")), Some(body)).await?
+            ask(&client, Method::Post, &path(&checked(session)?, Some("move")), Some(&body)).await?
         }
         Sessions::Pair { session, number } => {
             let body = json!({ "number": number });
-            ask(&client, Method::Post, path(&checked(session)?, Some("pairing-code")), Some(body)).await?
+            ask(&client, Method::Post, &path(&checked(session)?, Some("pairing-code")), Some(&body)).await?
         }
     };
     show::one(output, ["session", ""], &told);
@@ -177,9 +177,9 @@ fn checked(session: String) -> anyhow::Result<String> {
     Ok(session)
 }
 
-async fn ask(client: &Client, method: Method, path: Vec<String>, body: Option<Value>) -> anyhow::Result<Value> {
+async fn ask(client: &Client, method: Method, path: &[String], body: Option<&Value>) -> anyhow::Result<Value> {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    Ok(client.call(method, &path, &[], body.as_ref()).await?.body)
+    Ok(client.call(method, &path, &[], body).await?.body)
 }
 
 /// All sessions of the key's, page by page.
