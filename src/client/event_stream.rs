@@ -20,12 +20,16 @@ const SILENCE: Duration = Duration::from_secs(90);
 /// Which events.
 #[derive(Clone, Debug, Default)]
 pub struct EventWish {
-    /// Of these types; empty: all.
+    /// Of these types, like `message.sent` or `message.*`; empty: all.
     pub types: Vec<String>,
     /// Of this session.
     pub session: Option<String>,
-    /// Those after this one.
+    /// Those from this moment on, RFC 3339; without it from now on.
+    pub since: Option<String>,
+    /// Those after this one; counts more than the moment.
     pub after: Option<String>,
+    /// Whether to wait for what is to come. Else the stream ends with what is there already.
+    pub follow: bool,
 }
 
 /// One event.
@@ -50,8 +54,13 @@ impl Client {
     /// Opens a stream of events.
     pub async fn events(&self, wish: &EventWish) -> Result<Events, ClientError> {
         const PATH: [&str; 2] = ["v1", "events"];
-        let mut query: Vec<(&str, &str)> = wish.types.iter().map(|kind| ("type", kind.as_str())).collect();
+        let types = wish.types.join(",");
+        let mut query = vec![("follow", if wish.follow { "true" } else { "false" })];
+        if !types.is_empty() {
+            query.push(("types", &types));
+        }
         query.extend(wish.session.iter().map(|session| ("session", session.as_str())));
+        query.extend(wish.since.iter().map(|since| ("since", since.as_str())));
         let mut request = self.http.get(self.place(&PATH, &query)).header(ACCEPT, "text/event-stream");
         if let Some(after) = &wish.after {
             request = request.header("last-event-id", after);
@@ -66,6 +75,11 @@ impl Client {
 }
 
 impl Events {
+    /// Where to go on: the last id that came, of an event or of a sign of life.
+    pub fn position(&self) -> Option<&str> {
+        self.parser.id.as_deref()
+    }
+
     /// The next event. An error when the stream broke: open it again after the last id. Never `Ok` at its end, since a
     /// gateway ends a stream only when it stops.
     pub async fn next(&mut self) -> Result<EventLine, ClientError> {
