@@ -20,9 +20,11 @@ use kurir_workers::{Crash, GroupedState, Refused};
 
 use super::crash;
 use super::keys::{Missing, keyring};
+use super::watched::Watched;
 use crate::adapters::sqlite::{SqliteOptions, SqliteStore};
 use crate::config::Config;
 use crate::gateway::Probe;
+use crate::telemetry::{Part, Telemetry};
 
 /// How a backend is closed once nothing uses it any more.
 pub(super) type Close = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
@@ -81,6 +83,8 @@ pub struct Backends {
     pub code_keys: CodeKeys,
     /// What `/readyz` asks.
     pub probes: Vec<Probe>,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
     /// Where the process dies, if a test wants it to.
     pub(super) crash: Crash,
     pub(super) close: Vec<Close>,
@@ -101,6 +105,9 @@ impl Backends {
         let events = Arc::new(store.events());
         let sessions: Arc<dyn SessionStore> = Arc::clone(&shared) as _;
         let refused = Refused::default();
+        let telemetry = Arc::new(Telemetry::new(&Part::ALL, Arc::clone(&clock), refused.clone()));
+        let Watched { ledger, event_sink } =
+            Watched::new(&telemetry, Arc::clone(&shared) as _, Arc::clone(&events) as _);
         Ok(Self {
             probes: vec![super::parts::store_probe("sqlite", Arc::clone(&sessions))],
             sessions,
@@ -111,11 +118,12 @@ impl Backends {
             requests: Arc::clone(&shared) as _,
             verifications: Arc::clone(&shared) as _,
             code_keys,
+            ledger,
             outbox: shared,
             outbox: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),
-            event_sink: Arc::clone(&events) as _,
+            event_sink,
             event_source: events,
             event_log: Arc::clone(&shared) as _,
             event_feed: None,
@@ -130,6 +138,7 @@ impl Backends {
             entropy,
             crash,
             refused,
+            telemetry,
             close: vec![Box::new(move || Box::pin(async move { store.close().await }))],
         })
     }

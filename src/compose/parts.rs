@@ -7,6 +7,8 @@ use kurir_core::domain::{SessionId, WorkerName};
 use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore, Web};
 use kurir_workers::{GroupedLedger, GroupedQueue, RelayPorts, WorkerPorts};
 use kurir_workers::{CourierPorts, RelayPorts, WorkerPorts};
+use kurir_core::port::{Clock, Entropy, Membership, Messenger, PortError, SessionStore, StateStore, Web};
+use kurir_workers::{RelayPorts, Worker, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +78,7 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
         refused: backends.refused.clone(),
+        observer: Arc::clone(&backends.telemetry) as _,
     }
 }
 
@@ -127,6 +130,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         max_streams: settings.max_streams as usize,
         streams_per_key: settings.streams_per_key as usize,
         stream_patience: settings.stream_patience,
+        operator: config.fleet.tenant.clone(),
+        meter: Some(Arc::clone(&backends.telemetry) as _),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -169,6 +174,23 @@ pub(super) fn rabbit_probe(broker: Arc<RabbitMq>) -> Probe {
     Probe::new("rabbitmq", PROBE_LIMIT, move || {
         let ready = broker.is_ready();
         async move { if ready { Ok(()) } else { Err(PortError::Closed("RabbitMQ's connection")) } }
+    })
+}
+
+/// Asks Redis who is alive.
+pub(super) fn redis_probe(members: Arc<dyn Membership>) -> Probe {
+    Probe::new("redis", PROBE_LIMIT, move || {
+        let members = Arc::clone(&members);
+        async move { members.members().await.map(|_| ()) }
+    })
+}
+
+/// Asks the worker whether it takes part in the fleet.
+pub(super) fn worker_probe(worker: &Worker) -> Probe {
+    let joined = worker.joined();
+    Probe::new("worker", PROBE_LIMIT, move || {
+        let takes_part = *joined.borrow();
+        async move { if takes_part { Ok(()) } else { Err(PortError::Closed("the worker")) } }
     })
 }
 

@@ -14,6 +14,7 @@ mod limit_table;
 mod limits;
 mod log;
 pub mod logging;
+mod metrics;
 mod problem;
 mod read;
 mod relations;
@@ -33,7 +34,9 @@ pub use gateway::GatewayConfig;
 pub use limit_table::{LimitRow, limit_table, limits_in_markdown};
 pub use limits::{LimitsConfig, NumberLimits, RecipientLimits, SenderLimits, WhenDown};
 pub use log::{LogConfig, LogFormat};
+pub use metrics::MetricsConfig;
 pub use problem::{ConfigError, Origin, Problem};
+pub use read::parse_span;
 pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
@@ -84,6 +87,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Verifications.
     pub verify: VerifyConfig,
+    /// What is told to whoever watches.
+    pub metrics: MetricsConfig,
 }
 
 impl Config {

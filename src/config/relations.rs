@@ -56,6 +56,7 @@ impl Config {
         self.check_gateway(&mut found);
         self.check_verify(&mut found);
         self.check_whatsapp(&mut found);
+        self.check_metrics(&mut found);
         if let Err(advice) = logging::check_filter(&self.log.filter) {
             found.want(false, "log.filter", format!("{:?}", self.log.filter), advice);
         }
@@ -329,6 +330,16 @@ impl Config {
         found.span(fits, "verify.remember", verify.remember, advice);
         let known = matches!(verify.locale.as_str(), "en" | "id");
         found.want(known, "verify.locale", format!("{:?}", verify.locale), "must be \"en\" or \"id\"");
+    }
+
+    fn check_metrics(&self, found: &mut Findings) {
+        let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
+        found.between("metrics.sample_every", self.metrics.sample_every, second, hour);
+        if let Some(listen) = self.metrics.listen {
+            let same = listen == self.gateway.listen && listen.port() != 0;
+            let advice = "must differ from gateway.listen: it takes no key";
+            found.want(!same, "metrics.listen", format!("\"{listen}\""), advice);
+        }
     }
 
     fn check_whatsapp(&self, found: &mut Findings) {

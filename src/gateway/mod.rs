@@ -5,6 +5,8 @@
 
 mod key_limit;
 mod keys;
+mod meter;
+mod monitor;
 pub mod native;
 mod queue_cap;
 mod ready;
@@ -25,14 +27,19 @@ use kurir_core::port::{
     Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil, Web,
     WebhookStore,
 };
+use kurir_core::domain::{ApiKeyRecord, TenantId};
+use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use keys::fixed_key;
+pub use meter::Meter;
+pub use monitor::Monitor;
 pub use native::openapi_document;
 pub use queue_cap::QueueCaps;
 pub use ready::{Probe, ProbeReport};
+pub use ready::{Probe, ProbeReport, Readiness};
 pub use server::Abandoned;
 pub use usecase::VerifyOptions;
 
@@ -137,6 +144,10 @@ impl Default for MessageOptions {
     pub streams_per_key: usize,
     /// How long a stream's reader may take for what was sent to it.
     pub stream_patience: Duration,
+    /// Whose admin keys may see what the process has counted.
+    pub operator: TenantId,
+    /// Who counts requests; `None`: nobody.
+    pub meter: Option<Arc<dyn Meter>>,
 }
 
 /// A gateway, ready to serve.

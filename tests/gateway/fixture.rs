@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, fixed_key};
 use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, VerifyOptions, fixed_key};
+use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, fixed_key};
+use kurir::telemetry::{Part, Telemetry};
 use kurir_core::domain::{
     CodeAlphabet, ConversionRule, Fence, JobKey, Keyring, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState,
     SessionStatus, TenantId, Timestamp, WorkerName,
@@ -18,6 +20,7 @@ use kurir_core::policy::CountryRule;
 use kurir_core::port::{
     Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Web, WebError, WebRequest, WebResponse, Written,
 };
+use kurir_workers::Refused;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -188,6 +191,8 @@ impl Fixture {
             max_streams: wishes.max_streams,
             streams_per_key: wishes.streams_per_key,
             stream_patience: wishes.stream_patience,
+            operator: tenant("acme"),
+            meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
         };
         let ports = GatewayPorts {
             sessions: stores.clone(),
@@ -247,13 +252,18 @@ impl Fixture {
     }
 
     pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        Self::call_at(&self.url(path), method, headers, body)
+    }
+
+    /// As [`Fixture::call`], of whoever is there.
+    pub fn call_at(url: &str, method: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
             .allow_non_standard_methods(true)
             .build()
             .into();
-        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -262,7 +272,7 @@ impl Fixture {
         } else {
             agent.run(request.body(body.to_vec()).unwrap())
         };
-        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
         let bytes = answer.body_mut().read_to_vec().unwrap();
         Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), bytes }
     }

@@ -10,6 +10,7 @@ mod input;
 mod keys;
 mod message_list;
 mod messages;
+mod metrics;
 mod openapi;
 mod pools;
 mod queue;

@@ -10,6 +10,7 @@ use kurir_core::port::{
     RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
 };
 
+use crate::observer::Observer;
 use crate::refused::Refused;
 
 /// The ports of a worker.
@@ -47,6 +48,8 @@ pub struct WorkerPorts {
     pub entropy: Arc<dyn Entropy>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
+    /// Hears of what happens.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// The ports of a relay.

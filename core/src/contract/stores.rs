@@ -201,6 +201,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             outbox::an_event_told_twice_does_not_stop_its_fact,
             outbox::session_writes_bring_their_events,
             outbox::five_hundred_events_at_once,
+            outbox::the_backlog_is_counted,
             keys::a_key_is_read_back_whole,
             keys::an_id_is_used_once,
             keys::each_tenant_has_its_keys,

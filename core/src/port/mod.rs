@@ -38,7 +38,7 @@ pub use index::{MessageFilter, MessageIndex, MessagePlace};
 pub use jobs::{DeadLetter, Delivery, Enqueued, JobHeaders, JobQueue, JobStream, PublishJob, Settle, Settled};
 pub use keys::KeyStore;
 pub use lease::{LeaseStore, Renewal};
-pub use ledger::{Ledger, LedgerWrite, Outbox, Written};
+pub use ledger::{Backlog, Ledger, LedgerWrite, Outbox, Written};
 pub use members::{Beat, Membership};
 pub use messenger::{
     Connection, Incoming, Messenger, MessengerError, MessengerEvent, NumberStatus, Receipt, ReceiptKind, Sender,

@@ -115,6 +115,9 @@ pub(super) async fn check(State(app): State<Arc<App>>, mut request: Request, nex
     tracing::Span::current().record("tenant", tracing::field::display(&key.tenant));
     let spent = app.key_limit.take(&key, app.clock.now());
     let mut response = if let Some(wait) = spent.and_then(|spent| spent.wait) {
+        if let Some(meter) = &app.meter {
+            meter.key_limited();
+        }
         too_fast(wait).into_response()
     } else {
         request.extensions_mut().insert(Caller(key));

@@ -15,7 +15,7 @@ const LATER: u32 = 5;
 
 /// An error answer.
 #[derive(Debug)]
-pub(super) struct ApiError {
+pub(in crate::gateway) struct ApiError {
     pub status: StatusCode,
     pub code: &'static str,
     pub detail: String,
@@ -163,11 +163,11 @@ impl From<UseCaseError> for ApiError {
 }
 
 /// No route of this path.
-pub(super) async fn no_such_path() -> ApiError {
+pub(in crate::gateway) async fn no_such_path() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_path", "there is nothing at this path")
 }
 
 /// A route of this path, but not for this method; the allowed ones stand in `Allow`.
-pub(super) async fn wrong_method() -> ApiError {
+pub(in crate::gateway) async fn wrong_method() -> ApiError {
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "this path does not take this method; see Allow")
 }

@@ -1,8 +1,9 @@
 //! What is done around every request.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -47,10 +48,23 @@ fn fits(id: &str) -> bool {
 }
 
 /// Answers belong to one caller and one moment; a QR code above all.
-pub(super) async fn never_cached(request: Request, next: Next) -> Response {
+pub(in crate::gateway) async fn never_cached(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Tells whoever counts of the answer.
+pub(super) async fn measured(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let Some(meter) = &app.meter else { return next.run(request).await };
+    let begun = Instant::now();
+    let method = request.method().clone();
+    // The template, never the path: that has ids in it, and whatever callers make up.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    meter.answered(method.as_str(), route, response.status().as_u16(), begun.elapsed());
     response
 }
 

@@ -19,7 +19,11 @@ mod keys;
 mod layers;
 mod message_list;
 mod message_view;
+pub(super) mod health;
+mod keys;
+pub(super) mod layers;
 mod messages;
+mod metrics;
 mod openapi;
 mod prefixes;
 mod problem;
@@ -37,12 +41,14 @@ use axum::Router;
 use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
 use kurir_core::port::{Clock, Entropy, RequestLog};
+use kurir_core::domain::TenantId;
 use kurir_core::port::{Clock, Entropy};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
+pub(super) use error::{no_such_path, wrong_method};
 pub use openapi::document as openapi_document;
 
 use super::key_limit::KeyLimit;
@@ -52,6 +58,7 @@ use super::tail::Tail;
 use super::usecase::UseCases;
 use super::waits::Waits;
 use super::{GatewayOptions, GatewayPorts, MessageOptions, Probe};
+use super::{GatewayOptions, GatewayPorts, Meter, Probe};
 
 /// Routes with their descriptions.
 type Routes = OpenApiRouter<Arc<App>>;
@@ -83,6 +90,8 @@ impl App {
     stream_patience: Duration,
     /// Ends the streams when the gateway stops.
     stopping: CancellationToken,
+    operator: TenantId,
+    meter: Option<Arc<dyn Meter>>,
 }
 
 /// All routes.
@@ -113,6 +122,8 @@ pub(super) fn router(
         waits,
         messages: options.messages,
         cases: UseCases::new(ports, options.default_country, options.otp_ttl).with_caps(options.messages.queue_caps),
+        operator: options.operator,
+        meter: options.meter,
     });
     let (routes, document) = described(Some(&app)).split_for_parts();
     routes
@@ -121,6 +132,7 @@ pub(super) fn router(
         .method_not_allowed_fallback(error::wrong_method)
         .layer(from_fn_with_state(Arc::clone(&app), layers::time_limit))
         .layer(from_fn(layers::never_cached))
+        .layer(from_fn_with_state(Arc::clone(&app), layers::measured))
         .layer(from_fn_with_state(Arc::clone(&app), layers::request_id))
         .with_state(app)
 }
@@ -138,6 +150,7 @@ fn described(app: Option<&Arc<App>>) -> Routes {
         .merge(keys::routes())
         .merge(events::routes())
         .merge(webhooks::routes());
+        .merge(metrics::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

@@ -20,7 +20,7 @@ use kurir_core::port::{
     NewSession, PublishJob, RecipientRule, SessionStore as _,
 };
 use kurir_core::wire::{ContentV1, EventV1, JOB_KIND, JobV1};
-use kurir_workers::{Refused, SenderOptions, WhenDown, Worker, WorkerOptions, WorkerPorts};
+use kurir_workers::{Refused, SenderOptions, Unobserved, WhenDown, Worker, WorkerOptions, WorkerPorts};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -102,6 +102,7 @@ impl World {
             clock,
             entropy: Arc::new(SystemEntropy),
             refused: Refused::default(),
+            observer: Arc::new(Unobserved),
         };
         Self { stores, queue, messenger, ports, events }
     }
