@@ -22,6 +22,7 @@ mod members;
 mod outbox;
 mod recipients;
 mod recipients_day;
+mod session_desk;
 mod sessions;
 mod sessions_guard;
 mod sessions_pools;

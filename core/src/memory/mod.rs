@@ -17,6 +17,7 @@ mod members;
 mod messenger;
 mod outbox;
 mod recipients;
+mod session_desk;
 mod sessions;
 mod state;
 mod stores;

@@ -14,6 +14,7 @@ mod members;
 mod messenger;
 mod pools;
 mod recipients;
+mod session_desk;
 mod sessions;
 mod state;
 mod stored;
@@ -36,6 +37,7 @@ pub use messenger::{
 };
 pub use pools::{PoolQueue, Share};
 pub use recipients::{Charge, RecipientLimits, RecipientRule};
+pub use session_desk::{Described, Description, PoolRecord, PoolRemoved, SessionDesk, SessionFilter};
 pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};
 pub use stored::Stored;

@@ -19,6 +19,7 @@ mod migrate;
 mod outbox;
 mod rows;
 mod sealing;
+mod session_desk;
 mod sessions;
 mod spending;
 mod state;

@@ -17,6 +17,7 @@ mod queue;
 mod row;
 mod schema;
 mod sealer;
+mod session_desk;
 mod sessions;
 mod settle;
 mod spending;

@@ -91,6 +91,8 @@ impl From<UseCaseError> for ApiError {
             }
             UseCaseError::SessionIdTaken => plain(StatusCode::CONFLICT, "session_id_taken").field("id"),
             UseCaseError::PoolTaken => plain(StatusCode::CONFLICT, "pool_taken").field("pool"),
+            UseCaseError::PoolInUse => plain(StatusCode::CONFLICT, "pool_in_use"),
+            UseCaseError::PoolHasJobs => plain(StatusCode::CONFLICT, "pool_has_messages"),
             UseCaseError::KeyEnded => plain(StatusCode::CONFLICT, "key_ended"),
             UseCaseError::SessionDeleted => plain(StatusCode::CONFLICT, "session_deleted").field("session"),
             UseCaseError::IdReused => plain(StatusCode::CONFLICT, "id_reused").field("id"),

@@ -38,7 +38,7 @@ struct Send {
     #[serde(default)]
     #[schema(format = "uuid", example = json!(null))]
     id: Option<String>,
-    /// The session that is to send it; either this or `pool`.
+    /// The session that is to send it; without this and `pool` the default session.
     #[serde(default)]
     #[schema(example = "toko-1")]
     session: Option<String>,
@@ -178,7 +178,11 @@ async fn enqueue(
 ) -> Result<Response, ApiError> {
     let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     let traceparent = traceparent.filter(|value| value.len() <= MAX_TRACEPARENT).map(str::to_owned);
-    let send: Send = body::read(request, app.body_limit).await?;
+    let mut send: Send = body::read(request, app.body_limit).await?;
+    if send.session.is_none() && send.pool.is_none() {
+        let default = app.cases.default_session(caller.tenant()).await?;
+        send.session = default.map(|session| session.to_string());
+    }
     check_target(&caller, &send)?;
     let id = send.id.map(|id| id.parse::<JobId>()).transpose();
     let id = id.map_err(|error| UseCaseError::Field {

@@ -15,9 +15,11 @@ mod keys;
 mod layers;
 mod messages;
 mod openapi;
+mod pools;
 mod problem;
 mod qr;
 mod schemas;
+mod session_ops;
 mod sessions;
 
 use std::sync::Arc;
@@ -79,8 +81,13 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
 
 /// All routes that the document describes; those of `/v1` behind the check of keys, where there is an app to check with.
 fn described(app: Option<&Arc<App>>) -> Routes {
-    let mut v1 =
-        Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
+    let mut v1 = Routes::new()
+        .merge(sessions::routes())
+        .merge(qr::routes())
+        .merge(messages::routes())
+        .merge(keys::routes())
+        .merge(session_ops::routes())
+        .merge(pools::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

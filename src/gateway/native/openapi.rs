@@ -27,6 +27,7 @@ use super::App;
         (name = "sessions", description = "Linked WhatsApp accounts"),
         (name = "messages", description = "What is sent, and what becomes of it"),
         (name = "keys", description = "Who may call, and what for"),
+        (name = "pools", description = "Sessions that share messages"),
         (name = "health", description = "For whoever watches the process; no key needed"),
     )
 )]

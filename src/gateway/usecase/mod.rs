@@ -5,6 +5,8 @@ mod enqueue;
 mod error;
 mod keys;
 mod messages;
+mod pools;
+mod session_desk;
 mod sessions;
 mod withdraw;
 
@@ -17,7 +19,9 @@ use super::GatewayPorts;
 pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};
-pub use sessions::SessionPage;
+pub use pools::{PoolPage, PoolStanding};
+pub use session_desk::{Order, SessionChange};
+pub use sessions::{Create, Search, SessionPage};
 
 /// The use cases over the ports.
 #[derive(Clone)]
