@@ -155,6 +155,7 @@ fn a_foreign_key_finds_nothing_anywhere() {
     message["id"] = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b".into();
     assert_eq!(it.post("/v1/messages", &message).status, 202);
     let (_, key) = it.key(&json!({"scopes": ["read"]}));
+    assert_eq!(it.post("/v1/sessions", &json!({"id": "toko-2", "pool": "senders"})).status, 201);
     let mut walked = 0;
     for Operation { method, path, spec } in operations(&document, &[]) {
         if !path.contains('{') {
@@ -172,7 +173,7 @@ fn a_foreign_key_finds_nothing_anywhere() {
                 foreign.error(404, "not_found");
                 // The same words as for what nobody has.
                 let none =
-                    address.replace("toko-1", "nobodys").replace("0190a1b2", "0190ffff").replace(&key, "nobodys");
+                    address.replace("toko-1", "nobodys").replace("senders", "nobodys").replace("0190a1b2", "0190ffff").replace(&key, "nobodys");
                 assert_eq!(foreign.text(), ask(&none, OTHER_KEY).text(), "{method} {address}");
                 walked += 1;
             }

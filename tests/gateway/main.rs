@@ -10,6 +10,7 @@ mod openapi;
 mod pools;
 mod queue;
 mod ready;
+mod session_desk;
 mod sessions;
 mod stop;
 mod withdraw;

@@ -5,6 +5,7 @@ mod deletion;
 mod jobs;
 mod life;
 mod limits;
+mod orders;
 mod pools;
 mod receipts;
 mod withdraw;
