@@ -172,8 +172,11 @@ fn a_foreign_key_finds_nothing_anywhere() {
                 let foreign = ask(&address, OTHER_KEY);
                 foreign.error(404, "not_found");
                 // The same words as for what nobody has.
-                let none =
-                    address.replace("toko-1", "nobodys").replace("senders", "nobodys").replace("0190a1b2", "0190ffff").replace(&key, "nobodys");
+                let none = address
+                    .replace("toko-1", "nobodys")
+                    .replace("senders", "nobodys")
+                    .replace("0190a1b2", "0190ffff")
+                    .replace(&key, "nobodys");
                 assert_eq!(foreign.text(), ask(&none, OTHER_KEY).text(), "{method} {address}");
                 walked += 1;
             }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Stores;
 use super::fixture::{now, session, status, tenant};
-use crate::domain::{LabelChange, Labels, PoolId, SessionId, SessionName, SessionState, SessionStatus, TenantId, Wanted};
+use crate::domain::{
+    LabelChange, Labels, PoolId, SessionId, SessionName, SessionState, SessionStatus, TenantId, Wanted,
+};
 use crate::port::{Created, Described, Description, NewSession, PoolRecord, PoolRemoved, SessionFilter, Written};
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -59,8 +61,7 @@ pub(super) async fn labels_are_merged_and_bounded(stores: Stores) {
     let full = read().await;
     assert_eq!(full.labels.as_map().len(), Labels::MOST);
     many.insert("one-more".into(), Some("v".into()));
-    let over =
-        Description { name: Some(None), labels: LabelChange::new(many).unwrap() };
+    let over = Description { name: Some(None), labels: LabelChange::new(many).unwrap() };
     assert_eq!(stores.sessions.describe(&id, &over).await.unwrap(), Described::TooManyLabels);
     assert_eq!(read().await, full, "a refused change changes nothing");
     let unnamed = Description { name: Some(None), ..Description::default() };
@@ -101,7 +102,10 @@ pub(super) async fn filters_find_what_fits_all_of_them(stores: Stores) {
     assert_eq!(found(by(&[("team", "a")])).await, ids[..2]);
     assert_eq!(found(by(&[("team", "a"), ("env", "prod")])).await, ids[..1]);
     assert_eq!(found(by(&[("team", "%")])).await, [], "a value is no pattern");
-    assert_eq!(found(SessionFilter { pool: Some(of_pool.clone()), ..all.clone() }).await, [ids[0].clone(), ids[2].clone()]);
+    assert_eq!(
+        found(SessionFilter { pool: Some(of_pool.clone()), ..all.clone() }).await,
+        [ids[0].clone(), ids[2].clone()]
+    );
     assert_eq!(found(SessionFilter { state: Some(SessionState::Connected), ..all.clone() }).await, ids[1..2]);
     assert_eq!(found(SessionFilter { name: Some(name("same")), ..all.clone() }).await, ids);
     assert_eq!(found(SessionFilter { name: Some(name("Same")), ..all.clone() }).await, []);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    fixture, keys, ledger, ledger_guard, outbox, session_desk, sessions, sessions_guard, sessions_pools, spending, state,
-    state_guard, state_scan,
+    fixture, keys, ledger, ledger_guard, outbox, session_desk, sessions, sessions_guard, sessions_pools, spending,
+    state, state_guard, state_scan,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Written};

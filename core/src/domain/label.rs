@@ -18,10 +18,14 @@ const MAX_VALUE: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
     /// A name that is empty, too long, or has characters that can't be shown.
-    #[error("a name has 1 to {MAX_NAME} characters, none of them a control character, and neither begins nor ends with a space")]
+    #[error(
+        "a name has 1 to {MAX_NAME} characters, none of them a control character, and neither begins nor ends with a space"
+    )]
     Name,
     /// A key of a label that does not fit.
-    #[error("a label's key has 1 to {MAX_KEY} characters: small letters, digits, '.', '-' and '_', the first a letter or a digit")]
+    #[error(
+        "a label's key has 1 to {MAX_KEY} characters: small letters, digits, '.', '-' and '_', the first a letter or a digit"
+    )]
     Key,
     /// A value of a label that does not fit.
     #[error("a label's value has 1 to {MAX_VALUE} characters, none of them a control character")]

@@ -78,12 +78,7 @@ impl SessionDesk for MemoryStores {
         Ok(own)
     }
 
-    async fn pools(
-        &self,
-        tenant: &TenantId,
-        after: Option<&PoolId>,
-        limit: u32,
-    ) -> Result<Vec<PoolRecord>, PortError> {
+    async fn pools(&self, tenant: &TenantId, after: Option<&PoolId>, limit: u32) -> Result<Vec<PoolRecord>, PortError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let tables = self.tables();
         let sessions_of = |pool| tables.sessions.values().filter(|record| record.pool.as_ref() == Some(pool)).count();

@@ -85,12 +85,7 @@ pub trait SessionDesk: Send + Sync {
     async fn make_default(&self, tenant: &TenantId, session: Option<&SessionId>) -> Result<bool, PortError>;
 
     /// The tenant's pools ordered by name, after `after`, at most `limit`.
-    async fn pools(
-        &self,
-        tenant: &TenantId,
-        after: Option<&PoolId>,
-        limit: u32,
-    ) -> Result<Vec<PoolRecord>, PortError>;
+    async fn pools(&self, tenant: &TenantId, after: Option<&PoolId>, limit: u32) -> Result<Vec<PoolRecord>, PortError>;
 
     /// One of the tenant's pools.
     async fn pool(&self, pool: &PoolId, tenant: &TenantId) -> Result<Option<PoolRecord>, PortError>;

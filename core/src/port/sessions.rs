@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::{PortError, SessionDesk, SessionFilter, Written};
 use crate::domain::{
-    Epoch, Fence, Labels, OutboxEvent, PoolId, SessionId, SessionName, SessionRecord, SessionStatus, TenantId, Timestamp,
-    Wanted, WorkerName,
+    Epoch, Fence, Labels, OutboxEvent, PoolId, SessionId, SessionName, SessionRecord, SessionStatus, TenantId,
+    Timestamp, Wanted, WorkerName,
 };
 
 /// A session to create.

@@ -145,12 +145,7 @@ impl SessionDesk for PostgresStore {
         .await
     }
 
-    async fn pools(
-        &self,
-        tenant: &TenantId,
-        after: Option<&PoolId>,
-        limit: u32,
-    ) -> Result<Vec<PoolRecord>, PortError> {
+    async fn pools(&self, tenant: &TenantId, after: Option<&PoolId>, limit: u32) -> Result<Vec<PoolRecord>, PortError> {
         let rows: Vec<(String, i64)> = sqlx::query_as(POOLS)
             .bind(tenant.as_str())
             .bind(after.map_or("", PoolId::as_str))
@@ -181,7 +176,8 @@ impl SessionDesk for PostgresStore {
     async fn remove_pool(&self, pool: &PoolId, tenant: &TenantId) -> Result<PoolRemoved, PortError> {
         let removed = self
             .retrying("removing a pool", |_| async move {
-                let done = sqlx::query(REMOVE_POOL).bind(pool.as_str()).bind(tenant.as_str()).execute(&self.pool).await?;
+                let done =
+                    sqlx::query(REMOVE_POOL).bind(pool.as_str()).bind(tenant.as_str()).execute(&self.pool).await?;
                 Ok(done.rows_affected() > 0)
             })
             .await;

@@ -155,12 +155,7 @@ impl SessionDesk for SqliteStore {
             .await
     }
 
-    async fn pools(
-        &self,
-        tenant: &TenantId,
-        after: Option<&PoolId>,
-        limit: u32,
-    ) -> Result<Vec<PoolRecord>, PortError> {
+    async fn pools(&self, tenant: &TenantId, after: Option<&PoolId>, limit: u32) -> Result<Vec<PoolRecord>, PortError> {
         let rows: Vec<(String, i64)> = sqlx::query_as(
             "SELECT id, (SELECT count(*) FROM session WHERE session.pool = pool.id) FROM pool \
              WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3",

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{
-    Epoch, Fence, OutboxEvent, PoolId, SessionId, SessionName, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted,
-    WorkerName,
+    Epoch, Fence, OutboxEvent, PoolId, SessionId, SessionName, SessionRecord, SessionStatus, TenantId, Timestamp,
+    Wanted, WorkerName,
 };
 use kurir_core::port::{Created, NewSession, PortError, SessionStore, Written};
 use sqlx::sqlite::SqliteConnection;

@@ -121,9 +121,7 @@ fn draw(qr: &QrCode, format: Format) -> Result<Response, kurir_core::domain::QrE
         Format::Json => Json(QrV1::draw(qr)?).into_response(),
         Format::Png => ([(header::CONTENT_TYPE, "image/png")], qr.png()?).into_response(),
         Format::Svg => ([(header::CONTENT_TYPE, "image/svg+xml")], qr.svg()?).into_response(),
-        Format::DataUrl => {
-            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], QrV1::draw(qr)?.png).into_response()
-        }
+        Format::DataUrl => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], QrV1::draw(qr)?.png).into_response(),
         Format::Text => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], qr.terminal()?).into_response(),
     })
 }

@@ -130,10 +130,7 @@ async fn log_out(State(app): State<Arc<App>>, MayControl(caller): MayControl, Pa
         (status = 404, description = "`not_found`: there is none", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
-async fn default_session(
-    State(app): State<Arc<App>>,
-    MayRead(caller): MayRead,
-) -> Result<Json<SessionView>, ApiError> {
+async fn default_session(State(app): State<Arc<App>>, MayRead(caller): MayRead) -> Result<Json<SessionView>, ApiError> {
     let id = app.cases.default_session(caller.tenant()).await?;
     let id = id.filter(|id| caller.key().covers(id));
     let id = id.ok_or(UseCaseError::NotFound { what: "default session", field: None })?;

@@ -27,12 +27,7 @@ pub struct PoolStanding {
 
 impl UseCases {
     /// The tenant's pools after `after`, at most `limit`.
-    pub async fn pools(
-        &self,
-        tenant: &TenantId,
-        after: Option<&PoolId>,
-        limit: u32,
-    ) -> Result<PoolPage, UseCaseError> {
+    pub async fn pools(&self, tenant: &TenantId, after: Option<&PoolId>, limit: u32) -> Result<PoolPage, UseCaseError> {
         let mut pools = self.ports.sessions.pools(tenant, after, limit.saturating_add(1)).await?;
         let more = u32::try_from(pools.len()).is_ok_and(|found| found > limit);
         pools.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

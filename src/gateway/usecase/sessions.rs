@@ -58,14 +58,11 @@ impl UseCases {
     ///
     /// First the record, then the queues: a queue without a session would stay for ever, while a session without queues
     /// is healed by the same request again, by the first message for it, or by the worker that takes it.
-    pub async fn create_session(
-        &self,
-        tenant: &TenantId,
-        wish: Create,
-    ) -> Result<SessionRecord, UseCaseError> {
+    pub async fn create_session(&self, tenant: &TenantId, wish: Create) -> Result<SessionRecord, UseCaseError> {
         let id = match wish.id {
             Some(id) if id == RESERVED => {
-                let message = "`default` stands for the default session; choose another id, and give `\"default\": true`";
+                let message =
+                    "`default` stands for the default session; choose another id, and give `\"default\": true`";
                 return Err(UseCaseError::field("id", message));
             }
             Some(id) => SessionId::new(id).map_err(|error| UseCaseError::field("id", error.to_string()))?,
@@ -232,7 +229,8 @@ fn filter(tenant: &TenantId, search: Search) -> Result<SessionFilter, UseCaseErr
     let name = search.name.map(SessionName::new).transpose();
     let labels = search.labels.iter().map(|label| label.split_once(':').map(|(key, value)| (key.into(), value.into())));
     let labels: Option<BTreeMap<String, String>> = labels.collect();
-    let labels = labels.ok_or_else(|| UseCaseError::field("label", "must be a key and a value, like `team:jakarta`"))?;
+    let labels =
+        labels.ok_or_else(|| UseCaseError::field("label", "must be a key and a value, like `team:jakarta`"))?;
     // Two values of one key are a wish that nothing fulfils, and most likely a mistake.
     if labels.len() != search.labels.len() {
         return Err(UseCaseError::field("label", "names one key twice"));

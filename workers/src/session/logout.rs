@@ -33,8 +33,14 @@ pub(super) async fn log_out(
     let now = shared.ports.clock.now();
     // Every state may become this one, but for what a later version may write.
     if let Ok(status) = record.status.advance(&record.id, SessionState::LoggedOut, now)
-        && let Ok(event) =
-            SessionDataV1::event(EventKind::SessionLoggedOut, &record.tenant, &record.id, &status, (fence.epoch, 0), now)
+        && let Ok(event) = SessionDataV1::event(
+            EventKind::SessionLoggedOut,
+            &record.tenant,
+            &record.id,
+            &status,
+            (fence.epoch, 0),
+            now,
+        )
     {
         let events = vec![event];
         let written = shared.ports.sessions.update(&fence, &status, &events).await?;

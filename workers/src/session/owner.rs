@@ -92,11 +92,7 @@ pub(crate) struct Orders {
 }
 
 /// Takes the session, serves it until told to stop or until it is lost, and gives it back.
-pub(crate) async fn own(
-    shared: Arc<Shared>,
-    session: SessionId,
-    orders: Orders,
-) -> Ended {
+pub(crate) async fn own(shared: Arc<Shared>, session: SessionId, orders: Orders) -> Ended {
     let holder = LeaseHolder::new(&shared.options.name, shared.instance);
     let token = LeaseToken::new(&holder, shared.ports.entropy.nonce());
     let lost = match shared.keeper.acquire(&session, token).await {

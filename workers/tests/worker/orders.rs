@@ -19,7 +19,8 @@ async fn a_restart_makes_a_new_connection_with_the_same_credentials() {
         assert!(world.stores.restart(&session()).await.unwrap());
         let record = until("another connection", async || {
             let record = world.record().await;
-            (record.epoch.0 == before.epoch.0 + turn && record.status.state == SessionState::Connected).then_some(record)
+            (record.epoch.0 == before.epoch.0 + turn && record.status.state == SessionState::Connected)
+                .then_some(record)
         })
         .await;
         assert_eq!((record.restarts, record.wanted), (turn, Wanted::Running));
