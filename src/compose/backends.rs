@@ -9,7 +9,7 @@ use kurir_core::memory::{
 };
 use kurir_core::port::{
     Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
-    RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
+    RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -56,6 +56,8 @@ pub struct Backends {
     pub wishes: Arc<dyn Wishes>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
+    /// The web, for addresses that callers name.
+    pub web: Arc<dyn Web>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
     /// What `/readyz` asks.
@@ -95,6 +97,7 @@ impl Backends {
             vigil: Arc::new(MemoryVigil::default()),
             wishes: Arc::new(MemoryWishes::default()),
             recipients: Arc::new(MemoryRecipientLimits::new()),
+            web: super::parts::web(config)?,
             clock,
             entropy,
             crash,

@@ -83,6 +83,7 @@ impl Backends {
             members,
             recipients,
             wishes,
+            web: super::parts::web(config)?,
             clock,
             entropy,
             crash,
