@@ -164,6 +164,7 @@ fn a_foreign_key_finds_nothing_anywhere() {
     let verification = made.json()["id"].as_str().unwrap().to_owned();
     let prefixes = it.get("/v1/verifications/prefixes").json();
     let prefix = prefixes["prefixes"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(it.post("/v1/sessions", &json!({"id": "toko-2", "pool": "senders"})).status, 201);
     let mut walked = 0;
     for Operation { method, path, spec } in operations(&document, &[]) {
         if !path.contains('{') {
@@ -188,6 +189,7 @@ fn a_foreign_key_finds_nothing_anywhere() {
                 // The same words as for what nobody has.
                 let none = address
                     .replace("toko-1", "nobodys")
+                    .replace("senders", "nobodys")
                     .replace(&batch, "0190ffff-c3d4-7e5f-8a6b-7c8d9e0fba7c")
                     .replace(&verification, "nobodys")
                     .replace(&prefix, "nobodys")

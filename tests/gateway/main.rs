@@ -15,6 +15,7 @@ mod openapi;
 mod pools;
 mod queue;
 mod ready;
+mod session_desk;
 mod sessions;
 mod stop;
 mod waits;

@@ -58,6 +58,13 @@ fn with_what_examples_speak_of(path: &str) -> Fixture {
         let text = Secret::new("2@code,of,a,test".to_owned());
         let qr = QrCode { text, expires_at: it.clock.now().plus(Duration::from_secs(20)) };
         it.put(SESSION, SessionState::AwaitingScan, Some(qr));
+        let default = it.post("/v1/sessions", &json!({"id": "toko-2", "default": true}));
+        assert_eq!(default.status, 201);
+    }
+    if path.starts_with("/v1/pools/") {
+        assert_eq!(it.post("/v1/sessions", &json!({"id": "toko-3", "pool": "senders"})).status, 201);
+        let out = [("X-Api-Key", KEY), ("Content-Type", "application/json")];
+        assert_eq!(it.call("PUT", "/v1/sessions/toko-3/pool", &out, b"{\"pool\":null}").status, 200);
     }
     if path.starts_with("/v1/messages/{id}") {
         let message =

@@ -23,7 +23,8 @@ async fn a_file_of_before_budgets_keeps_its_pace() {
              DROP INDEX ledger_batch; ALTER TABLE ledger DROP COLUMN lane; ALTER TABLE ledger DROP COLUMN mark; \
              ALTER TABLE ledger DROP COLUMN batch; ALTER TABLE ledger DROP COLUMN enqueued_at; DROP TABLE verification; \
              DROP TABLE verification_count; DROP TABLE verification_prefix; DROP TABLE event_log; DROP TABLE webhook_delivery; \
-             DROP TABLE webhook; \
+             DROP TABLE webhook; DROP TABLE default_session; ALTER TABLE session DROP COLUMN name; \
+             ALTER TABLE session DROP COLUMN labels; ALTER TABLE session DROP COLUMN restarts; \
              PRAGMA user_version = 1",
         )
         .await

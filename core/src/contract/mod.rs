@@ -26,6 +26,7 @@ mod outbox;
 mod recipients;
 mod recipients_day;
 mod requests;
+mod session_desk;
 mod sessions;
 mod sessions_guard;
 mod sessions_pools;

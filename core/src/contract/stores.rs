@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::suite::checks;
 use super::{
     fixture, index, keys, ledger, ledger_guard, outbox, requests, sessions, sessions_guard, sessions_pools, spending,
+    fixture, keys, ledger, ledger_guard, outbox, session_desk, sessions, sessions_guard, sessions_pools, spending,
     state, state_guard, state_scan,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
@@ -143,6 +144,12 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             sessions_pools::one_of_many_who_want_a_new_pool_gets_it,
             sessions_pools::a_session_joins_changes_and_leaves_its_pool,
             sessions_pools::nobody_joins_a_pool_that_is_nobodys,
+            session_desk::a_described_session_is_read_back_whole,
+            session_desk::labels_are_merged_and_bounded,
+            session_desk::filters_find_what_fits_all_of_them,
+            session_desk::a_restart_counts_and_wants_running,
+            session_desk::a_tenant_has_one_default_and_it_goes_with_its_session,
+            session_desk::pools_are_listed_and_go_when_nobody_is_in_them,
             state::a_value_is_read_back_byte_for_byte,
             state::get_answers_in_order,
             state::the_last_put_of_a_place_wins,

@@ -8,6 +8,7 @@ mod fence;
 mod history;
 mod ident;
 mod job;
+mod label;
 mod ledger;
 mod outcome;
 mod phone;
@@ -22,6 +23,7 @@ mod sight;
 mod time;
 mod verification;
 mod webhook;
+mod waha;
 
 pub use api_key::{ApiKeyRecord, NoSuchScope, Scope, key_hash, key_id, key_text};
 pub use code_key::{CodeKeys, CodeMark, UnknownCodeKey};
@@ -32,6 +34,7 @@ pub use history::{History, HistoryStep};
 pub use ident::{BatchId, IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WorkerName};
 pub use ident::{IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WebhookId, WorkerName};
 pub use job::{Content, Job, Lane, Target, UnknownPlaceholder};
+pub use label::{LabelChange, LabelError, Labels, SessionName};
 pub use ledger::{LedgerEntry, LedgerError, MessageState};
 pub use outcome::{FailReason, Outcome, SendAnswer};
 pub use phone::{PhoneError, PhoneNumber};
@@ -51,3 +54,4 @@ pub use webhook::{
     Delivery, DeliveryAttempt, DeliveryEnd, DeliveryFault, DeliveryId, DeliveryState, DisabledReason, OldSecret,
     Webhook, WebhookHealth, WebhookSettings,
 };
+pub use waha::WahaStatus;

@@ -21,6 +21,7 @@ mod messenger;
 mod outbox;
 mod recipients;
 mod requests;
+mod session_desk;
 mod sessions;
 mod state;
 mod stores;

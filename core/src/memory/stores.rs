@@ -25,7 +25,9 @@ pub struct MemoryStores {
 pub(super) struct Tables {
     pub(super) sessions: BTreeMap<SessionId, SessionRecord>,
     /// Whose each pool is.
-    pub(super) pools: HashMap<PoolId, TenantId>,
+    pub(super) pools: BTreeMap<PoolId, TenantId>,
+    /// Each tenant's default session.
+    pub(super) defaults: HashMap<TenantId, SessionId>,
     pub(super) keys: BTreeMap<KeyId, ApiKeyRecord>,
     /// The last epochs of deleted sessions.
     pub(super) retired: HashMap<SessionId, Epoch>,

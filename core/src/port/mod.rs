@@ -18,6 +18,7 @@ mod messenger;
 mod pools;
 mod recipients;
 mod requests;
+mod session_desk;
 mod sessions;
 mod state;
 mod stored;
@@ -46,6 +47,7 @@ pub use messenger::{
 pub use pools::{PoolQueue, Share};
 pub use recipients::{Charge, RecipientLimits, RecipientRule};
 pub use requests::{Begun, NewRun, RequestLog, RunEnd};
+pub use session_desk::{Described, Description, PoolRecord, PoolRemoved, SessionDesk, SessionFilter};
 pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};
 pub use stored::Stored;

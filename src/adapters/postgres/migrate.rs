@@ -19,6 +19,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("messages in numbers", include_str!("migrations/0005_messages_in_numbers.sql")),
     ("verifications", include_str!("migrations/0006_verifications.sql")),
     ("the log of events, webhooks", include_str!("migrations/0007_event_log_webhooks.sql")),
+    ("what callers say of sessions", include_str!("migrations/0008_session_desk.sql")),
 ];
 
 fn migrator(schema: Option<&str>) -> Migrator {

@@ -23,6 +23,7 @@ mod requests;
 mod prefixes;
 mod rows;
 mod sealing;
+mod session_desk;
 mod sessions;
 mod spending;
 mod state;

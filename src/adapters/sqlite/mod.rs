@@ -21,6 +21,7 @@ mod requests;
 mod row;
 mod schema;
 mod sealer;
+mod session_desk;
 mod sessions;
 mod settle;
 mod spending;

@@ -94,6 +94,8 @@ impl From<UseCaseError> for ApiError {
             }
             UseCaseError::SessionIdTaken => plain(StatusCode::CONFLICT, "session_id_taken").field("id"),
             UseCaseError::PoolTaken => plain(StatusCode::CONFLICT, "pool_taken").field("pool"),
+            UseCaseError::PoolInUse => plain(StatusCode::CONFLICT, "pool_in_use"),
+            UseCaseError::PoolHasJobs => plain(StatusCode::CONFLICT, "pool_has_messages"),
             UseCaseError::KeyEnded => plain(StatusCode::CONFLICT, "key_ended"),
             UseCaseError::TooManyWebhooks { .. } => plain(StatusCode::CONFLICT, "too_many_webhooks"),
             UseCaseError::WebhookDisabled => plain(StatusCode::CONFLICT, "webhook_disabled"),

@@ -46,7 +46,7 @@ pub(super) struct Send {
     #[serde(default)]
     #[schema(format = "uuid", example = json!(null))]
     pub id: Option<String>,
-    /// The session that is to send it; either this or `pool`.
+    /// The session that is to send it; without this and `pool` the default session.
     #[serde(default)]
     #[schema(example = "toko-1")]
     pub session: Option<String>,
@@ -170,7 +170,11 @@ async fn send(
     let traceparent = traceparent.filter(|value| value.len() <= MAX_TRACEPARENT).map(str::to_owned);
     // Under a name the ids are the same for whoever takes the request over.
     let named = request.headers().contains_key("idempotency-key");
-    let send: Send = body::read(request, app.body_limit).await?;
+    let mut send: Send = body::read(request, app.body_limit).await?;
+    if send.session.is_none() && send.pool.is_none() {
+        let default = app.cases.default_session(caller.tenant()).await?;
+        send.session = default.map(|session| session.to_string());
+    }
     let mut job = to_enqueue(caller, send)?;
     job.id = job.id.or_else(|| named.then(|| seed.job(0)));
     job.traceparent = traceparent;

@@ -26,9 +26,11 @@ mod messages;
 mod metrics;
 mod openapi;
 mod prefixes;
+mod pools;
 mod problem;
 mod qr;
 mod schemas;
+mod session_ops;
 mod sessions;
 mod verifications;
 mod webhook_secret;
@@ -151,6 +153,8 @@ fn described(app: Option<&Arc<App>>) -> Routes {
         .merge(events::routes())
         .merge(webhooks::routes());
         .merge(metrics::routes());
+        .merge(session_ops::routes())
+        .merge(pools::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

@@ -30,6 +30,7 @@ use super::App;
         (name = "events", description = "What happens, as it happens"),
         (name = "webhooks", description = "Where to tell what happens"),
         (name = "keys", description = "Who may call, and what for"),
+        (name = "pools", description = "Sessions that share messages"),
         (name = "health", description = "For whoever watches the process; no key needed"),
     )
 )]

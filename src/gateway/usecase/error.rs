@@ -33,6 +33,12 @@ pub enum UseCaseError {
     /// The pool's name belongs to somebody else.
     #[error("this pool's name is taken; choose another one")]
     PoolTaken,
+    /// Sessions belong to the pool.
+    #[error("sessions belong to this pool; take them out of it first")]
+    PoolInUse,
+    /// Jobs wait in the pool.
+    #[error("messages wait in this pool; put a session into it that sends them, then try again")]
+    PoolHasJobs,
     /// The queues of a pool could not be declared.
     #[error("the queue did not answer, so nothing was changed; send the same request again")]
     PoolNotDeclared,

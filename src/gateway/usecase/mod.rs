@@ -7,6 +7,8 @@ mod error;
 mod keys;
 mod messages;
 mod prepare;
+mod pools;
+mod session_desk;
 mod sessions;
 mod verify;
 mod webhooks;
@@ -27,6 +29,9 @@ pub use messages::MessagePage;
 pub use sessions::SessionPage;
 pub use verify::{CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, VerificationPage, VerifyOptions, Wish};
 pub use webhooks::{NewWebhook, Replay, Replayed, WebhookChange};
+pub use pools::{PoolPage, PoolStanding};
+pub use session_desk::{Order, SessionChange};
+pub use sessions::{Create, Search, SessionPage};
 
 /// The use cases over the ports.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ mod jobs;
 mod life;
 mod limits;
 mod log_keeper;
+mod orders;
 mod pools;
 mod receipts;
 mod withdraw;
