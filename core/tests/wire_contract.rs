@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use kurir_core::domain::{
-    Account, Channel, Delivery, DisabledReason, Epoch, EventId, EventKind, FailReason, Hop, Job, JobKey, Keyring,
-    LedgerEntry, MessageId, MessageState, NumberPrefix, OutboxEvent, PhoneNumber, QrCode, Secret, SessionId, SessionState,
-    SessionStatus, TenantId, Timestamp, Verification, VerificationId, VerificationStatus, WebhookId, WorkerName,
+    Account, Channel, CodeDelivery, DisabledReason, Epoch, EventId, EventKind, FailReason, Hop, Job, JobKey, Keyring,
+    LedgerEntry, MessageId, MessageState, NumberPrefix, OutboxEvent, PhoneNumber, QrCode, Secret, SessionId,
+    SessionState, SessionStatus, TenantId, Timestamp, Verification, VerificationId, VerificationStatus, WebhookId,
+    WorkerName,
 };
 use kurir_core::wire::{
     EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, SessionDataV1,
@@ -229,7 +230,7 @@ fn verification_events(tenant: &TenantId, number: &PhoneNumber) -> Vec<(String, 
             hop(Channel::Webhook(Secret::new("https://sms.example/x?key=1".into()))),
         ],
         hop: 0,
-        delivery: Delivery::Begun,
+        delivery: CodeDelivery::Begun,
         hop_at: at(0),
         tries: 0,
         sends: 1,

@@ -9,12 +9,9 @@ use kurir_core::memory::{
     MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::port::{
-    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, MessageIndex, Outbox,
-    PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, Vigil, Web, Wishes,
-    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
-    RecipientLimits, SessionStore, StateStore, Verifications, Vigil, Web, Wishes,
     Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership,
-    Outbox, PoolQueue, RecipientLimits, SessionStore, StateStore, Vigil, Web, WebhookStore, Wishes,
+    MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, Verifications, Vigil, Web,
+    WebhookStore, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 

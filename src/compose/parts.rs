@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{SessionId, WorkerName};
-use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore, Web};
-use kurir_workers::{GroupedLedger, GroupedQueue, RelayPorts, WorkerPorts};
-use kurir_workers::{CourierPorts, RelayPorts, WorkerPorts};
 use kurir_core::port::{Clock, Entropy, Membership, Messenger, PortError, SessionStore, StateStore, Web};
+use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore, Web};
+use kurir_workers::{CourierPorts, RelayPorts, WorkerPorts};
+use kurir_workers::{GroupedLedger, GroupedQueue, RelayPorts, WorkerPorts};
 use kurir_workers::{RelayPorts, Worker, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

@@ -21,13 +21,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::ApiKeyRecord;
-use kurir_core::port::{
-    Clock, Entropy, EventSource, JobQueue, KeyStore, Ledger, MessageIndex, PoolQueue, RequestLog, SessionStore, Vigil,
-    Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Verifications, Vigil, Web,
-    Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil, Web,
-    WebhookStore,
-};
 use kurir_core::domain::{ApiKeyRecord, TenantId};
+use kurir_core::port::{
+    Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MessageIndex, PoolQueue, RequestLog,
+    SessionStore, Verifications, Vigil, Web, WebhookStore,
+};
 use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -106,6 +104,18 @@ pub struct GatewayOptions {
     pub probes: Vec<Probe>,
     /// How messages are taken.
     pub messages: MessageOptions,
+    /// How verifications are made and limited.
+    pub verify: VerifyOptions,
+    /// Streams of events at the same time.
+    pub max_streams: usize,
+    /// Streams of events of one key.
+    pub streams_per_key: usize,
+    /// How long a stream's reader may take for what was sent to it.
+    pub stream_patience: Duration,
+    /// Whose admin keys may see what the process has counted.
+    pub operator: TenantId,
+    /// Who counts requests; `None`: nobody.
+    pub meter: Option<Arc<dyn Meter>>,
 }
 
 /// How the gateway takes messages.
@@ -136,28 +146,15 @@ impl Default for MessageOptions {
             queue_caps: QueueCaps::default(),
         }
     }
-    /// How verifications are made and limited.
-    pub verify: VerifyOptions,
-    /// Streams of events at the same time.
-    pub max_streams: usize,
-    /// Streams of events of one key.
-    pub streams_per_key: usize,
-    /// How long a stream's reader may take for what was sent to it.
-    pub stream_patience: Duration,
-    /// Whose admin keys may see what the process has counted.
-    pub operator: TenantId,
-    /// Who counts requests; `None`: nobody.
-    pub meter: Option<Arc<dyn Meter>>,
 }
 
 /// A gateway, ready to serve.
 pub struct Gateway {
     router: axum::Router,
     tasks: TaskTracker,
+    /// Ends what lasts as long as its caller likes: waits and streams.
     stopping: CancellationToken,
     limits: server::Limits,
-    /// Ends the streams.
-    stopping: CancellationToken,
 }
 
 impl Gateway {
@@ -174,9 +171,6 @@ impl Gateway {
         let stopping = CancellationToken::new();
         let router = native::router(options, ports, tasks.clone(), stopping.clone());
         Self { router, tasks, stopping, limits }
-        let stopping = CancellationToken::new();
-        let router = native::router(options, ports, tasks.clone(), stopping.clone());
-        Self { router, tasks, limits, stopping }
     }
 
     /// The routes alone.
@@ -189,14 +183,5 @@ impl Gateway {
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Abandoned {
         let ends = (self.stopping, stop);
         server::serve(listener, self.router, self.tasks, self.limits, ends).await
-        let stopping = self.stopping;
-        let told = stop.clone();
-        // Streams have no end of their own, so they are told; the other requests end by themselves.
-        let ending = async move {
-            told.cancelled().await;
-            stopping.cancel();
-        };
-        let (abandoned, ()) = tokio::join!(server::serve(listener, self.router, self.tasks, self.limits, stop), ending);
-        abandoned
     }
 }

@@ -4,22 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, fixed_key};
-use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, VerifyOptions, fixed_key};
-use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, fixed_key};
+use kurir::gateway::{
+    Abandoned, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, VerifyOptions, fixed_key,
+};
 use kurir::telemetry::{Part, Telemetry};
 use kurir_core::domain::{
     CodeAlphabet, ConversionRule, Fence, JobKey, Keyring, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState,
     SessionStatus, TenantId, Timestamp, WorkerName,
 };
-use kurir_core::memory::{ManualClock, MemoryEvents, MemoryStores, MemoryVigil, SeededEntropy};
 use kurir_core::memory::{ManualClock, MemoryEvents, MemoryStores, MemoryVigil, MemoryWeb, SeededEntropy};
-use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
-use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, SeededEntropy};
 use kurir_core::policy::CountryRule;
-use kurir_core::port::{
-    Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Web, WebError, WebRequest, WebResponse, Written,
-};
+use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
 use kurir_workers::Refused;
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -100,6 +95,9 @@ pub struct Wishes {
     pub max_connections: usize,
     pub messages: MessageOptions,
     pub verify: VerifyOptions,
+    pub max_streams: usize,
+    pub streams_per_key: usize,
+    pub stream_patience: Duration,
 }
 
 /// How the fixture's verifications are made: without a pause between sendings, and without limits.
@@ -121,23 +119,6 @@ pub fn verify() -> VerifyOptions {
         countries: CountryRule::default(),
         conversion: ConversionRule { window: Duration::from_hours(24), most_lost: 0, block: Duration::from_hours(6) },
     }
-}
-
-/// A web that takes every public-looking address and is never asked by the gateway.
-pub struct NoWeb;
-
-#[async_trait::async_trait]
-impl Web for NoWeb {
-    fn check(&self, url: &str) -> Result<(), WebError> {
-        if url.starts_with("https://") { Ok(()) } else { Err(WebError::BadAddress("its scheme is another")) }
-    }
-
-    async fn ask(&self, _: WebRequest) -> Result<WebResponse, WebError> {
-        Err(WebError::NotConnected)
-    }
-    pub max_streams: usize,
-    pub streams_per_key: usize,
-    pub stream_patience: Duration,
 }
 
 impl Default for Wishes {
@@ -171,7 +152,6 @@ impl Fixture {
         let stores = Arc::new(MemoryStores::new(clock.clone()));
         let queue = Arc::new(FaultyQueue::new(clock.clone()));
         let told = Arc::new(MemoryEvents::new(1024));
-        let events = Arc::new(MemoryEvents::new(1024));
         let web = Arc::new(MemoryWeb::default());
         let key = |key: &str, name| fixed_key(&Secret::new(key.to_owned()), tenant(name)).unwrap();
         let options = GatewayOptions {
@@ -207,9 +187,7 @@ impl Fixture {
             requests: stores.clone(),
             events: told.clone(),
             verifications: stores.clone(),
-            web: Arc::new(NoWeb),
             event_log: stores.clone(),
-            events: events.clone(),
             webhooks: stores.clone(),
             web: web.clone(),
         };
@@ -217,8 +195,8 @@ impl Fixture {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
-        Self { runtime, address, stores, queue, told, clock, stop, served }
-        Self { runtime, address, stores, queue, clock, events, web, stop, served }
+        let events = told.clone();
+        Self { runtime, address, stores, queue, told, clock, events, web, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -269,7 +269,7 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 requests: it.stores.clone(),
                 events: it.told.clone(),
                 verifications: it.stores.clone(),
-                web: Arc::new(crate::fixture::NoWeb),
+                web: it.web.clone(),
             };
             let cases = UseCases::new(ports, None, None, crate::fixture::verify());
             let (acme, job): (_, JobId) = (tenant("acme"), ID.parse().unwrap());

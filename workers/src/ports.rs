@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use kurir_core::port::{
-    Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
-    RequestLog, SessionStore, StateStore, Vigil, Wishes,
-    SessionStore, StateStore, Verifications, Vigil, Web, Wishes,
     Clock, Entropy, EventLog, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue,
-    RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
+    RecipientLimits, RequestLog, SessionStore, StateStore, Verifications, Vigil, Web, Wishes,
 };
 
 use crate::observer::Observer;

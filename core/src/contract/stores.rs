@@ -4,27 +4,25 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    fixture, index, keys, ledger, ledger_guard, outbox, requests, sessions, sessions_guard, sessions_pools, spending,
-    fixture, keys, ledger, ledger_guard, outbox, session_desk, sessions, sessions_guard, sessions_pools, spending,
-    state, state_guard, state_scan,
+    fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions, sessions_guard,
+    sessions_pools, spending, state, state_guard, state_scan,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
-use crate::port::{
-    Created, KeyStore, Ledger, LedgerWrite, MessageIndex, NewSession, Outbox, RequestLog, SessionStore, StateStore,
-    Written,
-    fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
-    state_guard, state_scan, verifications, verify_counts,
-};
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
-use crate::port::{
-    Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Verifications, Written,
-    event_log, fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
-    state_guard, state_scan, webhooks,
-};
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
     Created, EventLog, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, WebhookStore,
     Written,
+};
+use crate::port::{
+    Created, KeyStore, Ledger, LedgerWrite, MessageIndex, NewSession, Outbox, RequestLog, SessionStore, StateStore,
+    Written, fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
+    state_guard, state_scan, verifications, verify_counts,
+};
+use crate::port::{
+    Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Verifications, Written,
+    event_log, fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
+    state_guard, state_scan, webhooks,
 };
 
 /// The ports of one store: what is written through one is seen through the others.

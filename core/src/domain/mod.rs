@@ -22,8 +22,8 @@ mod session;
 mod sight;
 mod time;
 mod verification;
-mod webhook;
 mod waha;
+mod webhook;
 
 pub use api_key::{ApiKeyRecord, NoSuchScope, Scope, key_hash, key_id, key_text};
 pub use code_key::{CodeKeys, CodeMark, UnknownCodeKey};
@@ -48,10 +48,11 @@ pub use session::{Account, InvalidTransition, PaceState, SessionRecord, SessionS
 pub use sight::Sight;
 pub use time::Timestamp;
 pub use verification::{
-    Channel, CodeAlphabet, Delivery, Hop, NoSuchAlphabet, Verification, VerificationEnded, VerificationId,
+    Channel, CodeAlphabet, CodeDelivery, Hop, NoSuchAlphabet, Verification, VerificationEnded, VerificationId,
     VerificationStatus,
+};
+pub use waha::WahaStatus;
 pub use webhook::{
     Delivery, DeliveryAttempt, DeliveryEnd, DeliveryFault, DeliveryId, DeliveryState, DisabledReason, OldSecret,
     Webhook, WebhookHealth, WebhookSettings,
 };
-pub use waha::WahaStatus;

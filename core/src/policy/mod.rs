@@ -15,8 +15,8 @@ mod resend;
 mod roll_call;
 mod verdict;
 mod warm_up;
-mod window;
 mod webhook;
+mod window;
 mod zone;
 
 pub use backoff::Backoff;
@@ -33,6 +33,6 @@ pub use resend::{NotAgain, send_again};
 pub use roll_call::RollCall;
 pub use verdict::{AttemptRule, RESTRICTED_REST, rest, verdict};
 pub use warm_up::{WarmUp, WarmUpError};
-pub use window::window_of;
 pub use webhook::WebhookRule;
+pub use window::window_of;
 pub use zone::{UnknownZone, Zone};

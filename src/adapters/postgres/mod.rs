@@ -14,13 +14,13 @@
 mod api_keys;
 mod connect;
 mod error;
-mod index;
 mod event_log;
+mod index;
 mod ledger;
 mod migrate;
 mod outbox;
-mod requests;
 mod prefixes;
+mod requests;
 mod rows;
 mod sealing;
 mod session_desk;

@@ -14,19 +14,19 @@ mod docs;
 mod error;
 mod events;
 mod health;
+pub(super) mod health;
 mod idempotency;
 mod keys;
+mod keys;
 mod layers;
+pub(super) mod layers;
 mod message_list;
 mod message_view;
-pub(super) mod health;
-mod keys;
-pub(super) mod layers;
 mod messages;
 mod metrics;
 mod openapi;
-mod prefixes;
 mod pools;
+mod prefixes;
 mod problem;
 mod qr;
 mod schemas;
@@ -42,9 +42,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
-use kurir_core::port::{Clock, Entropy, RequestLog};
 use kurir_core::domain::TenantId;
-use kurir_core::port::{Clock, Entropy};
+use kurir_core::port::{Clock, Entropy, RequestLog};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi as _;
@@ -59,8 +58,7 @@ use super::stream_limit::StreamLimit;
 use super::tail::Tail;
 use super::usecase::UseCases;
 use super::waits::Waits;
-use super::{GatewayOptions, GatewayPorts, MessageOptions, Probe};
-use super::{GatewayOptions, GatewayPorts, Meter, Probe};
+use super::{GatewayOptions, GatewayPorts, MessageOptions, Meter, Probe};
 
 /// Routes with their descriptions.
 type Routes = OpenApiRouter<Arc<App>>;
@@ -79,6 +77,13 @@ struct App {
     requests: Arc<dyn RequestLog>,
     waits: Waits,
     messages: MessageOptions,
+    tail: Tail,
+    streams: Arc<StreamLimit>,
+    stream_patience: Duration,
+    /// Ends the streams when the gateway stops.
+    stopping: CancellationToken,
+    operator: TenantId,
+    meter: Option<Arc<dyn Meter>>,
 }
 
 impl App {
@@ -87,13 +92,6 @@ impl App {
         let waits = uri.path() == messages::PATH && uri.query().is_some_and(|query| query.contains("wait="));
         if waits { self.request_timeout.saturating_add(self.messages.wait_max) } else { self.request_timeout }
     }
-    tail: Tail,
-    streams: Arc<StreamLimit>,
-    stream_patience: Duration,
-    /// Ends the streams when the gateway stops.
-    stopping: CancellationToken,
-    operator: TenantId,
-    meter: Option<Arc<dyn Meter>>,
 }
 
 /// All routes.
@@ -104,7 +102,7 @@ pub(super) fn router(
     stopping: CancellationToken,
 ) -> Router {
     let (ledger, events) = (Arc::clone(&ports.ledger), Arc::clone(&ports.events));
-    let waits = Waits::new(ledger, events, options.messages.most_waits, tasks.clone(), stopping);
+    let waits = Waits::new(ledger, events, options.messages.most_waits, tasks.clone(), stopping.clone());
     let (log, source) = (Arc::clone(&ports.event_log), Arc::clone(&ports.events));
     let app = Arc::new(App {
         tail: Tail::new(log, source, stopping.clone()),
@@ -115,7 +113,6 @@ pub(super) fn router(
         clock: Arc::clone(&ports.clock),
         key_limit: KeyLimit::new(options.key_rate, options.key_burst),
         keys: ApiKeys::new(options.fixed_keys, Arc::clone(&ports.keys), Arc::clone(&ports.clock)),
-        cases: UseCases::new(ports, options.default_country, options.otp_ttl, options.verify),
         probes: options.probes,
         tasks,
         body_limit: options.body_limit,
@@ -123,7 +120,8 @@ pub(super) fn router(
         requests: Arc::clone(&ports.requests),
         waits,
         messages: options.messages,
-        cases: UseCases::new(ports, options.default_country, options.otp_ttl).with_caps(options.messages.queue_caps),
+        cases: UseCases::new(ports, options.default_country, options.otp_ttl, options.verify)
+            .with_caps(options.messages.queue_caps),
         operator: options.operator,
         meter: options.meter,
     });
@@ -141,20 +139,21 @@ pub(super) fn router(
 
 /// All routes that the document describes; those of `/v1` behind the check of keys, where there is an app to check with.
 fn described(app: Option<&Arc<App>>) -> Routes {
-    let mut v1 =
-        Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
-    v1 = v1.merge(message_list::routes()).merge(batches::routes());
-    v1 = v1.merge(verifications::routes()).merge(prefixes::routes()).merge(webhook_secret::routes());
     let mut v1 = Routes::new()
         .merge(sessions::routes())
-        .merge(qr::routes())
-        .merge(messages::routes())
-        .merge(keys::routes())
-        .merge(events::routes())
-        .merge(webhooks::routes());
-        .merge(metrics::routes());
         .merge(session_ops::routes())
-        .merge(pools::routes());
+        .merge(qr::routes())
+        .merge(pools::routes())
+        .merge(messages::routes())
+        .merge(message_list::routes())
+        .merge(batches::routes())
+        .merge(verifications::routes())
+        .merge(prefixes::routes())
+        .merge(webhook_secret::routes())
+        .merge(events::routes())
+        .merge(webhooks::routes())
+        .merge(keys::routes())
+        .merge(metrics::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

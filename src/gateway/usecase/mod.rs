@@ -6,8 +6,8 @@ mod enqueue;
 mod error;
 mod keys;
 mod messages;
-mod prepare;
 mod pools;
+mod prepare;
 mod session_desk;
 mod sessions;
 mod verify;
@@ -26,12 +26,11 @@ pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};
 pub use messages::MessagePage;
-pub use sessions::SessionPage;
-pub use verify::{CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, VerificationPage, VerifyOptions, Wish};
-pub use webhooks::{NewWebhook, Replay, Replayed, WebhookChange};
 pub use pools::{PoolPage, PoolStanding};
 pub use session_desk::{Order, SessionChange};
 pub use sessions::{Create, Search, SessionPage};
+pub use verify::{CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, VerificationPage, VerifyOptions, Wish};
+pub use webhooks::{NewWebhook, Replay, Replayed, WebhookChange};
 
 /// The use cases over the ports.
 #[derive(Clone)]
@@ -39,32 +38,26 @@ pub struct UseCases {
     ports: GatewayPorts,
     default_country: Option<String>,
     otp_ttl: Option<Duration>,
+    verify: VerifyOptions,
     room: QueueRoom,
 }
 
 impl UseCases {
-    /// Over these ports; `default_country` and `otp_ttl` as in [`super::GatewayOptions`].
-    pub fn new(ports: GatewayPorts, default_country: Option<String>, otp_ttl: Option<Duration>) -> Self {
+    /// Over these ports; the others as in [`super::GatewayOptions`].
+    pub fn new(
+        ports: GatewayPorts,
+        default_country: Option<String>,
+        otp_ttl: Option<Duration>,
+        verify: VerifyOptions,
+    ) -> Self {
         let room = QueueRoom::of(&ports, QueueCaps::default());
-        Self { ports, default_country, otp_ttl, room }
+        Self { ports, default_country, otp_ttl, verify, room }
     }
 
     /// With caps on the queues.
     #[must_use]
     pub fn with_caps(self, caps: QueueCaps) -> Self {
         Self { room: QueueRoom::of(&self.ports, caps), ..self }
-    verify: VerifyOptions,
-}
-
-impl UseCases {
-    /// Over these ports; the others as in [`super::GatewayOptions`].
-    pub const fn new(
-        ports: GatewayPorts,
-        default_country: Option<String>,
-        otp_ttl: Option<Duration>,
-        verify: VerifyOptions,
-    ) -> Self {
-        Self { ports, default_country, otp_ttl, verify }
     }
 
     /// Has the workers look now for what is to be done. They look by themselves a little later.
