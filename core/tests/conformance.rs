@@ -19,7 +19,9 @@ async fn stores() {
             state: store.clone(),
             ledger: store.clone(),
             outbox: store.clone(),
-            keys: store,
+            keys: store.clone(),
+            templates: store.clone(),
+            suppressions: store,
         }
     })
     .await;

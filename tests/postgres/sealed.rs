@@ -48,7 +48,7 @@ async fn fill(store: &PostgresStore) -> kurir_core::domain::LedgerEntry {
     assert_eq!(store.apply(vec![(fence.clone(), batch)]).await.unwrap(), [Written::Done]);
     let mut job = entry(&id);
     job.metadata.insert("order".into(), metadata.to_owned());
-    let spent = Some(Spent { pace: SenderPace::default(), met: Some(recipient) });
+    let spent = Some(Spent { pace: SenderPace::default(), met: Some(recipient), bulk: None });
     let write = LedgerWrite { fence: Some(fence), entry: job.clone(), spent, events: vec![] };
     assert_eq!(store.write(vec![write]).await.unwrap(), [Written::Done]);
     job

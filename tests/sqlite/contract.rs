@@ -49,7 +49,9 @@ async fn the_store_keeps_its_promises() {
             state: store.clone(),
             ledger: store.clone(),
             outbox: store.clone(),
-            keys: store,
+            keys: store.clone(),
+            templates: store.clone(),
+            suppressions: store,
         }
     })
     .await;

@@ -31,6 +31,8 @@ mod state_guard;
 mod state_scan;
 mod stores;
 mod suite;
+mod suppressions;
+mod templates;
 mod vigil;
 mod wishes;
 

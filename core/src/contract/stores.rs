@@ -5,10 +5,13 @@ use std::sync::Arc;
 use super::suite::checks;
 use super::{
     fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
-    state_guard, state_scan,
+    state_guard, state_scan, suppressions, templates,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
-use crate::port::{Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Written};
+use crate::port::{
+    Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, SuppressionList, TemplateStore,
+    Written,
+};
 
 /// The ports of one store: what is written through one is seen through the others.
 #[derive(Clone)]
@@ -23,6 +26,10 @@ pub struct Stores {
     pub outbox: Arc<dyn Outbox>,
     /// The API keys.
     pub keys: Arc<dyn KeyStore>,
+    /// The templates.
+    pub templates: Arc<dyn TemplateStore>,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
 }
 
 /// A session that a check has created and claimed.
@@ -179,6 +186,19 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             keys::an_id_is_used_once,
             keys::each_tenant_has_its_keys,
             keys::a_key_ends_and_never_later_than_it_would,
+            templates::a_template_is_read_back_whole,
+            templates::a_templates_name_is_used_once_by_each_tenant,
+            templates::a_template_put_again_keeps_when_it_was_made,
+            templates::pages_hold_every_template_once_in_bytewise_order,
+            templates::a_removed_template_is_gone,
+            suppressions::a_suppression_is_read_back_whole,
+            suppressions::each_number_is_suppressed_for_its_tenant_alone,
+            suppressions::wishes_of_one_call_see_each_other_and_what_is_there,
+            suppressions::a_release_needs_the_right_to_it,
+            suppressions::pages_hold_every_number_once,
+            suppressions::a_thousand_wishes_in_one_call,
+            suppressions::a_reply_counts_from_whom_got_a_bulk_message,
+            suppressions::who_got_a_bulk_message_goes_with_the_session,
         ]
     );
 }

@@ -70,6 +70,10 @@ kinds! {
     MessageCancelled = "message.cancelled",
     /// Somebody wrote to the session.
     MessageReceived = "message.received",
+    /// A recipient wants no bulk messages any more: he replied with a word for it.
+    RecipientSuppressed = "recipient.suppressed",
+    /// A recipient takes that back.
+    RecipientResumed = "recipient.resumed",
     /// A worker joined the fleet.
     WorkerJoined = "fleet.worker_joined",
     /// A worker left the fleet.

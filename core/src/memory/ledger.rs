@@ -63,6 +63,9 @@ fn write(tables: &mut Tables, write: LedgerWrite, now: Timestamp) -> Written {
         if let Some(recipient) = spent.met {
             tables.met.entry(fence.session.clone()).or_default().insert(recipient);
         }
+        if let Some(recipient) = spent.bulk {
+            tables.bulk.entry(fence.session.clone()).or_default().insert(recipient);
+        }
     }
     tables.ledger.put(LedgerEntry { version: stored + 1, ..write.entry }, now);
     tables.outbox.add(&write.events, now);

@@ -20,6 +20,8 @@ mod recipients;
 mod sessions;
 mod state;
 mod stores;
+mod suppressions;
+mod templates;
 mod vigil;
 mod wishes;
 

@@ -7,7 +7,10 @@ use super::ledger::Entries;
 use super::lock;
 use super::outbox::Waiting;
 use super::state::Values;
-use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
+use super::suppressions::Suppressed;
+use crate::domain::{
+    ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, Template, TemplateName, TenantId,
+};
 use crate::port::{Clock, PortError};
 
 /// A store that keeps everything until it is dropped. It guards its writes as a real one does.
@@ -30,6 +33,10 @@ pub(super) struct Tables {
     pub(super) met: HashMap<SessionId, HashSet<PhoneNumber>>,
     pub(super) ledger: Entries,
     pub(super) outbox: Waiting,
+    pub(super) templates: HashMap<TenantId, BTreeMap<TemplateName, Template>>,
+    pub(super) suppressed: HashMap<TenantId, Suppressed>,
+    /// Whom each session has written bulk messages to.
+    pub(super) bulk: HashMap<SessionId, HashSet<PhoneNumber>>,
 }
 
 impl Tables {
