@@ -9,7 +9,7 @@ use kurir_core::memory::{
 };
 use kurir_core::port::{
     Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
-    RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
+    RecipientLimits, SessionStore, StateStore, SuppressionList, TemplateStore, Vigil, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -56,6 +56,10 @@ pub struct Backends {
     pub wishes: Arc<dyn Wishes>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
+    /// The tenants' templates.
+    pub templates: Arc<dyn TemplateStore>,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
     /// What `/readyz` asks.
@@ -85,6 +89,8 @@ impl Backends {
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
             ledger: Arc::clone(&shared) as _,
+            templates: Arc::clone(&shared) as _,
+            suppressions: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),

@@ -74,6 +74,8 @@ impl Backends {
             keys: Arc::clone(&shared) as _,
             ledger: Arc::clone(&shared) as _,
             vigil: Arc::clone(&shared) as _,
+            templates: Arc::clone(&shared) as _,
+            suppressions: Arc::clone(&shared) as _,
             outbox: shared,
             jobs: crash::around(Arc::clone(&broker) as _, &crash),
             pools: Arc::clone(&broker) as _,

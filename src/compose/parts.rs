@@ -69,6 +69,7 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
         refused: backends.refused.clone(),
+        suppressions: Arc::clone(&backends.suppressions),
     }
 }
 
@@ -109,6 +110,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         vigil: Arc::clone(&backends.vigil),
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
+        templates: Arc::clone(&backends.templates),
+        suppressions: Arc::clone(&backends.suppressions),
     };
     Gateway::new(options, ports)
 }

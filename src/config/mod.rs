@@ -20,6 +20,7 @@ mod relations;
 mod require;
 mod sources;
 mod store;
+mod suppression;
 mod whatsapp;
 mod worker;
 
@@ -34,6 +35,7 @@ pub use problem::{ConfigError, Origin, Problem};
 pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
+pub use suppression::SuppressionConfig;
 pub use whatsapp::{ClientVersion, SimulatorConfig, WhatsappConfig};
 pub use worker::{RelayConfig, RetryConfig, WorkerConfig};
 
@@ -72,6 +74,8 @@ pub struct Config {
     pub simulator: SimulatorConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Words by which recipients stop bulk messages.
+    pub suppression: SuppressionConfig,
 }
 
 impl Config {

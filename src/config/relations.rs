@@ -55,6 +55,7 @@ impl Config {
         self.check_relay(&mut found);
         self.check_gateway(&mut found);
         self.check_whatsapp(&mut found);
+        self.check_suppression(&mut found);
         if let Err(advice) = logging::check_filter(&self.log.filter) {
             found.want(false, "log.filter", format!("{:?}", self.log.filter), advice);
         }
@@ -251,6 +252,14 @@ impl Config {
                 show_span(first_retry)
             );
             found.span(ttl > first_retry, "gateway.otp_ttl", ttl, advice);
+        }
+    }
+
+    fn check_suppression(&self, found: &mut Findings) {
+        let words = &self.suppression;
+        if let Some(word) = words.stop_words.overlap(&words.resume_words) {
+            let advice = format!("has {word:?}, which suppression.stop_words has too: a word means one thing");
+            found.want(false, "suppression.resume_words", format!("{:?}", words.resume_words.to_string()), advice);
         }
     }
 

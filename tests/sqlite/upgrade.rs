@@ -20,6 +20,8 @@ async fn a_file_of_before_budgets_keeps_its_pace() {
         .execute(
             "UPDATE session SET pace = -2; ALTER TABLE session DROP COLUMN spent; DROP TABLE met; \
              ALTER TABLE session DROP COLUMN pool; DROP TABLE pool; DROP TABLE api_key; \
+             DROP TABLE template; DROP TABLE suppression; DROP TABLE suppression_change; DROP TABLE suppression_key; \
+             DROP TABLE bulk_recipient; \
              PRAGMA user_version = 1",
         )
         .await

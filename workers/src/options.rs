@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kurir_core::domain::{Lane, PhoneNumber, SessionId, SessionRecord, TenantId, Timestamp, WorkerName};
-use kurir_core::policy::{AttemptRule, DayRule, PaceRule, Zone};
+use kurir_core::policy::{AttemptRule, DayRule, OptOutRule, PaceRule, Zone};
 use kurir_core::port::RecipientRule;
 
 /// The settings of a worker.
@@ -61,6 +61,8 @@ pub struct WorkerOptions {
     pub prove_tenant: bool,
     /// Where the process dies, if a test wants it to.
     pub crash: crate::Crash,
+    /// The words by which recipients stop bulk messages.
+    pub opt_out: OptOutRule,
 }
 
 impl WorkerOptions {

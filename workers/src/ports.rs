@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kurir_core::port::{
     Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
-    SessionStore, StateStore, Vigil, Wishes,
+    SessionStore, StateStore, SuppressionList, Vigil, Wishes,
 };
 
 use crate::refused::Refused;
@@ -44,6 +44,8 @@ pub struct WorkerPorts {
     pub entropy: Arc<dyn Entropy>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
 }
 
 /// The ports of a relay.

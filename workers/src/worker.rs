@@ -196,6 +196,11 @@ fn share(options: WorkerOptions, ports: WorkerPorts, parts: &CancellationToken) 
         let ledger = Arc::clone(&ledger);
         async move { ledger.get(&keys).await }
     });
+    let list = Arc::clone(&ports.suppressions);
+    let suppressed = Group::start("the list of suppressed numbers", MOST_WRITES, move |asked: Vec<_>| {
+        let list = Arc::clone(&list);
+        async move { list.suppressed(&asked).await }
+    });
     let publisher = Publisher::start(
         Arc::clone(&ports.events),
         Arc::clone(&ports.outbox),
@@ -206,5 +211,5 @@ fn share(options: WorkerOptions, ports: WorkerPorts, parts: &CancellationToken) 
     let keeper =
         Keeper::new(Arc::clone(&ports.leases), Arc::clone(&ports.clock), options.lease_ttl, options.renew_every);
     let instance = ports.entropy.nonce();
-    Shared { instance, options, ports, ledger: writes, entries, publisher, keeper }
+    Shared { instance, options, ports, ledger: writes, entries, publisher, keeper, suppressed }
 }

@@ -110,6 +110,12 @@ pub struct Release {
     pub at: Timestamp,
 }
 
+impl fmt::Debug for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Release({} by {:?})", self.number, self.by)
+    }
+}
+
 /// What was done to a number's entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

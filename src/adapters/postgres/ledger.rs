@@ -22,9 +22,9 @@ WITH asked AS MATERIALIZED (
     SELECT * FROM unnest(
         $1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::bigint[],
         $7::text[], $8::text[], $9::text[], $10::bytea[],
-        $11::bigint[], $12::bigint[], $13::text[], $14::bytea[]
+        $11::bigint[], $12::bigint[], $13::text[], $14::bytea[], $22::bytea[]
     ) AS w(ord, fence_session, fence_epoch, tenant, job, version,
-           session, message_id, state, entry, pace, turn, spent, met)
+           session, message_id, state, entry, pace, turn, spent, met, bulk)
 ), held AS MATERIALIZED (
     SELECT id, epoch FROM session WHERE id = ANY($2) ORDER BY id FOR SHARE
 ), allowed AS MATERIALIZED (
@@ -67,6 +67,13 @@ WITH asked AS MATERIALIZED (
     SELECT DISTINCT a.fence_session COLLATE \"C\", a.met
     FROM done JOIN allowed a ON a.ord = done.ord
     WHERE a.met IS NOT NULL
+    ORDER BY 1, 2
+    ON CONFLICT DO NOTHING
+), addressed AS (
+    INSERT INTO bulk_recipient (session, recipient)
+    SELECT DISTINCT a.fence_session COLLATE \"C\", a.bulk
+    FROM done JOIN allowed a ON a.ord = done.ord
+    WHERE a.bulk IS NOT NULL
     ORDER BY 1, 2
     ON CONFLICT DO NOTHING
 ), told AS (
@@ -126,6 +133,7 @@ struct Columns<'a> {
     turns: Vec<Option<i64>>,
     spent: Vec<Option<&'a str>>,
     met: Vec<Option<&'a [u8]>>,
+    bulk: Vec<Option<&'a [u8]>>,
 }
 
 /// One write, ready for the database.
@@ -154,6 +162,7 @@ impl<'a> Columns<'a> {
         self.turns.push(spent.map(|row| row.turn));
         self.spent.push(spent.map(|row| row.spent.as_str()));
         self.met.push(spent.and_then(|row| row.met.as_deref()));
+        self.bulk.push(spent.and_then(|row| row.bulk.as_deref()));
     }
 }
 
@@ -214,6 +223,7 @@ async fn write_round(
         .bind(&events.kinds)
         .bind(&events.ats)
         .bind(&events.bodies)
+        .bind(&columns.bulk)
         .fetch_all(executor)
         .await?;
     rows.iter()

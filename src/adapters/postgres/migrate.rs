@@ -39,7 +39,14 @@ fn migrator(schema: Option<&str>) -> Migrator {
         include_str!("migrations/0004_api_keys.sql").into_sql_str(),
         false,
     );
-    let mut migrator = Migrator::with_migrations(vec![first, second, third, fourth]);
+    let fifth = Migration::new(
+        5,
+        "templates, suppressed numbers".into(),
+        MigrationType::Simple,
+        include_str!("migrations/0005_templates_suppression.sql").into_sql_str(),
+        false,
+    );
+    let mut migrator = Migrator::with_migrations(vec![first, second, third, fourth, fifth]);
     if let Some(name) = schema {
         // Checked when the store was connected: a plain name needs no quotes.
         migrator.create_schema(name.to_owned());

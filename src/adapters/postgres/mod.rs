@@ -22,6 +22,8 @@ mod sealing;
 mod sessions;
 mod spending;
 mod state;
+mod suppressions;
+mod templates;
 mod vigil;
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kurir_core::domain::{EventId, JobKey, Keyring, SessionId};
+use kurir_core::domain::{EventId, JobKey, Keyring, SessionId, TemplateName, TenantId};
 use kurir_core::port::{Entropy, PortError};
 
 use super::error::corrupt;
@@ -18,6 +18,12 @@ pub(super) enum Place<'a> {
     Job(&'a JobKey),
     /// An event's envelope.
     Event(EventId),
+    /// The texts of a template.
+    Template { tenant: &'a TenantId, name: &'a TemplateName },
+    /// A number on a tenant's list, by its mark.
+    Suppression { tenant: &'a TenantId, mark: &'a [u8; 16] },
+    /// What was done to it.
+    SuppressionChange { tenant: &'a TenantId, mark: &'a [u8; 16] },
 }
 
 impl Place<'_> {
@@ -27,6 +33,11 @@ impl Place<'_> {
             Self::State { session, area, key } => format!("state/{session}/{area}/{key}"),
             Self::Job(key) => format!("job/{}/{}", key.tenant, key.job),
             Self::Event(id) => format!("outbox/{id}"),
+            Self::Template { tenant, name } => format!("template/{tenant}/{name}"),
+            Self::Suppression { tenant, mark } => format!("suppression/{tenant}/{:032x}", u128::from_be_bytes(**mark)),
+            Self::SuppressionChange { tenant, mark } => {
+                format!("suppression_change/{tenant}/{:032x}", u128::from_be_bytes(**mark))
+            }
         }
         .into_bytes()
     }
@@ -40,6 +51,9 @@ impl fmt::Display for Place<'_> {
             Self::State { session, area, .. } => write!(f, "a value in area {area} of session {session}"),
             Self::Job(key) => write!(f, "the entry of job {} of {}", key.job, key.tenant),
             Self::Event(id) => write!(f, "the body of event {id}"),
+            Self::Template { tenant, name } => write!(f, "template {name} of {tenant}"),
+            Self::Suppression { tenant, .. } => write!(f, "a suppressed number of {tenant}"),
+            Self::SuppressionChange { tenant, .. } => write!(f, "a change of a suppressed number of {tenant}"),
         }
     }
 }

@@ -22,6 +22,8 @@ mod settle;
 mod spending;
 mod state;
 mod stream;
+mod suppressions;
+mod templates;
 mod writer;
 
 pub use database::{Durability, SqliteStore};

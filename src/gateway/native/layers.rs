@@ -26,7 +26,7 @@ pub(super) async fn request_id(State(app): State<Arc<App>>, request: Request, ne
         "request",
         request = %id,
         method = %request.method(),
-        path = request.uri().path(),
+        path = %without_numbers(request.uri().path()),
         tenant = tracing::field::Empty
     );
     let mut response = async {
@@ -40,6 +40,18 @@ pub(super) async fn request_id(State(app): State<Arc<App>>, request: Request, ne
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// A path as it may be logged: what may be somebody's phone number is left out.
+fn without_numbers(path: &str) -> String {
+    let is_number = |part: &str| {
+        let digits = part.bytes().filter(u8::is_ascii_digit).count();
+        // Separators come as they are or escaped. An id of ours has letters, or more digits than any number.
+        let other = part.bytes().any(|b| !(b.is_ascii_digit() || b"+-.()%ABCDEFabcdef".contains(&b)));
+        let escaped = part.contains('%') || part.bytes().all(|b| b.is_ascii_digit() || b"+-.()".contains(&b));
+        digits >= 6 && digits <= 24 && !other && escaped
+    };
+    path.split('/').map(|part| if is_number(part) { "…" } else { part }).collect::<Vec<_>>().join("/")
 }
 
 fn fits(id: &str) -> bool {

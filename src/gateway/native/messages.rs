@@ -8,7 +8,6 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use kurir_core::domain::{FailReason, JobId, Lane, LedgerEntry, SessionId, Timestamp};
-use kurir_core::wire::ContentV1;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -20,7 +19,7 @@ use super::problem::{Problem, Problems};
 use super::schemas::ContentSchema;
 use super::sessions::ended_early;
 use super::{App, Routes};
-use crate::gateway::usecase::{Enqueue, Receipt, UseCaseError};
+use crate::gateway::usecase::{Enqueue, Receipt, UseCaseError, Wording};
 
 /// Longest `traceparent` that is passed on; the W3C's version 0 has 55 characters.
 const MAX_TRACEPARENT: usize = 128;
@@ -55,7 +54,7 @@ struct Send {
     lane: Option<Lane>,
     /// What it says.
     #[schema(value_type = ContentSchema, example = json!({"type": "otp", "code": "493817", "text": "Kode: {code}"}))]
-    content: ContentV1,
+    content: Wording,
     /// Its deadline: at or past it no attempt is begun. The otp lane needs one, or the gateway's default.
     #[serde(default)]
     #[schema(format = DateTime, example = json!(null))]
@@ -163,11 +162,19 @@ impl MessageView {
         ("template" = (summary = "A text with placeholders", value = json!({
             "session": "toko-1", "to": "6281234567890",
             "content": {"type": "template", "text": "Halo {nama}", "values": {"nama": "Sari"}}
+        }))),
+        ("named" = (summary = "A template by its name", value = json!({
+            "session": "toko-1", "to": "6281234567890",
+            "content": {"type": "template", "name": "notification", "locale": "en", "values": {"title": "Order 77", "message": "It is on its way."}}
+        }))),
+        ("named_otp" = (summary = "A one-time password in the text of a template", value = json!({
+            "session": "toko-1", "to": "6281234567890", "ttl": 300,
+            "content": {"type": "otp", "code": "493817", "template": "otp_with_name", "locale": "id", "values": {"name": "Sari"}}
         })))
     )),
     params(("traceparent" = Option<String>, Header, description = "W3C trace context, passed on to the worker")),
     responses(
-        (status = 202, description = "It is queued; its place stands in `Location`", body = MessageView),
+        (status = 202, description = "It is queued; its place stands in `Location`. A bulk message to a suppressed number has `failed` already (`suppressed`)", body = MessageView),
         (status = 200, description = "It was taken before, under the same id", body = MessageView),
         Problems
     ))]

@@ -19,6 +19,9 @@ mod problem;
 mod qr;
 mod schemas;
 mod sessions;
+mod suppression_files;
+mod suppressions;
+mod templates;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,8 +82,13 @@ pub(super) fn router(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTr
 
 /// All routes that the document describes; those of `/v1` behind the check of keys, where there is an app to check with.
 fn described(app: Option<&Arc<App>>) -> Routes {
-    let mut v1 =
-        Routes::new().merge(sessions::routes()).merge(qr::routes()).merge(messages::routes()).merge(keys::routes());
+    let mut v1 = Routes::new()
+        .merge(sessions::routes())
+        .merge(qr::routes())
+        .merge(messages::routes())
+        .merge(keys::routes())
+        .merge(templates::routes())
+        .merge(suppressions::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

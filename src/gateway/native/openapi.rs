@@ -27,6 +27,8 @@ use super::App;
         (name = "sessions", description = "Linked WhatsApp accounts"),
         (name = "messages", description = "What is sent, and what becomes of it"),
         (name = "keys", description = "Who may call, and what for"),
+        (name = "templates", description = "Texts with placeholders, in several languages"),
+        (name = "suppressions", description = "Who gets no bulk messages"),
         (name = "health", description = "For whoever watches the process; no key needed"),
     )
 )]

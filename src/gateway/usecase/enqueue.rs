@@ -18,14 +18,14 @@
 use std::collections::BTreeMap;
 
 use kurir_core::domain::{
-    FailReason, Job, JobId, Lane, LedgerEntry, MessageState, Target, TenantId, Timestamp, Wanted,
+    FailReason, Job, JobId, Lane, LedgerEntry, MessageState, PhoneNumber, Target, TenantId, Timestamp, Wanted,
 };
 use kurir_core::port::{Enqueued, JobHeaders, LedgerWrite, PortError, PublishJob, Written};
-use kurir_core::wire::{ContentV1, JOB_KIND, JobV1, MAX_BODY, MessageDataV1};
+use kurir_core::wire::{JOB_KIND, JobV1, MAX_BODY, MessageDataV1};
 use uuid::Uuid;
 
 use super::messages::is_untouched;
-use super::{UseCaseError, UseCases};
+use super::{UseCaseError, UseCases, Wording};
 
 /// Longest time to live that a caller may ask for.
 const MAX_TTL: u32 = 30 * 24 * 3600;
@@ -44,7 +44,7 @@ pub struct Enqueue {
     /// The lane; without one, otp for a one-time password and bulk for everything else.
     pub lane: Option<Lane>,
     /// What it says.
-    pub content: ContentV1,
+    pub content: Wording,
     /// Its deadline, RFC 3339.
     pub expires_at: Option<String>,
     /// Its deadline, in seconds from now; not beside `expires_at`.
@@ -69,7 +69,7 @@ impl UseCases {
     pub async fn enqueue(&self, tenant: &TenantId, request: Enqueue) -> Result<Receipt, UseCaseError> {
         let now = self.ports.clock.now();
         let traceparent = request.traceparent.clone();
-        let wire = self.wire(tenant, request, now)?;
+        let wire = self.wire(tenant, request, now).await?;
         let body = serde_json::to_vec(&wire).map_err(|error| UseCaseError::field("content", error.to_string()))?;
         if body.len() > MAX_BODY {
             return Err(UseCaseError::TooLarge);
@@ -79,9 +79,15 @@ impl UseCases {
         if job.expired(now) && self.entry(&job.key()).await?.is_none() {
             return Err(UseCaseError::field("expires_at", "lies in the past"));
         }
-        let (entry, known) = self.enter(&job, now).await?;
+        // One-time passwords go: their recipient has asked for them.
+        let suppressed = job.lane == Lane::Bulk && self.is_suppressed(tenant, &job.to).await?;
+        let (entry, known) = self.enter(&job, suppressed, now).await?;
         if known && !is_untouched(&entry) {
             return Ok(Receipt::Known(entry));
+        }
+        if suppressed {
+            // A new one has ended already; one that was taken before ends now, wherever its job stands.
+            return Ok(if known { Receipt::Known(self.suppressed(entry).await?) } else { Receipt::Accepted(entry) });
         }
         let publish = PublishJob {
             target: job.target.clone(),
@@ -130,8 +136,8 @@ impl UseCases {
     }
 
     /// The request as a job of the contract.
-    fn wire(&self, tenant: &TenantId, request: Enqueue, now: Timestamp) -> Result<JobV1, UseCaseError> {
-        let otp = matches!(request.content, ContentV1::Otp { .. });
+    async fn wire(&self, tenant: &TenantId, request: Enqueue, now: Timestamp) -> Result<JobV1, UseCaseError> {
+        let otp = request.content.is_otp();
         let lane = request.lane.unwrap_or(if otp { Lane::Otp } else { Lane::Bulk });
         let ttl = match (request.ttl, &request.expires_at) {
             (Some(_), Some(_)) => {
@@ -152,7 +158,7 @@ impl UseCases {
             pool: request.pool,
             to: request.to,
             lane,
-            content: request.content,
+            content: self.content_of(tenant, request.content).await?,
             expires_at,
             enqueued_at: Some(now.to_rfc3339()),
             metadata: request.metadata,
@@ -167,9 +173,27 @@ impl UseCases {
         uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
 
-    /// Writes the entry, or finds the one that is there; tells which.
-    async fn enter(&self, job: &Job, now: Timestamp) -> Result<(LedgerEntry, bool), UseCaseError> {
+    async fn is_suppressed(&self, tenant: &TenantId, to: &PhoneNumber) -> Result<bool, UseCaseError> {
+        let asked = [(tenant.clone(), to.clone())];
+        Ok(self.ports.suppressions.suppressed(&asked).await? == [true])
+    }
+
+    /// Ends an entry whose recipient was suppressed after it was entered; if a worker was faster, tells how far it came.
+    async fn suppressed(&self, entry: LedgerEntry) -> Result<LedgerEntry, UseCaseError> {
+        Ok(self.end(&entry, MessageState::Failed, FailReason::Suppressed).await?.0)
+    }
+
+    /// Writes the entry, or finds the one that is there; tells which. The entry of a suppressed one is its end.
+    async fn enter(
+        &self,
+        job: &Job,
+        suppressed: bool,
+        now: Timestamp,
+    ) -> Result<(LedgerEntry, bool), UseCaseError> {
         let mut entry = LedgerEntry::new(job, now);
+        if suppressed && let Ok(ended) = entry.advance(MessageState::Failed, now) {
+            entry = LedgerEntry { reason: Some(FailReason::Suppressed), ..ended };
+        }
         let events = MessageDataV1::events(&entry, MessageState::Queued, entry.session.as_ref(), now);
         let write = LedgerWrite { fence: None, entry: entry.clone(), spent: None, events };
         if self.ports.ledger.write(vec![write]).await?.first() == Some(&Written::Done) {

@@ -6,7 +6,11 @@ mod error;
 mod keys;
 mod messages;
 mod sessions;
+mod shipped;
+mod suppressions;
+mod templates;
 mod withdraw;
+mod wording;
 
 use std::time::Duration;
 
@@ -18,6 +22,10 @@ pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};
 pub use sessions::SessionPage;
+pub use shipped::Shipped;
+pub use suppressions::{BadWish, SuppressionPage, Wish};
+pub use templates::{KnownTemplate, TemplatePage, TemplateText};
+pub use wording::{NamedOtp, NamedTemplate, Wording, check_values};
 
 /// The use cases over the ports.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ mod limits;
 mod numbers;
 mod owner;
 mod receipts;
+mod replies;
 mod standing;
 mod turnstile;
 
