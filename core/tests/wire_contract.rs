@@ -10,7 +10,8 @@ use kurir_core::domain::{
     PhoneNumber, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
 };
 use kurir_core::wire::{
-    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, ReceivedDataV1, RecipientDataV1, SessionDataV1, asyncapi, schemas,
+    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, ReceivedDataV1, RecipientDataV1, SessionDataV1, asyncapi,
+    schemas,
 };
 use serde_json::Value;
 

@@ -232,6 +232,11 @@ impl Fixture {
     }
 }
 
+/// A body as it goes over the wire: what is not JSON stands in the document as a text.
+pub fn written(body: &Value) -> String {
+    body.as_str().map_or_else(|| body.to_string(), str::to_owned)
+}
+
 /// Waits until `holds`, at most [`PATIENCE`].
 pub fn until(what: &str, holds: impl Fn() -> bool) {
     let start = std::time::Instant::now();

@@ -12,4 +12,6 @@ mod queue;
 mod ready;
 mod sessions;
 mod stop;
+mod suppressions;
+mod templates;
 mod withdraw;

@@ -8,12 +8,14 @@ use kurir_core::domain::{QrCode, Secret, SessionState};
 use kurir_core::port::Clock as _;
 use serde_json::{Value, json};
 
-use crate::document::{Answered, Operation, addresses, bodies, described, holds_together, operations};
-use crate::fixture::{Answer, Fixture, KEY};
+use crate::document::{Answered, Operation, addresses, bodies, described, holds_together, kind_of_body, operations};
+use crate::fixture::{Answer, Fixture, KEY, written};
 
 /// What the examples speak of.
 const SESSION: &str = "toko-1";
 const API_KEY: &str = "5f0c2a91d3e84b76";
+const TEMPLATE: &str = "pesanan_dikirim";
+const NUMBER: &str = "6281234567890";
 const MESSAGE: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
 
 fn document() -> Value {
@@ -59,6 +61,14 @@ fn with_what_examples_speak_of(path: &str) -> Fixture {
             json!({"id": MESSAGE, "session": SESSION, "to": "6281234567890", "content": {"type": "text", "text": "x"}});
         assert_eq!(it.post("/v1/messages", &message).status, 202);
     }
+    if path.starts_with("/v1/templates/") {
+        let texts = json!({"id": "Halo {nama}, pesanan {nomor} sudah dikirim.", "en": "Hello {nama}, order {nomor} is on its way."});
+        let template = json!({"name": TEMPLATE, "default_locale": "id", "texts": texts});
+        assert_eq!(it.post("/v1/templates", &template).status, 201);
+    }
+    if path.starts_with("/v1/suppressions/") {
+        assert_eq!(it.post("/v1/suppressions", &json!({"numbers": [NUMBER]})).status, 200);
+    }
     it
 }
 
@@ -86,9 +96,9 @@ fn every_example_of_the_document_works() {
                 let address = with_a_real_key(&it, &address);
                 let what = format!("{method} {address}, {name}");
                 let mut headers = vec![("X-Api-Key", KEY)];
-                let body = body.map(|body| body.to_string()).unwrap_or_default();
-                if !body.is_empty() {
-                    headers.push(("Content-Type", "application/json"));
+                let body = body.as_ref().map(written).unwrap_or_default();
+                if let Some(kind) = kind_of_body(spec) {
+                    headers.push(("Content-Type", kind));
                 }
                 let answer = it.call(&method, &address, &headers, body.as_bytes());
                 assert!(answer.status < 300, "{what}: {} {}", answer.status, answer.text());

@@ -86,7 +86,8 @@ pub(super) async fn an_old_owner_spends_nothing(stores: Stores) {
     let to = number();
     let late = Spent { pace: state(8), met: Some(to.clone()), bulk: None };
     let late = LedgerWrite { fence: Some(old), ..intent(&owned, late) };
-    let nobody = LedgerWrite { fence: None, ..intent(&owned, Spent { pace: state(9), met: Some(to.clone()), bulk: None }) };
+    let nobody =
+        LedgerWrite { fence: None, ..intent(&owned, Spent { pace: state(9), met: Some(to.clone()), bulk: None }) };
     let answers = stores.ledger.write(vec![late, nobody]).await.unwrap();
     assert_eq!(answers, [Written::Fenced, Written::Done]);
     assert_eq!(saved(&stores, &owned).await, state(3));

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
-    Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, SuppressionList, TemplateStore,
-    Written,
+    Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, SuppressionList,
+    TemplateStore, Written,
 };
 
 /// The ports of one store: what is written through one is seen through the others.

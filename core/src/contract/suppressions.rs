@@ -147,8 +147,7 @@ pub(super) async fn a_thousand_wishes_in_one_call(stores: Stores) {
 async fn write_bulk(stores: &Stores, owned: &Owned, to: &PhoneNumber, fenced: bool) {
     let spent = Some(Spent { pace: SenderPace::default(), met: None, bulk: Some(to.clone()) });
     let fence = fenced.then(|| owned.fence.clone());
-    let write =
-        LedgerWrite { fence, entry: entry(&job(&owned.tenant), Some(&owned.id)), spent, events: Vec::new() };
+    let write = LedgerWrite { fence, entry: entry(&job(&owned.tenant), Some(&owned.id)), spent, events: Vec::new() };
     assert_eq!(stores.ledger.write(vec![write]).await.unwrap(), [Written::Done]);
 }
 

@@ -242,7 +242,8 @@ mod tests {
 
     #[test]
     fn a_recipient_takes_back_only_what_he_said_before() {
-        let release = |by, at| Release { number: entry(api(), None, 0).number, by, note: None, at: Timestamp::from_millis(at) };
+        let release =
+            |by, at| Release { number: entry(api(), None, 0).number, by, note: None, at: Timestamp::from_millis(at) };
         let (stopped, told) = (entry(reply(), Some("STOP"), 5), entry(api(), None, 5));
         assert!(stopped.yields_to(&release(reply(), 5)) && !stopped.yields_to(&release(reply(), 4)));
         assert!(!told.yields_to(&release(reply(), 9)));

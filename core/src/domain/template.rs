@@ -193,7 +193,9 @@ mod tests {
         assert_eq!(made("id", &[]), Err(TemplateError::Locales(0)));
         assert_eq!(made("id", &[("en", "x")]), Err(TemplateError::NoDefault(locale("id"))));
         let long = "x".repeat(MAX_TEXT + 1);
-        assert!(matches!(made("id", &[("id", &long)]), Err(TemplateError::Length { characters, .. }) if characters == MAX_TEXT + 1));
+        assert!(
+            matches!(made("id", &[("id", &long)]), Err(TemplateError::Length { characters, .. }) if characters == MAX_TEXT + 1)
+        );
         assert!(matches!(made("id", &[("id", "")]), Err(TemplateError::Length { .. })));
         assert!(matches!(made("id", &[("id", "a\u{7}")]), Err(TemplateError::Control { code: 7, at: 1, .. })));
         assert!(made("id", &[("id", "a\nb \u{1f600}")]).is_ok());

@@ -11,8 +11,8 @@ use kurir_core::domain::{
     SuppressionCursor, TenantId,
 };
 use kurir_core::port::{PortError, SuppressionList};
-use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::Transaction;
+use sqlx::postgres::{PgConnection, Postgres};
 
 use super::error::{corrupt, port_error};
 use super::rows::EventColumns;
@@ -156,11 +156,7 @@ impl Change<'_> {
         let mark = mark(self.vault, self.tenant, &release.number);
         let entry = self.there(&[mark]).await?.remove(&mark).filter(|entry| entry.yields_to(release));
         let Some(entry) = entry else { return Ok(None) };
-        sqlx::query(REMOVE)
-            .bind(self.tenant.as_str())
-            .bind(mark.as_slice())
-            .execute(&mut *self.connection)
-            .await?;
+        sqlx::query(REMOVE).bind(self.tenant.as_str()).bind(mark.as_slice()).execute(&mut *self.connection).await?;
         let place = Place::SuppressionChange { tenant: self.tenant, mark: &mark };
         let sealed = self.vault.seal_json(&place, &SuppressionChange::released(release))?;
         self.note(&[(mark, sealed)]).await?;
@@ -185,8 +181,8 @@ impl Change<'_> {
 }
 
 fn opened(vault: &Vault, tenant: &TenantId, mark: &[u8], sealed: &[u8]) -> Result<(Mark, Suppression), PortError> {
-    let mark = Mark::try_from(mark)
-        .map_err(|error| corrupt(format!("the mark of a suppressed number of {tenant}"), error))?;
+    let mark =
+        Mark::try_from(mark).map_err(|error| corrupt(format!("the mark of a suppressed number of {tenant}"), error))?;
     let entry = vault.open_json(&Place::Suppression { tenant, mark: &mark }, sealed)?;
     Ok((mark, entry))
 }
@@ -272,8 +268,7 @@ impl SuppressionList for PostgresStore {
             return Ok(Vec::new());
         }
         let tenants: Vec<&str> = asked.iter().map(|(tenant, _)| tenant.as_str()).collect();
-        let marks: Vec<_> =
-            asked.iter().map(|(tenant, number)| mark(&self.vault, tenant, number).to_vec()).collect();
+        let marks: Vec<_> = asked.iter().map(|(tenant, number)| mark(&self.vault, tenant, number).to_vec()).collect();
         let rows: Vec<(Option<Vec<u8>>, bool)> = sqlx::query_as(SUPPRESSED)
             .bind(tenants)
             .bind(marks)

@@ -32,7 +32,11 @@ DELETE FROM template WHERE tenant = $1 AND name = $2 RETURNING name, created_at,
 type Row = (String, i64, i64, Vec<u8>);
 
 impl PostgresStore {
-    fn template_of(&self, tenant: &TenantId, (name, created_at, updated_at, texts): Row) -> Result<Template, PortError> {
+    fn template_of(
+        &self,
+        tenant: &TenantId,
+        (name, created_at, updated_at, texts): Row,
+    ) -> Result<Template, PortError> {
         let name =
             TemplateName::new(&name).map_err(|error| corrupt(format!("the name of a template of {tenant}"), error))?;
         let texts = self.vault.open_json(&Place::Template { tenant, name: &name }, &texts)?;

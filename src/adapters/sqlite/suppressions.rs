@@ -194,8 +194,7 @@ impl SuppressionList for SqliteStore {
         replies: &[OptOut],
     ) -> Result<Vec<EventId>, PortError> {
         let received = outbox::sealed(&self.db, events);
-        let (db, tenant, session, replies) =
-            (Arc::clone(&self.db), tenant.clone(), session.clone(), replies.to_vec());
+        let (db, tenant, session, replies) = (Arc::clone(&self.db), tenant.clone(), session.clone(), replies.to_vec());
         self.db
             .writer
             .write("heeding replies", move |connection| {

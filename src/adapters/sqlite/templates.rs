@@ -84,14 +84,13 @@ impl TemplateStore for SqliteStore {
     }
 
     async fn template(&self, tenant: &TenantId, name: &TemplateName) -> Result<Option<Template>, PortError> {
-        let row: Option<Row> = sqlx::query_as(
-            "SELECT name, created_at, updated_at, texts FROM template WHERE tenant = ?1 AND name = ?2",
-        )
-        .bind(tenant.as_str())
-        .bind(name.as_str())
-        .fetch_optional(&self.db.readers)
-        .await
-        .map_err(|error| sql("reading a template", error))?;
+        let row: Option<Row> =
+            sqlx::query_as("SELECT name, created_at, updated_at, texts FROM template WHERE tenant = ?1 AND name = ?2")
+                .bind(tenant.as_str())
+                .bind(name.as_str())
+                .fetch_optional(&self.db.readers)
+                .await
+                .map_err(|error| sql("reading a template", error))?;
         row.map(|row| self.db.template(tenant, row)).transpose()
     }
 

@@ -101,8 +101,8 @@ async fn import(
     let mut importing = Importing::new(&app, &caller);
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk
-            .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "bad_body", "the body ended before its time"))?;
+        let chunk =
+            chunk.map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "bad_body", "the body ended before its time"))?;
         importing.take(&chunk).await?;
     }
     importing.finish().await.map(Json)
@@ -196,7 +196,9 @@ impl<'a> Importing<'a> {
         };
         if self.told.rows == MAX_ROWS {
             self.write().await?;
-            let message = format!("a file has at most {MAX_ROWS} rows; the first {MAX_ROWS} were taken, send the others as another file");
+            let message = format!(
+                "a file has at most {MAX_ROWS} rows; the first {MAX_ROWS} were taken, send the others as another file"
+            );
             return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_rows", message));
         }
         self.told.rows += 1;

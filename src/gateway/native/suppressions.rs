@@ -123,7 +123,9 @@ async fn suppress(
     let wishes = numbers.into_iter().enumerate().map(|(at, number)| {
         let wish = Wish { number, note: note.clone() };
         app.cases.suppression_of(&by, wish).map_err(|BadWish { part, message }| match part {
-            "number" => ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_number", message).field(format!("numbers[{at}]")),
+            "number" => {
+                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_number", message).field(format!("numbers[{at}]"))
+            }
             part => bad(part, message),
         })
     });
@@ -164,8 +166,7 @@ async fn list(
 ) -> Result<Json<SuppressionList>, ApiError> {
     caller.covers_tenant()?;
     let wrong = "the query takes `limit`, a number, and `after`, the `next` of the page before";
-    let Query(page) =
-        page.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", wrong))?;
+    let Query(page) = page.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", wrong))?;
     let limit = page.limit.unwrap_or(PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(bad("limit", format!("must be from 1 to {MAX_PAGE}")));

@@ -179,8 +179,7 @@ async fn list(
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<TemplateList>, ApiError> {
     let wrong = "the query takes `limit`, a number, and `after`, a template's name";
-    let Query(page) =
-        page.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", wrong))?;
+    let Query(page) = page.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", wrong))?;
     let limit = page.limit.unwrap_or(PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(bad("limit", format!("must be from 1 to {MAX_PAGE}")));

@@ -184,12 +184,7 @@ impl UseCases {
     }
 
     /// Writes the entry, or finds the one that is there; tells which. The entry of a suppressed one is its end.
-    async fn enter(
-        &self,
-        job: &Job,
-        suppressed: bool,
-        now: Timestamp,
-    ) -> Result<(LedgerEntry, bool), UseCaseError> {
+    async fn enter(&self, job: &Job, suppressed: bool, now: Timestamp) -> Result<(LedgerEntry, bool), UseCaseError> {
         let mut entry = LedgerEntry::new(job, now);
         if suppressed && let Ok(ended) = entry.advance(MessageState::Failed, now) {
             entry = LedgerEntry { reason: Some(FailReason::Suppressed), ..ended };

@@ -43,10 +43,7 @@ pub struct Shipped {
 pub(super) fn shipped() -> impl Iterator<Item = Shipped> {
     SHIPPED.iter().filter_map(|(name, indonesian, english)| {
         let locale = |tag| Locale::new(tag).ok();
-        let texts = BTreeMap::from([
-            (locale("id")?, (*indonesian).to_owned()),
-            (locale("en")?, (*english).to_owned()),
-        ]);
+        let texts = BTreeMap::from([(locale("id")?, (*indonesian).to_owned()), (locale("en")?, (*english).to_owned())]);
         Some(Shipped { name: TemplateName::new(name).ok()?, texts: TemplateTexts::new(locale("id")?, texts).ok()? })
     })
 }

@@ -17,7 +17,8 @@ fn opt_out(owned: &Owned, message: &Incoming) -> Option<OptOut> {
     let (number, text) = (message.from.as_ref()?, message.text.as_ref()?);
     let heard = owned.shared.options.opt_out.heard(text.expose())?;
     let by = Initiator::Reply(owned.id().clone());
-    let event = |kind, word| RecipientDataV1::event(kind, &owned.tenant, owned.id(), (&message.id, number), word, message.at);
+    let event =
+        |kind, word| RecipientDataV1::event(kind, &owned.tenant, owned.id(), (&message.id, number), word, message.at);
     Some(match heard {
         Heard::Stop(word) => {
             let wish = Suppression { number: number.clone(), by, note: Some(word.to_owned()), since: message.at };

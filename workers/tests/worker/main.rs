@@ -7,5 +7,6 @@ mod life;
 mod limits;
 mod pools;
 mod receipts;
+mod suppression;
 mod withdraw;
 mod world;
