@@ -75,3 +75,26 @@ pub(super) async fn time_limit(State(app): State<Arc<App>>, request: Request, ne
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", message).retry_later().into_response()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_stands_in_a_path_that_is_logged() {
+        for number in ["6281234567890", "+6281234567890", "%2B62%20812-3456-7890", "0812.3456.7890", "(0812)34567890"] {
+            let path = format!("/v1/suppressions/{number}/audit");
+            assert_eq!(without_numbers(&path), "/v1/suppressions/…/audit");
+        }
+        for path in [
+            "/v1/messages/0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
+            "/v1/messages/01901234-1234-7123-8123-123456789012",
+            "/v1/keys/5f0c2a91d3e84b76",
+            "/v1/sessions/toko-1",
+            "/v1/sessions/12345",
+            "/",
+        ] {
+            assert_eq!(without_numbers(path), path);
+        }
+    }
+}
