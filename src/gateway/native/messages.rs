@@ -193,13 +193,15 @@ async fn enqueue(
         reason: FailReason::BadField,
         message: error.to_string(),
     })?;
+    let lane = send.lane.or(send.content.lane());
+    let content = app.cases.content_of(caller.tenant(), send.content).await?;
     let job = Enqueue {
         id,
         session: send.session,
         pool: send.pool,
         to: send.to,
-        lane: send.lane,
-        content: send.content,
+        lane,
+        content,
         expires_at: send.expires_at,
         ttl: send.ttl,
         metadata: send.metadata,

@@ -21,11 +21,11 @@ use kurir_core::domain::{
     FailReason, Job, JobId, Lane, LedgerEntry, MessageState, PhoneNumber, Target, TenantId, Timestamp, Wanted,
 };
 use kurir_core::port::{Enqueued, JobHeaders, LedgerWrite, PortError, PublishJob, Written};
-use kurir_core::wire::{JOB_KIND, JobV1, MAX_BODY, MessageDataV1};
+use kurir_core::wire::{ContentV1, JOB_KIND, JobV1, MAX_BODY, MessageDataV1};
 use uuid::Uuid;
 
 use super::messages::is_untouched;
-use super::{UseCaseError, UseCases, Wording};
+use super::{UseCaseError, UseCases};
 
 /// Longest time to live that a caller may ask for.
 const MAX_TTL: u32 = 30 * 24 * 3600;
@@ -44,7 +44,7 @@ pub struct Enqueue {
     /// The lane; without one, otp for a one-time password and bulk for everything else.
     pub lane: Option<Lane>,
     /// What it says.
-    pub content: Wording,
+    pub content: ContentV1,
     /// Its deadline, RFC 3339.
     pub expires_at: Option<String>,
     /// Its deadline, in seconds from now; not beside `expires_at`.
@@ -69,7 +69,7 @@ impl UseCases {
     pub async fn enqueue(&self, tenant: &TenantId, request: Enqueue) -> Result<Receipt, UseCaseError> {
         let now = self.ports.clock.now();
         let traceparent = request.traceparent.clone();
-        let wire = self.wire(tenant, request, now).await?;
+        let wire = self.wire(tenant, request, now)?;
         let body = serde_json::to_vec(&wire).map_err(|error| UseCaseError::field("content", error.to_string()))?;
         if body.len() > MAX_BODY {
             return Err(UseCaseError::TooLarge);
@@ -136,8 +136,8 @@ impl UseCases {
     }
 
     /// The request as a job of the contract.
-    async fn wire(&self, tenant: &TenantId, request: Enqueue, now: Timestamp) -> Result<JobV1, UseCaseError> {
-        let otp = request.content.is_otp();
+    fn wire(&self, tenant: &TenantId, request: Enqueue, now: Timestamp) -> Result<JobV1, UseCaseError> {
+        let otp = matches!(request.content, ContentV1::Otp { .. });
         let lane = request.lane.unwrap_or(if otp { Lane::Otp } else { Lane::Bulk });
         let ttl = match (request.ttl, &request.expires_at) {
             (Some(_), Some(_)) => {
@@ -158,7 +158,7 @@ impl UseCases {
             pool: request.pool,
             to: request.to,
             lane,
-            content: self.content_of(tenant, request.content).await?,
+            content: request.content,
             expires_at,
             enqueued_at: Some(now.to_rfc3339()),
             metadata: request.metadata,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use kurir_core::domain::{TenantId, is_placeholder, placeholders};
+use kurir_core::domain::{Lane, TenantId, is_placeholder, placeholders};
 use kurir_core::wire::ContentV1;
 use schemars::JsonSchema;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
@@ -94,12 +94,6 @@ impl fmt::Debug for NamedOtp {
     }
 }
 
-impl From<ContentV1> for Wording {
-    fn from(content: ContentV1) -> Self {
-        Self::Plain(content)
-    }
-}
-
 impl<'de> Deserialize<'de> for Wording {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let fields = input.deserialize_map(FieldsVisitor)?;
@@ -140,9 +134,12 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 }
 
 impl Wording {
-    /// Whether it is a one-time password.
-    pub const fn is_otp(&self) -> bool {
-        matches!(self, Self::Plain(ContentV1::Otp { .. }) | Self::NamedOtp(_))
+    /// The lane that it asks for where nobody names one. (In full, a one-time password may be a text like any other.)
+    pub const fn lane(&self) -> Option<Lane> {
+        match self {
+            Self::NamedOtp(_) => Some(Lane::Otp),
+            Self::Plain(_) | Self::Named(_) => None,
+        }
     }
 }
 
@@ -228,7 +225,7 @@ mod tests {
         assert!(matches!(read(r#"{"type":"template","name":"x","values":{}}"#), Ok(Wording::Named(_))));
         assert!(matches!(read(r#"{"type":"otp","code":"1","text":"{code}"}"#), Ok(Wording::Plain(_))));
         let otp = read(r#"{"type":"otp","code":"1","template":"otp","locale":"id"}"#).unwrap();
-        assert!(matches!(&otp, Wording::NamedOtp(_)) && otp.is_otp());
+        assert!(matches!(&otp, Wording::NamedOtp(_)) && otp.lane() == Some(Lane::Otp));
         assert!(!format!("{otp:?}").contains("\"1\""));
         for (json, error) in [
             (r#"{"type":"template"}"#, "missing field `text`"),
