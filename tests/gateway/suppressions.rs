@@ -59,9 +59,8 @@ fn a_number_is_put_on_the_list_found_there_and_taken_off() {
     let changed = it.suppress(NUMBER, "asked again");
     assert_eq!((changed.status, &changed.json()["since"]), (200, &view["since"]));
 
-    let headers = [("X-Api-Key", KEY), ("Content-Type", "application/json")];
     let path = format!("/v1/suppressions/{NUMBER}");
-    let removed = it.call("DELETE", &path, &headers, br#"{"note":"wrote a letter"}"#);
+    let removed = it.delete(&format!("{path}?note=wrote%20a%20letter"));
     assert_eq!(removed.json(), changed.json());
     it.delete(&path).error(404, "not_found");
     it.get(&path).error(404, "not_found");

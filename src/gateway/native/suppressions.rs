@@ -191,7 +191,7 @@ async fn one(
     Ok(Json(SuppressionView::of(&app.cases.suppression(caller.tenant(), &number).await?)))
 }
 
-/// Why a number is put on the list, or taken off it.
+/// Why a number is put on the list.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SuppressionNote)]
@@ -232,19 +232,29 @@ async fn put(
     Ok((status, Json(SuppressionView::of(&entry))).into_response())
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Why {
+    /// Why, at most 200 characters.
+    #[serde(default)]
+    #[param(example = "letter")]
+    note: Option<String>,
+}
+
 /// Take a number off the list: it gets bulk messages again.
 #[utoipa::path(delete, path = "/v1/suppressions/{number}", tag = "suppressions", operation_id = "releaseNumber",
-    params(("number" = String, Path, description = "The number, as people write it", example = "6281234567890")),
-    request_body(content = Option<Note>, example = json!({"note": "wrote a letter"})),
+    params(("number" = String, Path, description = "The number, as people write it", example = "6281234567890"), Why),
     responses((status = 200, description = "What was there", body = SuppressionView), Problems))]
 async fn remove(
     State(app): State<Arc<App>>,
     MayControl(caller): MayControl,
     Path(number): Path<String>,
-    request: Request,
+    why: Result<Query<Why>, QueryRejection>,
 ) -> Result<Json<SuppressionView>, ApiError> {
     caller.covers_tenant()?;
-    let Note { note } = body::read_or_default(request, app.body_limit).await?;
+    let wrong = "the query takes `note`";
+    let Query(Why { note }) = why.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", wrong))?;
     let by = Initiator::Api(caller.key().id.clone());
     Ok(Json(SuppressionView::of(&app.cases.release(caller.tenant(), by, &number, note).await?)))
 }

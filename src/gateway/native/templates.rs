@@ -111,7 +111,7 @@ fn checked(default_locale: &str, texts: BTreeMap<String, String>) -> Result<Temp
     for (tag, text) in texts {
         // The tag may be anything, so it is not repeated.
         let locale = Locale::new(&tag).map_err(|error| bad("texts", error.to_string()))?;
-        if let Some(_twice) = by_locale.insert(locale.clone(), text) {
+        if by_locale.insert(locale.clone(), text).is_some() {
             return Err(bad(format!("texts.{locale}"), "this locale is given twice, in two spellings"));
         }
     }

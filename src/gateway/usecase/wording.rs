@@ -7,8 +7,8 @@ use std::fmt;
 use kurir_core::domain::{Lane, TenantId, is_placeholder, placeholders};
 use kurir_core::wire::ContentV1;
 use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::templates::TemplateText;
@@ -30,16 +30,14 @@ pub enum Wording {
 }
 
 /// Tells the two kinds of a named text apart from others.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(inline)]
 enum TemplateTag {
     Template,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(inline)]
 enum OtpTag {
     Otp,
 }
@@ -47,10 +45,8 @@ enum OtpTag {
 /// The text of a template, with values.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
 pub struct NamedTemplate {
     #[serde(rename = "type")]
-    #[schemars(required)]
     _kind: TemplateTag,
     /// The template's name: one of the tenant's, or one that kurir brings along.
     pub name: String,
@@ -65,10 +61,8 @@ pub struct NamedTemplate {
 /// A one-time password in the text of a template.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
 pub struct NamedOtp {
     #[serde(rename = "type")]
-    #[schemars(required)]
     _kind: OtpTag,
     /// The password.
     pub code: String,
