@@ -9,7 +9,11 @@ use kurir_core::memory::{
 };
 use kurir_core::port::{
     Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
+<<<<<<< HEAD
     RecipientLimits, SessionStore, StateStore, SuppressionList, TemplateStore, Vigil, Wishes,
+=======
+    RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
+>>>>>>> main
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -56,10 +60,15 @@ pub struct Backends {
     pub wishes: Arc<dyn Wishes>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
+<<<<<<< HEAD
     /// The tenants' templates.
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
+=======
+    /// The web, for addresses that callers name.
+    pub web: Arc<dyn Web>,
+>>>>>>> main
     /// Counts the writes that the stores refused.
     pub refused: Refused,
     /// What `/readyz` asks.
@@ -101,6 +110,7 @@ impl Backends {
             vigil: Arc::new(MemoryVigil::default()),
             wishes: Arc::new(MemoryWishes::default()),
             recipients: Arc::new(MemoryRecipientLimits::new()),
+            web: super::parts::web(config)?,
             clock,
             entropy,
             crash,

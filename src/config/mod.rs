@@ -21,6 +21,7 @@ mod require;
 mod sources;
 mod store;
 mod suppression;
+mod web;
 mod whatsapp;
 mod worker;
 
@@ -36,6 +37,7 @@ pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
 pub use suppression::SuppressionConfig;
+pub use web::WebConfig;
 pub use whatsapp::{ClientVersion, SimulatorConfig, WhatsappConfig};
 pub use worker::{RelayConfig, RetryConfig, WorkerConfig};
 
@@ -68,6 +70,8 @@ pub struct Config {
     pub relay: RelayConfig,
     /// The HTTP gateway.
     pub gateway: GatewayConfig,
+    /// Requests to addresses that callers name.
+    pub web: WebConfig,
     /// WhatsApp.
     pub whatsapp: WhatsappConfig,
     /// The simulator.

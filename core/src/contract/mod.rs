@@ -34,6 +34,7 @@ mod suite;
 mod suppressions;
 mod templates;
 mod vigil;
+mod web;
 mod wishes;
 
 pub use dead::{DeadPorts, dead_letters};
@@ -44,4 +45,5 @@ pub use members::membership;
 pub use recipients::recipient_limits;
 pub use stores::{Stores, stores};
 pub use vigil::vigil;
+pub use web::{WebPlaces, web};
 pub use wishes::wishes;

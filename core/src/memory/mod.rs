@@ -23,6 +23,7 @@ mod stores;
 mod suppressions;
 mod templates;
 mod vigil;
+mod web;
 mod wishes;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -37,6 +38,7 @@ pub use messenger::{MemoryMessenger, Reply, SentText};
 pub use recipients::MemoryRecipientLimits;
 pub use stores::MemoryStores;
 pub use vigil::MemoryVigil;
+pub use web::{MemoryWeb, WebReply};
 pub use wishes::MemoryWishes;
 
 /// Locks a mutex. One whose holder panicked is used on: each of our critical sections leaves its data whole at every
