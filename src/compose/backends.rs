@@ -9,11 +9,7 @@ use kurir_core::memory::{
 };
 use kurir_core::port::{
     Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
-<<<<<<< HEAD
-    RecipientLimits, SessionStore, StateStore, SuppressionList, TemplateStore, Vigil, Wishes,
-=======
-    RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
->>>>>>> main
+    RecipientLimits, SessionStore, StateStore, SuppressionList, TemplateStore, Vigil, Web, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -60,15 +56,12 @@ pub struct Backends {
     pub wishes: Arc<dyn Wishes>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
-<<<<<<< HEAD
     /// The tenants' templates.
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
-=======
     /// The web, for addresses that callers name.
     pub web: Arc<dyn Web>,
->>>>>>> main
     /// Counts the writes that the stores refused.
     pub refused: Refused,
     /// What `/readyz` asks.
