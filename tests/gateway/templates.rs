@@ -15,7 +15,7 @@ fn order() -> Value {
 }
 
 impl Fixture {
-    fn put(&self, key: &str, path: &str, body: &Value) -> crate::fixture::Answer {
+    fn change(&self, key: &str, path: &str, body: &Value) -> crate::fixture::Answer {
         let headers = [("X-Api-Key", key), ("Content-Type", "application/json")];
         self.call("PUT", path, &headers, body.to_string().as_bytes())
     }
@@ -51,7 +51,7 @@ fn a_template_is_made_changed_and_removed() {
 
     it.clock.advance(std::time::Duration::from_mins(1));
     let texts = json!({"default_locale": "EN", "texts": {"en": "Order {nomor}"}});
-    let changed = it.put(KEY, "/v1/templates/pesanan", &texts).json();
+    let changed = it.change(KEY, "/v1/templates/pesanan", &texts).json();
     assert_eq!((&changed["default_locale"], &changed["placeholders"]), (&json!("en"), &json!(["nomor"])));
     assert_eq!(changed["created_at"], view["created_at"]);
     assert_eq!(changed["updated_at"], "2026-11-21T12:01:00.000Z");
@@ -218,7 +218,7 @@ fn a_key_for_some_sessions_uses_templates_and_changes_none() {
     let made = it.post("/v1/keys", &json!({"scopes": ["send", "read", "control"], "sessions": ["s1"]})).json();
     let key = made["key"].as_str().unwrap();
     it.post_as(key, "/v1/templates", &order()).error(403, "forbidden");
-    it.put(key, "/v1/templates/otp", &json!({"default_locale": "id", "texts": {"id": "{code}"}}))
+    it.change(key, "/v1/templates/otp", &json!({"default_locale": "id", "texts": {"id": "{code}"}}))
         .error(403, "forbidden");
     it.call("DELETE", "/v1/templates/otp", &[("X-Api-Key", key)], b"").error(403, "forbidden");
     assert_eq!(it.get_with("/v1/templates/otp", &[("X-Api-Key", key)]).status, 200);

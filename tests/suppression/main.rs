@@ -104,7 +104,10 @@ async fn a_phone_that_answers_berhenti_gets_no_more_bulk_messages_and_still_its_
         }
     }
     let (_, listed) = call(&up, "GET", &format!("/v1/suppressions/{CUSTOMER}"), Value::Null).await;
-    assert_eq!((&listed["source"], &listed["by"], &listed["note"]), (&json!("reply"), &json!("toko"), &json!("berhenti")));
+    assert_eq!(
+        (&listed["source"], &listed["by"], &listed["note"]),
+        (&json!("reply"), &json!("toko"), &json!("berhenti"))
+    );
     let (_, audit) = call(&up, "GET", &format!("/v1/suppressions/{CUSTOMER}/audit"), Value::Null).await;
     assert_eq!(audit["changes"].as_array().unwrap().len(), 1);
 

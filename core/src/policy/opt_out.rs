@@ -47,7 +47,7 @@ impl fmt::Display for OptOutWords {
 impl OptOutWords {
     /// Whether the words of two lists have one in common; that one.
     pub fn overlap<'a>(&'a self, other: &Self) -> Option<&'a str> {
-        self.0.intersection(&other.0).next().map(String::as_str)
+        self.0.iter().find(|word| other.0.contains(*word)).map(String::as_str)
     }
 }
 

@@ -49,7 +49,7 @@ fn without_numbers(path: &str) -> String {
         // Separators come as they are or escaped. An id of ours has letters, or more digits than any number.
         let other = part.bytes().any(|b| !(b.is_ascii_digit() || b"+-.()%ABCDEFabcdef".contains(&b)));
         let escaped = part.contains('%') || part.bytes().all(|b| b.is_ascii_digit() || b"+-.()".contains(&b));
-        digits >= 6 && digits <= 24 && !other && escaped
+        (6..=24).contains(&digits) && !other && escaped
     };
     path.split('/').map(|part| if is_number(part) { "…" } else { part }).collect::<Vec<_>>().join("/")
 }

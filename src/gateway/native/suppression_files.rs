@@ -80,7 +80,7 @@ struct Imported {
 /// Puts the numbers of a CSV file on the list: at most 100,000 rows with a column `number` and perhaps one `note`; without a head
 /// these are the first two. Bad rows are told and left out. The same file again changes nothing.
 #[utoipa::path(post, path = "/v1/suppressions/import", tag = "suppressions", operation_id = "importSuppressions",
-    request_body(content = String, content_type = "text/csv", description = "The file, in UTF-8", example = "number,note\n+62 812-3456-7890,from the old system\n6281234567891,\n"),
+    request_body(content = String, content_type = "text/csv", description = "The file, in UTF-8", example = json!("number,note\n+62 812-3456-7890,from the old system\n6281234567891,\n")),
     responses(
         (status = 200, description = "Every row was looked at", body = Imported),
         (status = 413, description = "`too_many_rows`: the rows before are on the list", body = Problem, content_type = "application/problem+json"),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use kurir_core::domain::{Lane, TenantId, is_placeholder, placeholders};
+use kurir_core::domain::{Lane, Locale, TenantId, is_placeholder, placeholders};
 use kurir_core::wire::ContentV1;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -174,8 +174,8 @@ impl UseCases {
         (field, name): (&'static str, &str),
         locale: Option<&str>,
     ) -> Result<TemplateText, UseCaseError> {
-        let locale = locale.map(str::parse).transpose();
-        let locale = locale.map_err(|error| UseCaseError::field("content.locale", format!("{error}")))?;
+        let locale = locale.map(Locale::new).transpose();
+        let locale = locale.map_err(|error| UseCaseError::field("content.locale", error.to_string()))?;
         self.template_text(tenant, name, locale.as_ref()).await.map_err(|error| match error {
             UseCaseError::NotFound { what, .. } => UseCaseError::NotFound { what, field: Some(field) },
             other => other,
