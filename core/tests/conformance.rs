@@ -25,6 +25,8 @@ async fn stores() {
             verifications: store,
             log: store.clone(),
             webhooks: store,
+            templates: store.clone(),
+            suppressions: store,
         }
     })
     .await;

@@ -12,7 +12,7 @@ use kurir_core::domain::{
     WorkerName,
 };
 use kurir_core::wire::{
-    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, SessionDataV1,
+    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, RecipientDataV1, SessionDataV1,
     VerificationDataV1, WebhookDataV1, asyncapi, schemas,
 };
 use serde_json::Value;
@@ -202,6 +202,14 @@ fn events() -> Vec<(String, OutboxEvent)> {
         at(20),
     );
     events.push(("message.received".into(), received));
+    for (label, kind, word) in [
+        ("recipient.suppressed", EventKind::RecipientSuppressed, "berhenti"),
+        ("recipient.resumed", EventKind::RecipientResumed, "mulai"),
+    ] {
+        let message = MessageId::from_wire("3EB0FE");
+        let made = RecipientDataV1::event(kind, &tenant, &session, (&message, &number), word, at(30));
+        events.push((label.into(), made));
+    }
     let worker = WorkerName::new("worker-1").unwrap();
     let joined = FleetDataV1::event(EventKind::WorkerJoined, &tenant, (&worker, 7, 100, 0), at(0));
     events.push(("fleet.worker_joined".into(), joined));
@@ -305,6 +313,7 @@ fn events_are_what_the_golden_files_say_and_follow_their_schema() {
             EventKind::VerificationPrefixBlocked => "event.prefix.v1",
             kind if kind.as_str().starts_with("verification.") => "event.verification.v1",
             kind if kind.as_str().starts_with("webhook.") => "event.webhook.v1",
+            kind if kind.as_str().starts_with("recipient.") => "event.recipient.v1",
             _ => "event.fleet.v1",
         };
         let errors: Vec<String> = schema(name).iter_errors(&value).map(|error| error.to_string()).collect();
@@ -328,6 +337,7 @@ fn golden_events_stay_readable() {
                 serde_json::from_str::<EventV1<ReceivedDataV1>>(&text).map(|_| ())
             }
             n if n.starts_with("message.") => serde_json::from_str::<EventV1<MessageDataV1>>(&text).map(|_| ()),
+            n if n.starts_with("recipient.") => serde_json::from_str::<EventV1<RecipientDataV1>>(&text).map(|_| ()),
             n if n.starts_with("session.") => serde_json::from_str::<EventV1<SessionDataV1>>(&text).map(|_| ()),
             n if n.starts_with("verification.prefix") => {
                 serde_json::from_str::<EventV1<PrefixDataV1>>(&text).map(|_| ())

@@ -10,8 +10,8 @@ use kurir_core::memory::{
 };
 use kurir_core::port::{
     Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership,
-    MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, Verifications, Vigil, Web,
-    WebhookStore, Wishes,
+    MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, SuppressionList,
+    TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -70,6 +70,10 @@ pub struct Backends {
     pub wishes: Arc<dyn Wishes>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
+    /// The tenants' templates.
+    pub templates: Arc<dyn TemplateStore>,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
     /// The web, for addresses that callers name.
     pub web: Arc<dyn Web>,
     /// Counts the writes that the stores refused.
@@ -116,6 +120,8 @@ impl Backends {
             verifications: Arc::clone(&shared) as _,
             code_keys,
             ledger,
+            templates: Arc::clone(&shared) as _,
+            suppressions: Arc::clone(&shared) as _,
             outbox: shared,
             outbox: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::new(store.queue()), &crash),

@@ -79,6 +79,7 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
         entropy: Arc::clone(&backends.entropy),
         refused: backends.refused.clone(),
         observer: Arc::clone(&backends.telemetry) as _,
+        suppressions: Arc::clone(&backends.suppressions),
     }
 }
 
@@ -151,6 +152,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         events: Arc::clone(&backends.event_source),
         webhooks: Arc::clone(&backends.webhooks),
         web: Arc::clone(&backends.web),
+        templates: Arc::clone(&backends.templates),
+        suppressions: Arc::clone(&backends.suppressions),
     };
     Gateway::new(options, ports)
 }

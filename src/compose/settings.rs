@@ -6,6 +6,7 @@ use std::time::Duration;
 use kurir_core::domain::WorkerName;
 use kurir_core::domain::{CodeKeys, ConversionRule, WorkerName};
 use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, PaceRule};
+use kurir_core::policy::{AttemptRule, Backoff, DayRule, OptOutRule, PaceRule};
 use kurir_core::policy::{AttemptRule, Backoff, DayRule, PaceRule, WebhookRule};
 use kurir_core::port::RecipientRule;
 use kurir_workers::{CourierOptions, Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
@@ -61,6 +62,10 @@ pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions 
         default_country: config.fleet.default_country.clone(),
         prove_tenant: worker.prove_tenant,
         crash,
+        opt_out: OptOutRule {
+            stop: config.suppression.stop_words.clone(),
+            resume: config.suppression.resume_words.clone(),
+        },
     }
 }
 

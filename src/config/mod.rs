@@ -21,6 +21,7 @@ mod relations;
 mod require;
 mod sources;
 mod store;
+mod suppression;
 mod verify;
 mod web;
 mod webhooks;
@@ -40,6 +41,7 @@ pub use read::parse_span;
 pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
+pub use suppression::SuppressionConfig;
 pub use verify::VerifyConfig;
 pub use web::WebConfig;
 pub use webhooks::WebhooksConfig;
@@ -89,6 +91,8 @@ pub struct Config {
     pub verify: VerifyConfig,
     /// What is told to whoever watches.
     pub metrics: MetricsConfig,
+    /// Words by which recipients stop bulk messages.
+    pub suppression: SuppressionConfig,
 }
 
 impl Config {

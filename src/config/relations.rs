@@ -57,6 +57,7 @@ impl Config {
         self.check_verify(&mut found);
         self.check_whatsapp(&mut found);
         self.check_metrics(&mut found);
+        self.check_suppression(&mut found);
         if let Err(advice) = logging::check_filter(&self.log.filter) {
             found.want(false, "log.filter", format!("{:?}", self.log.filter), advice);
         }
@@ -339,6 +340,14 @@ impl Config {
             let same = listen == self.gateway.listen && listen.port() != 0;
             let advice = "must differ from gateway.listen: it takes no key";
             found.want(!same, "metrics.listen", format!("\"{listen}\""), advice);
+        }
+    }
+
+    fn check_suppression(&self, found: &mut Findings) {
+        let words = &self.suppression;
+        if let Some(word) = words.stop_words.overlap(&words.resume_words) {
+            let advice = format!("has {word:?}, which suppression.stop_words has too: a word means one thing");
+            found.want(false, "suppression.resume_words", format!("{:?}", words.resume_words.to_string()), advice);
         }
     }
 

@@ -26,6 +26,9 @@ use kurir_core::port::{
     Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MessageIndex, PoolQueue, RequestLog,
     SessionStore, Verifications, Vigil, Web, WebhookStore,
 };
+use kurir_core::port::{
+    Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, SuppressionList, TemplateStore, Vigil,
+};
 use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -76,6 +79,10 @@ pub struct GatewayPorts {
     pub webhooks: Arc<dyn WebhookStore>,
     /// Addresses that callers name.
     pub web: Arc<dyn Web>,
+    /// The tenants' templates.
+    pub templates: Arc<dyn TemplateStore>,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
 }
 
 /// How the gateway behaves.

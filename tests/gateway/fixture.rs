@@ -190,6 +190,8 @@ impl Fixture {
             event_log: stores.clone(),
             webhooks: stores.clone(),
             web: web.clone(),
+            templates: stores.clone(),
+            suppressions: stores.clone(),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -289,6 +291,11 @@ impl Fixture {
     pub fn depth(&self, id: &str, lane: Lane) -> u64 {
         self.runtime.block_on(self.queue.depth(&session(id), lane)).unwrap()
     }
+}
+
+/// A body as it goes over the wire: what is not JSON stands in the document as a text.
+pub fn written(body: &Value) -> String {
+    body.as_str().map_or_else(|| body.to_string(), str::to_owned)
 }
 
 /// Waits until `holds`, at most [`PATIENCE`].

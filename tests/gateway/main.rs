@@ -18,6 +18,8 @@ mod ready;
 mod session_desk;
 mod sessions;
 mod stop;
+mod suppressions;
+mod templates;
 mod verifications;
 mod verify_limits;
 mod waits;

@@ -55,6 +55,8 @@ async fn the_store_keeps_its_promises() {
             verifications: store,
             log: store.clone(),
             webhooks: store,
+            templates: store.clone(),
+            suppressions: store,
         }
     })
     .await;

@@ -25,6 +25,8 @@ async fn a_file_of_before_budgets_keeps_its_pace() {
              DROP TABLE verification_count; DROP TABLE verification_prefix; DROP TABLE event_log; DROP TABLE webhook_delivery; \
              DROP TABLE webhook; DROP TABLE default_session; ALTER TABLE session DROP COLUMN name; \
              ALTER TABLE session DROP COLUMN labels; ALTER TABLE session DROP COLUMN restarts; \
+             DROP TABLE template; DROP TABLE suppression; DROP TABLE suppression_change; DROP TABLE suppression_key; \
+             DROP TABLE bulk_recipient; \
              PRAGMA user_version = 1",
         )
         .await

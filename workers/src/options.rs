@@ -7,6 +7,8 @@ use std::time::Duration;
 use kurir_core::domain::{
     CodeKeys, ConversionRule, Lane, PhoneNumber, SessionId, SessionRecord, TenantId, Timestamp, WorkerName,
 };
+use kurir_core::domain::{Lane, PhoneNumber, SessionId, SessionRecord, TenantId, Timestamp, WorkerName};
+use kurir_core::policy::{AttemptRule, DayRule, OptOutRule, PaceRule, Zone};
 use kurir_core::policy::{AttemptRule, DayRule, PaceRule, Zone};
 use kurir_core::port::RecipientRule;
 
@@ -63,6 +65,8 @@ pub struct WorkerOptions {
     pub prove_tenant: bool,
     /// Where the process dies, if a test wants it to.
     pub crash: crate::Crash,
+    /// The words by which recipients stop bulk messages.
+    pub opt_out: OptOutRule,
 }
 
 impl WorkerOptions {

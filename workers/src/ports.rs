@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kurir_core::port::{
     Clock, Entropy, EventLog, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue,
-    RecipientLimits, RequestLog, SessionStore, StateStore, Verifications, Vigil, Web, Wishes,
+    RecipientLimits, RequestLog, SessionStore, StateStore, SuppressionList, Verifications, Vigil, Web, Wishes,
 };
 
 use crate::observer::Observer;
@@ -47,6 +47,8 @@ pub struct WorkerPorts {
     pub refused: Refused,
     /// Hears of what happens.
     pub observer: Arc<dyn Observer>,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
 }
 
 /// The ports of a relay.

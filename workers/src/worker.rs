@@ -206,6 +206,11 @@ fn share(options: WorkerOptions, ports: WorkerPorts, parts: &CancellationToken) 
         let ledger = Arc::clone(&ledger);
         async move { ledger.get(&keys).await }
     });
+    let list = Arc::clone(&ports.suppressions);
+    let suppressed = Group::start("the list of suppressed numbers", MOST_WRITES, move |asked: Vec<_>| {
+        let list = Arc::clone(&list);
+        async move { list.suppressed(&asked).await }
+    });
     let publisher = Publisher::start(
         Arc::clone(&ports.events),
         Arc::clone(&ports.outbox),
@@ -221,5 +226,5 @@ fn share(options: WorkerOptions, ports: WorkerPorts, parts: &CancellationToken) 
         Arc::clone(&ports.observer),
     );
     let instance = ports.entropy.nonce();
-    Shared { instance, options, ports, ledger: writes, entries, publisher, keeper }
+    Shared { instance, options, ports, ledger: writes, entries, publisher, keeper, suppressed }
 }

@@ -36,6 +36,8 @@ mod state_guard;
 mod state_scan;
 mod stores;
 mod suite;
+mod suppressions;
+mod templates;
 mod verifications;
 mod verify_counts;
 mod vigil;

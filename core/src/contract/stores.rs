@@ -10,6 +10,7 @@ use super::{
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
+use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
     Created, EventLog, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, WebhookStore,
     Written,
@@ -20,9 +21,13 @@ use crate::port::{
     state_guard, state_scan, verifications, verify_counts,
 };
 use crate::port::{
+    Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, SuppressionList,
+    TemplateStore, Written,
+};
+use crate::port::{
     Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Verifications, Written,
     event_log, fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
-    state_guard, state_scan, webhooks,
+    state_guard, state_scan, suppressions, templates, webhooks,
 };
 
 /// The ports of one store: what is written through one is seen through the others.
@@ -48,6 +53,10 @@ pub struct Stores {
     pub log: Arc<dyn EventLog>,
     /// The webhooks.
     pub webhooks: Arc<dyn WebhookStore>,
+    /// The templates.
+    pub templates: Arc<dyn TemplateStore>,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
 }
 
 /// A session that a check has created and claimed.
@@ -257,6 +266,19 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             webhooks::a_webhook_is_disabled_once_and_its_deliveries_end,
             webhooks::a_delivery_is_tried_anew_when_somebody_wants_it,
             webhooks::ended_deliveries_are_forgotten_and_all_go_with_their_webhook,
+            templates::a_template_is_read_back_whole,
+            templates::a_templates_name_is_used_once_by_each_tenant,
+            templates::a_template_put_again_keeps_when_it_was_made,
+            templates::pages_hold_every_template_once_in_bytewise_order,
+            templates::a_removed_template_is_gone,
+            suppressions::a_suppression_is_read_back_whole,
+            suppressions::each_number_is_suppressed_for_its_tenant_alone,
+            suppressions::wishes_of_one_call_see_each_other_and_what_is_there,
+            suppressions::a_release_needs_the_right_to_it,
+            suppressions::pages_hold_every_number_once,
+            suppressions::a_thousand_wishes_in_one_call,
+            suppressions::a_reply_counts_from_whom_got_a_bulk_message,
+            suppressions::who_got_a_bulk_message_goes_with_the_session,
         ]
     );
 }

@@ -94,6 +94,10 @@ kinds! {
     WebhookDisabled = "webhook.disabled",
     /// Somebody tries a webhook.
     WebhookTest = "webhook.test",
+    /// A recipient wants no bulk messages any more: he replied with a word for it.
+    RecipientSuppressed = "recipient.suppressed",
+    /// A recipient takes that back.
+    RecipientResumed = "recipient.resumed",
     /// A worker joined the fleet.
     WorkerJoined = "fleet.worker_joined",
     /// A worker left the fleet.

@@ -124,6 +124,10 @@ name!(
     PoolId, "pool"
 );
 name!(
+    /// A template of a tenant's, or one that kurir brings along.
+    TemplateName, "template's name"
+);
+name!(
     /// A worker process. Two processes with the same name are told apart by their lease tokens.
     WorkerName, "worker name"
 );

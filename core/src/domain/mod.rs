@@ -10,8 +10,10 @@ mod ident;
 mod job;
 mod label;
 mod ledger;
+mod locale;
 mod outcome;
 mod phone;
+mod placeholder;
 mod prefix;
 mod qr;
 mod request;
@@ -20,6 +22,8 @@ mod secret;
 mod sender;
 mod session;
 mod sight;
+mod suppression;
+mod template;
 mod time;
 mod verification;
 mod waha;
@@ -32,12 +36,16 @@ pub use event_log::{KindChoice, LogFilter, LogPosition, LoggedEvent, NoSuchKind,
 pub use fence::{Epoch, Fence, LeaseHolder, LeaseToken};
 pub use history::{History, HistoryStep};
 pub use ident::{BatchId, IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WorkerName};
+pub use ident::{IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TemplateName, TenantId, WorkerName};
 pub use ident::{IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WebhookId, WorkerName};
+pub use job::{Content, Job, Lane, Target};
 pub use job::{Content, Job, Lane, Target, UnknownPlaceholder};
 pub use label::{LabelChange, LabelError, Labels, SessionName};
 pub use ledger::{LedgerEntry, LedgerError, MessageState};
+pub use locale::{Locale, NoLocale};
 pub use outcome::{FailReason, Outcome, SendAnswer};
 pub use phone::{PhoneError, PhoneNumber};
+pub use placeholder::{UnknownPlaceholder, is_placeholder, placeholders};
 pub use prefix::{ConversionRule, NumberPrefix, PrefixId, PrefixRecord, Traffic};
 pub use qr::{QrCode, QrError};
 pub use request::{BadRequestName, RecordedAnswer, RequestKey, RequestSeed};
@@ -46,6 +54,10 @@ pub use secret::Secret;
 pub use sender::{DayCount, FirstLink, Rest, SenderPace, Spent};
 pub use session::{Account, InvalidTransition, PaceState, SessionRecord, SessionState, SessionStatus, Wanted};
 pub use sight::Sight;
+pub use suppression::{
+    Applied, Initiator, OptOut, Release, Suppression, SuppressionAct, SuppressionChange, SuppressionCursor,
+};
+pub use template::{Template, TemplateError, TemplateTexts};
 pub use time::Timestamp;
 pub use verification::{
     Channel, CodeAlphabet, CodeDelivery, Hop, NoSuchAlphabet, Verification, VerificationEnded, VerificationId,

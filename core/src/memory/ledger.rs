@@ -73,6 +73,9 @@ fn write(tables: &mut Tables, write: LedgerWrite, now: Timestamp) -> Written {
         if let Some(recipient) = spent.met {
             tables.met.entry(fence.session.clone()).or_default().insert(recipient);
         }
+        if let Some(recipient) = spent.bulk {
+            tables.bulk.entry(fence.session.clone()).or_default().insert(recipient);
+        }
     }
     tables.ledger.put(write.entry, now);
     tables.outbox.add(&write.events, now);

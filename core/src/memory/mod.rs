@@ -25,6 +25,8 @@ mod session_desk;
 mod sessions;
 mod state;
 mod stores;
+mod suppressions;
+mod templates;
 mod verifications;
 mod vigil;
 mod web;

@@ -9,8 +9,12 @@ use super::lock;
 use super::outbox::Waiting;
 use super::requests::Requests;
 use super::state::Values;
+use super::suppressions::Suppressed;
 use super::verifications::Codes;
 use super::webhooks::Webhooks;
+use crate::domain::{
+    ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, Template, TemplateName, TenantId,
+};
 use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
 use crate::port::{Clock, PortError};
 
@@ -40,6 +44,10 @@ pub(super) struct Tables {
     pub(super) verify: Codes,
     pub(super) log: Logged,
     pub(super) webhooks: Webhooks,
+    pub(super) templates: HashMap<TenantId, BTreeMap<TemplateName, Template>>,
+    pub(super) suppressed: HashMap<TenantId, Suppressed>,
+    /// Whom each session has written bulk messages to.
+    pub(super) bulk: HashMap<SessionId, HashSet<PhoneNumber>>,
 }
 
 impl Tables {

@@ -22,6 +22,8 @@ mod session_desk;
 mod sessions;
 mod state;
 mod stored;
+mod suppressions;
+mod templates;
 mod verifications;
 mod vigil;
 mod web;
@@ -51,6 +53,8 @@ pub use session_desk::{Described, Description, PoolRecord, PoolRemoved, SessionD
 pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};
 pub use stored::Stored;
+pub use suppressions::SuppressionList;
+pub use templates::TemplateStore;
 pub use verifications::{Entered, LimitCharge, LimitOf, Tally, VerificationFilter, VerificationWrite, Verifications};
 pub use vigil::{Vigil, Watch};
 pub use web::{Web, WebBody, WebError, WebMethod, WebRequest, WebResponse};

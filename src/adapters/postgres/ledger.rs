@@ -23,10 +23,10 @@ WITH asked AS MATERIALIZED (
         $1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::bigint[],
         $7::text[], $8::text[], $9::text[], $10::bytea[],
         $11::bigint[], $12::bigint[], $13::text[], $14::bytea[],
-        $15::text[], $16::bytea[], $17::uuid[], $18::bigint[]
+        $15::text[], $16::bytea[], $17::uuid[], $18::bigint[], $26::bytea[]
     ) AS w(ord, fence_session, fence_epoch, tenant, job, version,
            session, message_id, state, entry, pace, turn, spent, met,
-           lane, mark, batch, enqueued_at)
+           lane, mark, batch, enqueued_at, bulk)
 ), held AS MATERIALIZED (
     SELECT id, epoch FROM session WHERE id = ANY($2) ORDER BY id FOR SHARE
 ), allowed AS MATERIALIZED (
@@ -69,6 +69,13 @@ WITH asked AS MATERIALIZED (
     SELECT DISTINCT a.fence_session COLLATE \"C\", a.met
     FROM done JOIN allowed a ON a.ord = done.ord
     WHERE a.met IS NOT NULL
+    ORDER BY 1, 2
+    ON CONFLICT DO NOTHING
+), addressed AS (
+    INSERT INTO bulk_recipient (session, recipient)
+    SELECT DISTINCT a.fence_session COLLATE \"C\", a.bulk
+    FROM done JOIN allowed a ON a.ord = done.ord
+    WHERE a.bulk IS NOT NULL
     ORDER BY 1, 2
     ON CONFLICT DO NOTHING
 ), told AS (
@@ -132,6 +139,7 @@ struct Columns<'a> {
     marks: Vec<Option<&'a [u8]>>,
     batches: Vec<Option<Uuid>>,
     enqueued: Vec<i64>,
+    bulk: Vec<Option<&'a [u8]>>,
 }
 
 /// One write, ready for the database.
@@ -166,6 +174,7 @@ impl<'a> Columns<'a> {
         self.marks.push(mark.as_deref());
         self.batches.push(entry.batch.map(BatchId::as_uuid));
         self.enqueued.push(entry.enqueued_at.as_millis());
+        self.bulk.push(spent.and_then(|row| row.bulk.as_deref()));
     }
 }
 
@@ -230,6 +239,7 @@ async fn write_round(
         .bind(&events.kinds)
         .bind(&events.ats)
         .bind(&events.bodies)
+        .bind(&columns.bulk)
         .fetch_all(executor)
         .await?;
     rows.iter()

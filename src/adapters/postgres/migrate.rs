@@ -20,6 +20,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("verifications", include_str!("migrations/0006_verifications.sql")),
     ("the log of events, webhooks", include_str!("migrations/0007_event_log_webhooks.sql")),
     ("what callers say of sessions", include_str!("migrations/0008_session_desk.sql")),
+    ("templates, suppression", include_str!("migrations/0009_templates_suppression.sql")),
 ];
 
 fn migrator(schema: Option<&str>) -> Migrator {

@@ -27,6 +27,8 @@ mod session_desk;
 mod sessions;
 mod spending;
 mod state;
+mod suppressions;
+mod templates;
 mod verifications;
 mod vigil;
 mod webhook_rows;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use kurir_core::domain::{
-    EventId, JobKey, Keyring, PrefixId, RequestKey, SessionId, TenantId, VerificationId, WebhookId,
+    EventId, JobKey, Keyring, PrefixId, RequestKey, SessionId, TemplateName, TenantId, VerificationId, WebhookId,
 };
 use kurir_core::port::{Entropy, PortError};
 
@@ -32,6 +32,12 @@ pub(super) enum Place<'a> {
     Logged(EventId),
     /// A webhook's settings.
     Webhook(&'a WebhookId),
+    /// The texts of a template.
+    Template { tenant: &'a TenantId, name: &'a TemplateName },
+    /// A number on a tenant's list, by its mark.
+    Suppression { tenant: &'a TenantId, mark: &'a [u8; 16] },
+    /// What was done to it.
+    SuppressionChange { tenant: &'a TenantId, mark: &'a [u8; 16] },
 }
 
 impl Place<'_> {
@@ -47,6 +53,11 @@ impl Place<'_> {
             Self::Prefix(tenant, id) => format!("verification-prefix/{tenant}/{id}"),
             Self::Logged(id) => format!("event_log/{id}"),
             Self::Webhook(id) => format!("webhook/{id}"),
+            Self::Template { tenant, name } => format!("template/{tenant}/{name}"),
+            Self::Suppression { tenant, mark } => format!("suppression/{tenant}/{:032x}", u128::from_be_bytes(**mark)),
+            Self::SuppressionChange { tenant, mark } => {
+                format!("suppression_change/{tenant}/{:032x}", u128::from_be_bytes(**mark))
+            }
         }
         .into_bytes()
     }
@@ -66,6 +77,9 @@ impl fmt::Display for Place<'_> {
             Self::Prefix(tenant, id) => write!(f, "prefix {id} of {tenant}"),
             Self::Webhook(id) => write!(f, "the settings of webhook {id}"),
             Self::Logged(id) => write!(f, "the body of event {id} in the log"),
+            Self::Template { tenant, name } => write!(f, "template {name} of {tenant}"),
+            Self::Suppression { tenant, .. } => write!(f, "a suppressed number of {tenant}"),
+            Self::SuppressionChange { tenant, .. } => write!(f, "a change of a suppressed number of {tenant}"),
         }
     }
 }

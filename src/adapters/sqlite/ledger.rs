@@ -12,7 +12,7 @@ use super::error::{Failure, corrupt, sql};
 use super::index;
 use super::outbox::{self, SealedEvent};
 use super::sessions::{Guard, guard};
-use super::spending::{self, Together};
+use super::spending::{self, Addressed, Together};
 use super::state::hexadecimal;
 
 /// A write with everything made ready for the transaction.
@@ -23,7 +23,7 @@ struct Prepared {
     json: String,
     /// The sender's state, and as it will stand there.
     spent: Option<(SenderPace, String)>,
-    met: Option<[u8; 16]>,
+    addressed: Addressed,
     mark: Option<[u8; 16]>,
     events: Vec<SealedEvent>,
     at: i64,
@@ -36,14 +36,18 @@ impl Prepared {
         let mark = write.entry.to.as_ref().map(|to| index::mark(db, &entry.key.tenant, to));
         let json = serde_json::to_string(&entry).map_err(|error| corrupt("a ledger entry to write", error))?;
         let events = outbox::sealed(db, &write.events);
-        let (mut spent, mut met) = (None, None);
+        let (mut spent, mut addressed) = (None, Addressed::default());
         // What is spent is the owner's, so only an owner writes it.
         if let (Some(fence), Some(of)) = (&write.fence, write.spent) {
             let json = serde_json::to_string(&of.pace).map_err(|error| corrupt("a sender's state to write", error))?;
             spent = Some((of.pace, json));
-            met = of.met.map(|recipient| spending::fingerprint(db, &fence.session, &recipient));
+            addressed = Addressed {
+                met: of.met.map(|recipient| spending::fingerprint(db, &fence.session, &recipient)),
+                bulk: of.bulk.map(|recipient| spending::bulk_fingerprint(db, &fence.session, &recipient)),
+            };
         }
-        Ok(Self { fence: write.fence, entry, json, spent, met, mark, events, at: db.clock.now().as_millis() })
+        let at = db.clock.now().as_millis();
+        Ok(Self { fence: write.fence, entry, json, spent, addressed, mark, events, at })
     }
 
     /// Writes the entry; false when another write came first.
@@ -106,7 +110,7 @@ async fn carry_out(connection: &mut SqliteConnection, writes: Vec<Prepared>) -> 
         }
         outbox::insert(connection, write.events).await?;
         if let (Some(fence), Some((state, json))) = (write.fence, write.spent) {
-            spent.entry(fence.session).or_default().add(state, json, write.met);
+            spent.entry(fence.session).or_default().add(state, json, write.addressed);
         }
         answers.push(Written::Done);
     }

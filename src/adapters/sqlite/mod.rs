@@ -27,6 +27,8 @@ mod settle;
 mod spending;
 mod state;
 mod stream;
+mod suppressions;
+mod templates;
 mod verifications;
 mod webhook_rows;
 mod webhooks;

@@ -53,6 +53,15 @@ impl Caller {
         }
     }
 
+    /// Whether the key is good for what belongs to the whole tenant.
+    pub fn covers_tenant(&self) -> Result<(), ApiError> {
+        if self.0.sessions.is_none() {
+            return Ok(());
+        }
+        let detail = "this key is good for some sessions only, and this is the whole tenant's";
+        Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", detail))
+    }
+
     /// Whether the key is good for all sessions of its tenant, as pools are.
     pub fn covers_pools(&self) -> Result<(), ApiError> {
         if self.0.sessions.is_none() { Ok(()) } else { Err(no_such("pool")) }

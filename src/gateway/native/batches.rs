@@ -19,12 +19,12 @@ use super::auth::{Caller, MayRead, MaySend};
 use super::error::ApiError;
 use super::idempotency::once;
 use super::message_list::seen_by;
-use super::messages::to_enqueue;
+use super::messages::{Send, to_enqueue};
 use super::problem::{Problem, Problems, RowProblem};
 use super::schemas::ContentSchema;
 use super::sessions::ended_early;
 use super::{App, Routes, body, csv_rows};
-use crate::gateway::usecase::{Batch, Enqueue, Rows, UseCaseError};
+use crate::gateway::usecase::{Batch, Enqueue, Rows, UseCaseError, Wording};
 
 /// Most rows of a batch.
 pub(super) const MOST_ROWS: usize = 10_000;
@@ -234,7 +234,7 @@ async fn csv(
         let (count, lines, atomic) = (sheet.count(), sheet.lines(), sheet.is_atomic());
         let row = move |caller: &Caller, at: usize| {
             let send = sheet.row(at)?;
-            to_enqueue(caller, send)
+            row_to_enqueue(caller, send)
         };
         take(&inner, &sender, seed, Asked { count, row, atomic, lines: Some(lines) }).await
     };
@@ -257,7 +257,17 @@ fn row_of(caller: &Caller, common: &Map<String, Value>, row: &Value) -> Result<E
     };
     let missing: Vec<_> = common.iter().filter(|(name, _)| !taken(name)).collect();
     row.extend(missing.into_iter().map(|(name, value)| (name.clone(), value.clone())));
-    to_enqueue(caller, body::of_value(Value::Object(row))?)
+    row_to_enqueue(caller, body::of_value(Value::Object(row))?)
+}
+
+/// Rows say what they say in full: a template's text is given once for all of them, with values for each.
+fn row_to_enqueue(caller: &Caller, send: Send) -> Result<Enqueue, UseCaseError> {
+    let Wording::Plain(content) = &send.content else {
+        let words = "in a batch a template is given by its `text`, not by its name; GET /v1/templates/{name} tells it";
+        return Err(UseCaseError::field("content", words));
+    };
+    let content = content.clone();
+    to_enqueue(caller, send, content)
 }
 
 /// What a request asks for.

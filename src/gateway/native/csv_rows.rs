@@ -15,7 +15,7 @@ use super::batches::MOST_ROWS;
 use super::body;
 use super::error::ApiError;
 use super::messages::Send;
-use crate::gateway::usecase::UseCaseError;
+use crate::gateway::usecase::{UseCaseError, Wording};
 
 /// The column with the numbers.
 const TO: &str = "to";
@@ -191,7 +191,7 @@ impl Sheet {
             pool: plan.pool,
             to: record[self.to].to_owned(),
             lane: plan.lane,
-            content: ContentV1::Template { text: self.text.clone(), values },
+            content: Wording::Plain(ContentV1::Template { text: self.text.clone(), values }),
             expires_at: plan.expires_at,
             ttl: plan.ttl,
             metadata: BTreeMap::new(),
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!((sheet.count(), sheet.lines()), (3, vec![2, 3, 5]));
         let row = sheet.row(0).unwrap();
         assert_eq!(row.to, "0812");
-        let ContentV1::Template { values, .. } = row.content else { panic!("a template") };
+        let Wording::Plain(ContentV1::Template { values, .. }) = row.content else { panic!("a template") };
         assert_eq!(values["nama"], "Sari, Bu");
         assert!(sheet.row(2).is_err(), "a cell is missing");
     }

@@ -81,6 +81,8 @@ impl From<UseCaseError> for ApiError {
             UseCaseError::Field { field, reason, .. } => {
                 plain(StatusCode::UNPROCESSABLE_ENTITY, reason.as_str()).field(field)
             }
+            UseCaseError::Value { field, .. } => plain(StatusCode::UNPROCESSABLE_ENTITY, "bad_field").field(field),
+            UseCaseError::TemplateExists => plain(StatusCode::CONFLICT, "template_exists").field("name"),
             UseCaseError::NotFound { field, .. } => {
                 let mut answer = plain(StatusCode::NOT_FOUND, "not_found");
                 answer.field = field.map(str::to_owned);

@@ -27,7 +27,7 @@ pub(super) async fn request_id(State(app): State<Arc<App>>, request: Request, ne
         "request",
         request = %id,
         method = %request.method(),
-        path = request.uri().path(),
+        path = %without_numbers(request.uri().path()),
         tenant = tracing::field::Empty
     );
     let mut response = async {
@@ -41,6 +41,18 @@ pub(super) async fn request_id(State(app): State<Arc<App>>, request: Request, ne
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// A path as it may be logged: what may be somebody's phone number is left out.
+fn without_numbers(path: &str) -> String {
+    let is_number = |part: &str| {
+        let digits = part.bytes().filter(u8::is_ascii_digit).count();
+        // Separators come as they are or escaped. An id of ours has letters, or more digits than any number.
+        let other = part.bytes().any(|b| !(b.is_ascii_digit() || b"+-.()%ABCDEFabcdef".contains(&b)));
+        let escaped = part.contains('%') || part.bytes().all(|b| b.is_ascii_digit() || b"+-.()".contains(&b));
+        (6..=24).contains(&digits) && !other && escaped
+    };
+    path.split('/').map(|part| if is_number(part) { "…" } else { part }).collect::<Vec<_>>().join("/")
 }
 
 fn fits(id: &str) -> bool {
@@ -77,4 +89,27 @@ pub(super) async fn time_limit(State(app): State<Arc<App>>, request: Request, ne
             "the request took too long; what became of it is not known. Repeating it with the same id is safe";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", message).retry_later().into_response()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_stands_in_a_path_that_is_logged() {
+        for number in ["6281234567890", "+6281234567890", "%2B62%20812-3456-7890", "0812.3456.7890", "(0812)34567890"] {
+            let path = format!("/v1/suppressions/{number}/audit");
+            assert_eq!(without_numbers(&path), "/v1/suppressions/…/audit");
+        }
+        for path in [
+            "/v1/messages/0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
+            "/v1/messages/01901234-1234-7123-8123-123456789012",
+            "/v1/keys/5f0c2a91d3e84b76",
+            "/v1/sessions/toko-1",
+            "/v1/sessions/12345",
+            "/",
+        ] {
+            assert_eq!(without_numbers(path), path);
+        }
+    }
 }

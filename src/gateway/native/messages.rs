@@ -24,7 +24,7 @@ use super::problem::{Problem, Problems};
 use super::schemas::ContentSchema;
 use super::sessions::ended_early;
 use super::{App, Routes};
-use crate::gateway::usecase::{Enqueue, Receipt, UseCaseError};
+use crate::gateway::usecase::{Enqueue, Receipt, UseCaseError, Wording};
 use crate::gateway::waits::Goal;
 
 /// Longest `traceparent` that is passed on; the W3C's version 0 has 55 characters.
@@ -63,7 +63,7 @@ pub(super) struct Send {
     pub lane: Option<Lane>,
     /// What it says.
     #[schema(value_type = ContentSchema, example = json!({"type": "otp", "code": "493817", "text": "Kode: {code}"}))]
-    pub content: ContentV1,
+    pub content: Wording,
     /// Its deadline: at or past it no attempt is begun. The otp lane needs one, or the gateway's default.
     #[serde(default)]
     #[schema(format = DateTime, example = json!(null))]
@@ -92,6 +92,14 @@ pub(super) struct Send {
         ("template" = (summary = "A text with placeholders", value = json!({
             "session": "toko-1", "to": "6281234567890",
             "content": {"type": "template", "text": "Halo {nama}", "values": {"nama": "Sari"}}
+        }))),
+        ("named" = (summary = "A template by its name", value = json!({
+            "session": "toko-1", "to": "6281234567890",
+            "content": {"type": "template", "name": "notification", "locale": "en", "values": {"title": "Order 77", "message": "It is on its way."}}
+        }))),
+        ("named_otp" = (summary = "A one-time password in the text of a template", value = json!({
+            "session": "toko-1", "to": "6281234567890", "ttl": 300,
+            "content": {"type": "otp", "code": "493817", "template": "otp_with_name", "locale": "id", "values": {"name": "Sari"}}
         })))
     )),
     params(
@@ -101,7 +109,7 @@ pub(super) struct Send {
         Wait
     ),
     responses(
-        (status = 202, description = "It is queued; its place stands in `Location`. With `wait`: it has not come that far yet", body = MessageView),
+        (status = 202, description = "It is queued; its place stands in `Location`. With `wait`: it has not come that far yet. A bulk message to a suppressed number has `failed` already (`suppressed`)", body = MessageView),
         (status = 200, description = "It was taken before, under the same id; with `wait`: it has come that far, or to its end", body = MessageView),
         (status = 409, description = "`id_reused`; `idempotency_key_in_use`: the same request is being carried out", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`queue_full`: as many messages wait as may, nothing was stored", body = Problem, content_type = "application/problem+json"),
@@ -175,7 +183,8 @@ async fn send(
         let default = app.cases.default_session(caller.tenant()).await?;
         send.session = default.map(|session| session.to_string());
     }
-    let mut job = to_enqueue(caller, send)?;
+    let content = app.cases.content_of(caller.tenant(), send.content.clone()).await?;
+    let mut job = to_enqueue(caller, send, content)?;
     job.id = job.id.or_else(|| named.then(|| seed.job(0)));
     job.traceparent = traceparent;
     let (cases, tenant) = (app.cases.clone(), caller.tenant().clone());
@@ -214,7 +223,7 @@ async fn one(
 
 /// A message as the use case takes it, if the key is good for the session or the pool that it names. What is no name is
 /// refused elsewhere.
-pub(super) fn to_enqueue(caller: &Caller, send: Send) -> Result<Enqueue, UseCaseError> {
+pub(super) fn to_enqueue(caller: &Caller, send: Send, content: ContentV1) -> Result<Enqueue, UseCaseError> {
     let key = caller.key();
     let session = send.session.as_deref().and_then(|session| SessionId::new(session).ok());
     if session.is_some_and(|session| !key.covers(&session)) {
@@ -230,8 +239,8 @@ pub(super) fn to_enqueue(caller: &Caller, send: Send) -> Result<Enqueue, UseCase
         session: send.session,
         pool: send.pool,
         to: send.to,
-        lane: send.lane,
-        content: send.content,
+        lane: send.lane.or(send.content.lane()),
+        content,
         expires_at: send.expires_at,
         ttl: send.ttl,
         metadata: send.metadata,

@@ -32,6 +32,9 @@ mod qr;
 mod schemas;
 mod session_ops;
 mod sessions;
+mod suppression_files;
+mod suppressions;
+mod templates;
 mod verifications;
 mod webhook_secret;
 mod webhooks;
@@ -153,7 +156,9 @@ fn described(app: Option<&Arc<App>>) -> Routes {
         .merge(events::routes())
         .merge(webhooks::routes())
         .merge(keys::routes())
-        .merge(metrics::routes());
+        .merge(metrics::routes())
+        .merge(templates::routes())
+        .merge(suppressions::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

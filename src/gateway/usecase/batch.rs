@@ -7,12 +7,12 @@
 use std::collections::HashMap;
 
 use kurir_core::domain::{
-    BatchId, FailReason, JobId, JobKey, Lane, LedgerEntry, MessageState, Target, TenantId, Timestamp,
+    BatchId, FailReason, JobId, JobKey, Lane, LedgerEntry, MessageState, PhoneNumber, Target, TenantId, Timestamp,
 };
 use kurir_core::port::{Enqueued, LedgerWrite, MessageFilter, MessagePlace, PublishJob, Written};
 use kurir_core::wire::MessageDataV1;
 
-use super::enqueue::Enqueue;
+use super::enqueue::{Enqueue, ended_as_suppressed};
 use super::messages::is_untouched;
 use super::prepare::{Prepared, is_same};
 use super::{UseCaseError, UseCases};
@@ -111,6 +111,7 @@ impl UseCases {
                     Err(error) => done[*at] = Some(Err(error)),
                 }
             }
+            self.end_suppressed(tenant, &mut going, now).await?;
             for (at, taken) in self.enqueue_chunk(going, now).await? {
                 lost |= matches!(taken, Err(UseCaseError::NotQueued));
                 done[at] = Some(taken);
@@ -163,6 +164,23 @@ impl UseCases {
         Ok((rows, places))
     }
 
+    /// Ends the new entries of those bulk messages whose recipients want none: one look for all of them.
+    async fn end_suppressed(&self, tenant: &TenantId, going: &mut [Going], now: Timestamp) -> Result<(), UseCaseError> {
+        let bulk: Vec<usize> = (0..going.len()).filter(|at| going[*at].new.lane == Lane::Bulk).collect();
+        let asked: Vec<(TenantId, PhoneNumber)> =
+            bulk.iter().filter_map(|at| Some((tenant.clone(), going[*at].new.to.clone()?))).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let answers = self.ports.suppressions.suppressed(&asked).await?;
+        // Every new entry knows its number, so the answers are those of the bulk rows, in order.
+        for (at, _) in bulk.into_iter().zip(answers).filter(|(_, suppressed)| *suppressed) {
+            let row = &mut going[at];
+            row.new = ended_as_suppressed(row.new.clone(), now);
+        }
+        Ok(())
+    }
+
     /// One commit, one round of confirms.
     async fn enqueue_chunk(
         &self,
@@ -192,6 +210,10 @@ impl UseCases {
                 None => done.push((at, Err(UseCaseError::Unsettled))),
                 Some(entry) if !fresh && !is_same(&entry, &row.new) => done.push((at, Err(UseCaseError::IdReused))),
                 Some(entry) if !fresh && !is_untouched(&entry) => done.push((at, Ok(taken(&entry, true)))),
+                Some(entry) if row.new.reason == Some(FailReason::Suppressed) => {
+                    let ended = if fresh { entry } else { self.suppressed(entry).await? };
+                    done.push((at, Ok(taken(&ended, !fresh))));
+                }
                 Some(entry) => {
                     publish.push(row.publish);
                     entries.push((at, entry, !fresh));

@@ -18,7 +18,7 @@
 use std::collections::BTreeMap;
 
 use kurir_core::domain::{
-    BatchId, FailReason, Job, JobId, Lane, LedgerEntry, MessageState, Target, TenantId, Timestamp, Wanted,
+    BatchId, FailReason, Job, JobId, Lane, LedgerEntry, MessageState, PhoneNumber, Target, TenantId, Timestamp, Wanted,
 };
 use kurir_core::port::{Enqueued, LedgerWrite, PortError, PublishJob, Written};
 use kurir_core::wire::{ContentV1, MessageDataV1};
@@ -75,9 +75,15 @@ impl UseCases {
         if job.expired(now) && self.entry(&job.key()).await?.is_none() {
             return Err(UseCaseError::field("expires_at", "lies in the past"));
         }
-        let (entry, known) = self.enter(&job, batch, now).await?;
+        // One-time passwords go: their recipient has asked for them.
+        let suppressed = job.lane == Lane::Bulk && self.is_suppressed(tenant, &job.to).await?;
+        let (entry, known) = self.enter(&job, batch, suppressed, now).await?;
         if known && !is_untouched(&entry) {
             return Ok(Receipt::Known(entry));
+        }
+        if suppressed {
+            // A new one has ended already; one that was taken before ends now, wherever its job stands.
+            return Ok(if known { Receipt::Known(self.suppressed(entry).await?) } else { Receipt::Accepted(entry) });
         }
         let entry = self.publish(entry, publish).await?;
         Ok(if known { Receipt::Known(entry) } else { Receipt::Accepted(entry) })
@@ -112,14 +118,28 @@ impl UseCases {
         }
     }
 
-    /// Writes the entry, or finds the one that is there; tells which.
+    async fn is_suppressed(&self, tenant: &TenantId, to: &PhoneNumber) -> Result<bool, UseCaseError> {
+        let asked = [(tenant.clone(), to.clone())];
+        Ok(self.ports.suppressions.suppressed(&asked).await? == [true])
+    }
+
+    /// Ends an entry whose recipient was suppressed after it was entered; if a worker was faster, tells how far it came.
+    pub(super) async fn suppressed(&self, entry: LedgerEntry) -> Result<LedgerEntry, UseCaseError> {
+        Ok(self.end(&entry, MessageState::Failed, FailReason::Suppressed).await?.0)
+    }
+
+    /// Writes the entry, or finds the one that is there; tells which. The entry of a suppressed one is its end.
     async fn enter(
         &self,
         job: &Job,
         batch: Option<BatchId>,
+        suppressed: bool,
         now: Timestamp,
     ) -> Result<(LedgerEntry, bool), UseCaseError> {
-        let entry = LedgerEntry { batch, ..LedgerEntry::new(job, now) };
+        let mut entry = LedgerEntry { batch, ..LedgerEntry::new(job, now) };
+        if suppressed {
+            entry = ended_as_suppressed(entry, now);
+        }
         let events = MessageDataV1::events(&entry, MessageState::Queued, entry.session.as_ref(), now);
         let write = LedgerWrite { fence: None, entry: entry.clone(), spent: None, events };
         if self.ports.ledger.write(vec![write]).await?.first() == Some(&Written::Done) {
@@ -185,5 +205,14 @@ impl UseCases {
                 Err(error) => return Err(unsettled(&error)),
             }
         }
+    }
+}
+
+/// A new entry whose recipient wants no bulk messages.
+pub(super) fn ended_as_suppressed(entry: LedgerEntry, now: Timestamp) -> LedgerEntry {
+    match entry.advance(MessageState::Failed, now) {
+        Ok(ended) => LedgerEntry { reason: Some(FailReason::Suppressed), ..ended },
+        // Every new entry may fail.
+        Err(_) => entry,
     }
 }

@@ -16,10 +16,21 @@ pub enum UseCaseError {
         /// What is wrong, and what would be right.
         message: String,
     },
+    /// A value of a template is missing, or one that it has no place for.
+    #[error("{message}")]
+    Value {
+        /// The path of the field.
+        field: String,
+        /// Which placeholder, and what is wrong.
+        message: String,
+    },
+    /// The tenant has a template of this name.
+    #[error("there is a template of this name; PUT changes it")]
+    TemplateExists,
     /// There is no such thing, or it belongs to another tenant.
     #[error("there is no such {what}")]
     NotFound {
-        /// `session`, `pool`, `message`, `batch`, `key`, `verification` or `prefix`.
+        /// `session`, `pool`, `message`, `batch`, `key`, `verification`, `prefix`, `template` or `suppression`.
         what: &'static str,
         /// The field that named it, where it was not the path.
         field: Option<&'static str>,
@@ -152,5 +163,10 @@ impl UseCaseError {
     /// A bad field.
     pub(in crate::gateway) fn field(field: &'static str, message: impl Into<String>) -> Self {
         Self::Field { field, reason: FailReason::BadField, message: message.into() }
+    }
+
+    /// A bad or missing value of a template.
+    pub(in crate::gateway) fn value(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Value { field: field.into(), message: message.into() }
     }
 }

@@ -10,9 +10,13 @@ mod pools;
 mod prepare;
 mod session_desk;
 mod sessions;
+mod shipped;
+mod suppressions;
+mod templates;
 mod verify;
 mod webhooks;
 mod withdraw;
+mod wording;
 
 use std::time::Duration;
 
@@ -28,9 +32,14 @@ pub use keys::{KeyDesk, MadeKey, NewKey};
 pub use messages::MessagePage;
 pub use pools::{PoolPage, PoolStanding};
 pub use session_desk::{Order, SessionChange};
+pub use sessions::SessionPage;
 pub use sessions::{Create, Search, SessionPage};
+pub use shipped::Shipped;
+pub use suppressions::{BadWish, SuppressionPage, Wish};
+pub use templates::{KnownTemplate, TemplatePage, TemplateText};
 pub use verify::{CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, VerificationPage, VerifyOptions, Wish};
 pub use webhooks::{NewWebhook, Replay, Replayed, WebhookChange};
+pub use wording::{NamedOtp, NamedTemplate, Wording, check_values};
 
 /// The use cases over the ports.
 #[derive(Clone)]

@@ -10,5 +10,6 @@ mod log_keeper;
 mod orders;
 mod pools;
 mod receipts;
+mod suppression;
 mod withdraw;
 mod world;
