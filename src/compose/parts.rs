@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use kurir_core::domain::{SessionId, WorkerName};
 use kurir_core::port::{Clock, Entropy, Membership, Messenger, PortError, SessionStore, StateStore, Web};
-use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore, Web};
-use kurir_workers::{CourierPorts, RelayPorts, WorkerPorts};
-use kurir_workers::{GroupedLedger, GroupedQueue, RelayPorts, WorkerPorts};
-use kurir_workers::{RelayPorts, Worker, WorkerPorts};
+use kurir_workers::{CourierPorts, GroupedLedger, GroupedQueue, RelayPorts, Worker, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -149,7 +146,6 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         events: Arc::clone(&backends.event_source),
         verifications: Arc::clone(&backends.verifications),
         event_log: Arc::clone(&backends.event_log),
-        events: Arc::clone(&backends.event_source),
         webhooks: Arc::clone(&backends.webhooks),
         web: Arc::clone(&backends.web),
         templates: Arc::clone(&backends.templates),

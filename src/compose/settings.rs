@@ -3,18 +3,13 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use kurir_core::domain::WorkerName;
 use kurir_core::domain::{CodeKeys, ConversionRule, WorkerName};
-use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, PaceRule};
-use kurir_core::policy::{AttemptRule, Backoff, DayRule, OptOutRule, PaceRule};
-use kurir_core::policy::{AttemptRule, Backoff, DayRule, PaceRule, WebhookRule};
+use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, OptOutRule, PaceRule, WebhookRule};
 use kurir_core::port::RecipientRule;
 use kurir_workers::{CourierOptions, Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 
-use crate::config::{self, Config};
 use crate::config::{self, Config, GatewayConfig};
-use crate::gateway::VerifyOptions;
-use crate::gateway::{MessageOptions, QueueCaps};
+use crate::gateway::{MessageOptions, QueueCaps, VerifyOptions};
 
 /// How many of something that is allowed `per_second` fit into a span; at least one.
 fn within(per_second: u32, span: Duration) -> usize {

@@ -20,16 +20,11 @@ mod waits;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::ApiKeyRecord;
 use kurir_core::domain::{ApiKeyRecord, TenantId};
 use kurir_core::port::{
     Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MessageIndex, PoolQueue, RequestLog,
-    SessionStore, Verifications, Vigil, Web, WebhookStore,
+    SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore,
 };
-use kurir_core::port::{
-    Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, SuppressionList, TemplateStore, Vigil,
-};
-use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,7 +34,6 @@ pub use meter::Meter;
 pub use monitor::Monitor;
 pub use native::openapi_document;
 pub use queue_cap::QueueCaps;
-pub use ready::{Probe, ProbeReport};
 pub use ready::{Probe, ProbeReport, Readiness};
 pub use server::Abandoned;
 pub use usecase::VerifyOptions;
@@ -73,8 +67,6 @@ pub struct GatewayPorts {
     pub verifications: Arc<dyn Verifications>,
     /// The log of events.
     pub event_log: Arc<dyn EventLog>,
-    /// Events as they happen.
-    pub events: Arc<dyn EventSource>,
     /// The webhooks.
     pub webhooks: Arc<dyn WebhookStore>,
     /// Addresses that callers name.

@@ -49,7 +49,9 @@ impl Monitor {
 
     /// Serves until `stop`.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        server::serve(listener, self.router(), TaskTracker::new(), LIMITS, stop).await;
+        // Nothing here lasts as long as its caller likes.
+        let ends = (CancellationToken::new(), stop);
+        server::serve(listener, self.router(), TaskTracker::new(), LIMITS, ends).await;
     }
 }
 

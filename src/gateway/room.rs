@@ -139,8 +139,14 @@ impl Drop for Busy {
 
 /// The body of an answer, at whose end its connection is idle again.
 pub(super) struct Answer {
-    pub body: Body,
-    pub busy: Busy,
+    body: Body,
+    _busy: Busy,
+}
+
+impl Answer {
+    pub(super) const fn new(body: Body, busy: Busy) -> Self {
+        Self { body, _busy: busy }
+    }
 }
 
 impl HttpBody for Answer {

@@ -115,7 +115,7 @@ async fn drive(
         request.extensions_mut().insert(handed.clone());
         let busy = visit.busy();
         let answering = router.call(request);
-        async move { answering.await.map(|answer: Response<_>| answer.map(|body| Answer { body, busy })) }
+        async move { answering.await.map(|answer: Response<_>| answer.map(|body| Answer::new(body, busy))) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

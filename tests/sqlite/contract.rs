@@ -51,10 +51,10 @@ async fn the_store_keeps_its_promises() {
             outbox: store.clone(),
             keys: store.clone(),
             index: store.clone(),
-            requests: store,
-            verifications: store,
+            requests: store.clone(),
+            verifications: store.clone(),
             log: store.clone(),
-            webhooks: store,
+            webhooks: store.clone(),
             templates: store.clone(),
             suppressions: store,
         }

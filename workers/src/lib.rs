@@ -30,7 +30,6 @@ pub use lease::{Lease, Loss};
 pub use log_keeper::{LogKeeper, LogKeeperPorts};
 pub use observer::{LeaseChange, Observer, Unobserved};
 pub use options::{RelayOptions, SenderOptions, VerifyOptions, WhenDown, WorkerOptions};
-pub use options::{RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 pub use ports::{RelayPorts, WorkerPorts};
 pub use refused::Refused;
 pub use relay::{Relay, RelayReport};

@@ -7,9 +7,7 @@ use std::time::Duration;
 use kurir_core::domain::{
     CodeKeys, ConversionRule, Lane, PhoneNumber, SessionId, SessionRecord, TenantId, Timestamp, WorkerName,
 };
-use kurir_core::domain::{Lane, PhoneNumber, SessionId, SessionRecord, TenantId, Timestamp, WorkerName};
 use kurir_core::policy::{AttemptRule, DayRule, OptOutRule, PaceRule, Zone};
-use kurir_core::policy::{AttemptRule, DayRule, PaceRule, Zone};
 use kurir_core::port::RecipientRule;
 
 /// The settings of a worker.
@@ -140,6 +138,8 @@ pub struct RelayOptions {
     pub remember: Duration,
     /// What it does for verifications.
     pub verify: VerifyOptions,
+    /// How long events stay in the log.
+    pub keep_events: Duration,
 }
 
 /// What a relay does for verifications.
@@ -155,6 +155,4 @@ pub struct VerifyOptions {
     pub code_keys: CodeKeys,
     /// How long verifications that have ended are remembered.
     pub remember: Duration,
-    /// How long events stay in the log.
-    pub keep_events: Duration,
 }

@@ -4,30 +4,14 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions, sessions_guard,
-    sessions_pools, spending, state, state_guard, state_scan,
+    event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions, sessions_guard,
+    sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, verifications, verify_counts,
+    webhooks,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
-use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
-use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
-use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
-    Created, EventLog, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, WebhookStore,
-    Written,
-};
-use crate::port::{
-    Created, KeyStore, Ledger, LedgerWrite, MessageIndex, NewSession, Outbox, RequestLog, SessionStore, StateStore,
-    Written, fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
-    state_guard, state_scan, verifications, verify_counts,
-};
-use crate::port::{
-    Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, SuppressionList,
-    TemplateStore, Written,
-};
-use crate::port::{
-    Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Verifications, Written,
-    event_log, fixture, keys, ledger, ledger_guard, outbox, sessions, sessions_guard, sessions_pools, spending, state,
-    state_guard, state_scan, suppressions, templates, webhooks,
+    Created, EventLog, KeyStore, Ledger, LedgerWrite, MessageIndex, NewSession, Outbox, RequestLog, SessionStore,
+    StateStore, SuppressionList, TemplateStore, Verifications, WebhookStore, Written,
 };
 
 /// The ports of one store: what is written through one is seen through the others.

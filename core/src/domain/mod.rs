@@ -35,11 +35,11 @@ pub use event::{EventId, EventKind, OutboxEvent};
 pub use event_log::{KindChoice, LogFilter, LogPosition, LoggedEvent, NoSuchKind, NoSuchPosition};
 pub use fence::{Epoch, Fence, LeaseHolder, LeaseToken};
 pub use history::{History, HistoryStep};
-pub use ident::{BatchId, IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WorkerName};
-pub use ident::{IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TemplateName, TenantId, WorkerName};
-pub use ident::{IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TenantId, WebhookId, WorkerName};
+pub use ident::{
+    BatchId, IdentError, JobId, JobKey, KeyId, MessageId, PoolId, SessionId, TemplateName, TenantId, WebhookId,
+    WorkerName,
+};
 pub use job::{Content, Job, Lane, Target};
-pub use job::{Content, Job, Lane, Target, UnknownPlaceholder};
 pub use label::{LabelChange, LabelError, Labels, SessionName};
 pub use ledger::{LedgerEntry, LedgerError, MessageState};
 pub use locale::{Locale, NoLocale};

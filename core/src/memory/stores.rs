@@ -15,7 +15,6 @@ use super::webhooks::Webhooks;
 use crate::domain::{
     ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, Template, TemplateName, TenantId,
 };
-use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
 use crate::port::{Clock, PortError};
 
 /// A store that keeps everything until it is dropped. It guards its writes as a real one does.

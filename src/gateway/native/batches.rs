@@ -19,7 +19,7 @@ use super::auth::{Caller, MayRead, MaySend};
 use super::error::ApiError;
 use super::idempotency::once;
 use super::message_list::seen_by;
-use super::messages::{Send, to_enqueue};
+use super::messages::{self, to_enqueue};
 use super::problem::{Problem, Problems, RowProblem};
 use super::schemas::ContentSchema;
 use super::sessions::ended_early;
@@ -261,7 +261,7 @@ fn row_of(caller: &Caller, common: &Map<String, Value>, row: &Value) -> Result<E
 }
 
 /// Rows say what they say in full: a template's text is given once for all of them, with values for each.
-fn row_to_enqueue(caller: &Caller, send: Send) -> Result<Enqueue, UseCaseError> {
+fn row_to_enqueue(caller: &Caller, send: messages::Send) -> Result<Enqueue, UseCaseError> {
     let Wording::Plain(content) = &send.content else {
         let words = "in a batch a template is given by its `text`, not by its name; GET /v1/templates/{name} tells it";
         return Err(UseCaseError::field("content", words));

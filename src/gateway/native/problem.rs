@@ -47,7 +47,7 @@ pub(super) struct Problem {
 
 /// What is wrong with one message of a batch.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RowProblem {
+pub(in crate::gateway) struct RowProblem {
     /// Its place in the request, from 0.
     pub index: usize,
     /// Its line in the file.

@@ -18,7 +18,7 @@ use super::error::ApiError;
 use super::problem::{Problem, Problems};
 use super::suppressions::counts;
 use super::{App, Routes};
-use crate::gateway::usecase::{BadWish, UseCaseError, Wish};
+use crate::gateway::usecase::{BadWish, SuppressionWish, UseCaseError};
 
 /// Most rows of one import.
 const MAX_ROWS: usize = 100_000;
@@ -201,7 +201,7 @@ impl<'a> Importing<'a> {
         }
         self.told.rows += 1;
         let field = |at: usize| fields.get(at).cloned().unwrap_or_default();
-        let wish = Wish { number: field(columns.number), note: columns.note.map(field) };
+        let wish = SuppressionWish { number: field(columns.number), note: columns.note.map(field) };
         match self.app.cases.suppression_of(&self.by, wish) {
             Ok(wish) => self.wishes.push(wish),
             Err(BadWish { part, message }) => self.leave_out(part, message),

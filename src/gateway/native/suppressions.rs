@@ -17,7 +17,7 @@ use super::body;
 use super::error::ApiError;
 use super::problem::Problems;
 use super::{App, Routes};
-use crate::gateway::usecase::{BadWish, Wish};
+use crate::gateway::usecase::{BadWish, SuppressionWish};
 
 /// Numbers of one page: without a wish, and at most.
 const PAGE: u32 = 50;
@@ -121,7 +121,7 @@ async fn suppress(
     }
     let by = Initiator::Api(caller.key().id.clone());
     let wishes = numbers.into_iter().enumerate().map(|(at, number)| {
-        let wish = Wish { number, note: note.clone() };
+        let wish = SuppressionWish { number, note: note.clone() };
         app.cases.suppression_of(&by, wish).map_err(|BadWish { part, message }| match part {
             "number" => {
                 ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_number", message).field(format!("numbers[{at}]"))
@@ -220,7 +220,7 @@ async fn put(
     caller.covers_tenant()?;
     let Note { note } = body::read_or_default(request, app.body_limit).await?;
     let by = Initiator::Api(caller.key().id.clone());
-    let wish = app.cases.suppression_of(&by, Wish { number, note });
+    let wish = app.cases.suppression_of(&by, SuppressionWish { number, note });
     let wish = wish.map_err(|BadWish { part, message }| match part {
         "number" => ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_number", message).field("number"),
         part => bad(part, message),

@@ -14,7 +14,7 @@ const MAX_CHANGES: u32 = 1000;
 
 /// A number to suppress, as a caller writes it.
 #[derive(Clone)]
-pub struct Wish {
+pub struct SuppressionWish {
     /// The number.
     pub number: String,
     /// Why.
@@ -42,7 +42,7 @@ const NONE: UseCaseError = UseCaseError::NotFound { what: "suppression", field: 
 
 impl UseCases {
     /// Checks a wish.
-    pub fn suppression_of(&self, by: &Initiator, wish: Wish) -> Result<Suppression, BadWish> {
+    pub fn suppression_of(&self, by: &Initiator, wish: SuppressionWish) -> Result<Suppression, BadWish> {
         let bad = |part, message: String| BadWish { part, message };
         let number = PhoneNumber::parse(&wish.number, self.default_country.as_deref());
         let number = number.map_err(|error| bad("number", error.to_string()))?;

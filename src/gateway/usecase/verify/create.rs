@@ -332,6 +332,7 @@ impl UseCases {
             ttl: None,
             metadata: of.metadata.clone(),
             traceparent: None,
+            batch: None,
         };
         let queued = self.enqueue(&of.tenant, message).await;
         let now = self.ports.clock.now();
