@@ -91,10 +91,10 @@ impl Under {
                 return Ok(id);
             }
             if session["qr"] == true && !scanned {
-                let (status, qr) = line.get(&format!("/v1/sessions/{id}/qr?format=text")).await?;
+                let (status, qr) = line.get(&format!("/v1/sessions/{id}/qr")).await?;
                 if status == 200 {
-                    let qr = String::from_utf8(qr).context("a code that is no text")?;
-                    self.scanner.scan(qr.trim(), sender(at)).await?;
+                    let qr: Value = serde_json::from_slice(&qr).context("a code that is no JSON")?;
+                    self.scanner.scan(qr["text"].as_str().context("a code without its text")?, sender(at)).await?;
                     scanned = true;
                 }
             }
