@@ -197,7 +197,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// A delivery that is due at once.
-    pub const fn new(
+    pub fn new(
         id: DeliveryId,
         webhook: WebhookId,
         (event, kind, position): (EventId, EventKind, Option<LogPosition>),
