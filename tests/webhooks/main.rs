@@ -13,7 +13,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use http::Client;
+use crate::http::Client;
 use kurir::compose::{Embedded, up};
 use kurir::config::{Config, Sources};
 use serde_json::{Value, json};
