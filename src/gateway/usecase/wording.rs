@@ -115,7 +115,8 @@ struct Kind(String);
 impl<'de> Deserialize<'de> for Kind {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let kind = String::deserialize(input)?;
-        let alone = Map::from_iter([(TYPE.to_owned(), Value::String(kind.clone()))]);
+        let mut alone = Map::new();
+        alone.insert(TYPE.to_owned(), Value::String(kind.clone()));
         match ContentV1::deserialize(Value::Object(alone)) {
             Err(error) if error.to_string().starts_with("unknown variant") => Err(D::Error::custom(error)),
             // Known; what else it wants is found out with the other fields.
@@ -247,7 +248,7 @@ mod tests {
             (r#"{"type":"otp","template":"x"}"#, "missing field `code`"),
             (r#"{"type":"text","text":"a","text":"b"}"#, "a field is given twice"),
             (r#"{"type":"poem"}"#, "unknown variant"),
-            (r#"[]"#, "invalid type"),
+            ("[]", "invalid type"),
         ] {
             assert!(read(json).unwrap_err().contains(error), "{json}: {}", read(json).unwrap_err());
         }
