@@ -36,9 +36,8 @@ impl Locale {
             }
             // Extensions keep their small letters, whatever their parts look like.
             match (at, part.len()) {
-                (0, _) => tag.push_str(part),
-                (_, 2) if !after_singleton => tag.push_str(&part.to_ascii_uppercase()),
-                (_, 4) if !after_singleton && is_alphabetic(part) => {
+                (1.., 2) if !after_singleton => tag.push_str(&part.to_ascii_uppercase()),
+                (1.., 4) if !after_singleton && is_alphabetic(part) => {
                     tag.push_str(&part[..1].to_ascii_uppercase());
                     tag.push_str(&part[1..]);
                 }

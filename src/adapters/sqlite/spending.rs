@@ -8,6 +8,10 @@ use super::database::Database;
 use super::error::{corrupt, sql};
 use super::state::hexadecimal;
 
+const MEET: &str = "INSERT INTO met (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
+const BULK: &str = "INSERT INTO bulk_recipient (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
 /// The fingerprint of a recipient of a session.
 pub(super) fn fingerprint(db: &Database, session: &SessionId, recipient: &PhoneNumber) -> [u8; 16] {
     db.sealer.fingerprint(&format!("met/{session}"), recipient.digits())
@@ -64,8 +68,6 @@ impl Together {
             .execute(&mut *connection)
             .await?;
         }
-        const MEET: &str = "INSERT INTO met (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        const BULK: &str = "INSERT INTO bulk_recipient (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
         for Addressed { met, bulk } in self.addressed {
             for (statement, recipient) in [(MEET, met), (BULK, bulk)] {
                 let Some(recipient) = recipient else { continue };

@@ -17,6 +17,9 @@ use super::{UseCaseError, UseCases};
 /// The placeholder of a one-time password.
 const CODE: &str = "code";
 
+/// The field that says which kind of content it is.
+const TYPE: &str = "type";
+
 /// What a message says.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(untagged)]
@@ -91,7 +94,7 @@ impl fmt::Debug for NamedOtp {
 impl<'de> Deserialize<'de> for Wording {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let fields = input.deserialize_map(FieldsVisitor)?;
-        let kind = fields.get("type").and_then(Value::as_str);
+        let kind = fields.get(TYPE).and_then(Value::as_str);
         // Which of two shapes it is says one field, so that an error is about the right one.
         let read = match kind {
             Some("template") if fields.contains_key("name") => {
@@ -103,6 +106,22 @@ impl<'de> Deserialize<'de> for Wording {
             _ => ContentV1::deserialize(Value::Object(fields)).map(Self::Plain),
         };
         read.map_err(D::Error::custom)
+    }
+}
+
+/// A word that names a kind of content. It is checked where it stands, so that an error is about this very field.
+struct Kind(String);
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let kind = String::deserialize(input)?;
+        let mut alone = Map::new();
+        alone.insert(TYPE.to_owned(), Value::String(kind.clone()));
+        match ContentV1::deserialize(Value::Object(alone)) {
+            Err(error) if error.to_string().starts_with("unknown variant") => Err(D::Error::custom(error)),
+            // Known; what else it wants is found out with the other fields.
+            _ => Ok(Self(kind)),
+        }
     }
 }
 
@@ -118,7 +137,9 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
         let mut fields = Map::new();
-        while let Some((name, value)) = access.next_entry::<String, Value>()? {
+        while let Some(name) = access.next_key::<String>()? {
+            let value =
+                if name == TYPE { Value::String(access.next_value::<Kind>()?.0) } else { access.next_value()? };
             if fields.insert(name, value).is_some() {
                 return Err(A::Error::custom("a field is given twice"));
             }
@@ -227,7 +248,7 @@ mod tests {
             (r#"{"type":"otp","template":"x"}"#, "missing field `code`"),
             (r#"{"type":"text","text":"a","text":"b"}"#, "a field is given twice"),
             (r#"{"type":"poem"}"#, "unknown variant"),
-            (r#"[]"#, "invalid type"),
+            ("[]", "invalid type"),
         ] {
             assert!(read(json).unwrap_err().contains(error), "{json}: {}", read(json).unwrap_err());
         }

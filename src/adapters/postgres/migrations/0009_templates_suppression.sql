@@ -29,8 +29,8 @@ CREATE INDEX suppression_change_of ON suppression_change (tenant, mark, seq);
 -- The fingerprint of a fixed text, made with the key that the marks are made with. Under another key every look into the list
 -- would find nothing; with this row it is an error.
 CREATE TABLE suppression_key (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
-    mark bytea NOT NULL
+    id   integer PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+    mark bytea   NOT NULL
 );
 
 -- Whom a session has written bulk messages to: a word to stop them counts from these. recipient is a keyed fingerprint.
