@@ -15,13 +15,17 @@ mod limits;
 mod log;
 pub mod logging;
 mod media;
+mod metrics;
 mod problem;
 mod read;
 mod relations;
 mod require;
 mod sources;
 mod store;
+mod suppression;
+mod verify;
 mod web;
+mod webhooks;
 mod whatsapp;
 mod worker;
 
@@ -33,11 +37,16 @@ pub use limit_table::{LimitRow, limit_table, limits_in_markdown};
 pub use limits::{LimitsConfig, NumberLimits, RecipientLimits, SenderLimits, WhenDown};
 pub use log::{LogConfig, LogFormat};
 pub use media::MediaConfig;
+pub use metrics::MetricsConfig;
 pub use problem::{ConfigError, Origin, Problem};
+pub use read::parse_span;
 pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
+pub use suppression::SuppressionConfig;
+pub use verify::VerifyConfig;
 pub use web::WebConfig;
+pub use webhooks::WebhooksConfig;
 pub use whatsapp::{ClientVersion, SimulatorConfig, WhatsappConfig};
 pub use worker::{RelayConfig, RetryConfig, WorkerConfig};
 
@@ -74,12 +83,20 @@ pub struct Config {
     pub web: WebConfig,
     /// Files that messages carry.
     pub media: MediaConfig,
+    /// Webhooks.
+    pub webhooks: WebhooksConfig,
     /// WhatsApp.
     pub whatsapp: WhatsappConfig,
     /// The simulator.
     pub simulator: SimulatorConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Verifications.
+    pub verify: VerifyConfig,
+    /// What is told to whoever watches.
+    pub metrics: MetricsConfig,
+    /// Words by which recipients stop bulk messages.
+    pub suppression: SuppressionConfig,
 }
 
 impl Config {

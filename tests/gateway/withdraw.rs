@@ -10,11 +10,11 @@ use kurir_core::domain::{
     FailReason, Fence, JobId, JobKey, Lane, LedgerEntry, MessageId, MessageState, PhoneNumber, SessionId, Timestamp,
     WorkerName,
 };
-use kurir_core::memory::{MemoryStores, MemoryVigil, MemoryWeb, SeededEntropy};
+use kurir_core::memory::{MemoryStores, MemoryVigil, SeededEntropy};
 use kurir_core::port::{Clock as _, Ledger, LedgerWrite, PortError, SessionStore as _, Written};
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, OTHER_KEY, media_rules, session, tenant};
+use crate::fixture::{Fixture, OTHER_KEY, session, tenant};
 use crate::queue::{Callback, Fault};
 
 const ID: &str = "018f2a52-7c4e-7a3b-9d10-0123456789ab";
@@ -265,10 +265,16 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 vigil: Arc::new(MemoryVigil::default()),
                 clock: it.clock.clone(),
                 entropy: Arc::new(SeededEntropy::new(1)),
+                index: it.stores.clone(),
+                requests: it.stores.clone(),
+                events: it.told.clone(),
+                verifications: it.stores.clone(),
+                web: it.web.clone(),
                 media: it.stores.clone(),
-                web: Arc::new(MemoryWeb::default()),
+                templates: it.stores.clone(),
+                suppressions: it.stores.clone(),
             };
-            let cases = UseCases::new(ports, None, None, media_rules());
+            let cases = UseCases::new(ports, None, None, crate::fixture::verify());
             let (acme, job): (_, JobId) = (tenant("acme"), ID.parse().unwrap());
             let answer = it.runtime.block_on(async {
                 if cancel {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use kurir_core::port::{
-    Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, MediaStore, Membership, Messenger, Outbox, PoolQueue,
-    RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
+    Clock, Entropy, EventLog, EventSink, JobQueue, LeaseStore, Ledger, MediaStore, Membership, Messenger, Outbox,
+    PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, SuppressionList, Verifications, Vigil, Web,
+    Wishes,
 };
 
+use crate::observer::Observer;
 use crate::refused::Refused;
 
 /// The ports of a worker.
@@ -48,6 +50,10 @@ pub struct WorkerPorts {
     pub media: Arc<dyn MediaStore>,
     /// Where files to send may be.
     pub web: Arc<dyn Web>,
+    /// Hears of what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
 }
 
 /// The ports of a relay.
@@ -61,6 +67,16 @@ pub struct RelayPorts {
     pub ledger: Arc<dyn Ledger>,
     /// Whose old files are removed.
     pub media: Arc<dyn MediaStore>,
+    /// Whose old requests are forgotten.
+    pub requests: Arc<dyn RequestLog>,
+    /// The log of events; its old ones are forgotten.
+    pub log: Arc<dyn EventLog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Verifications that are due.
+    pub verifications: Arc<dyn Verifications>,
+    /// Where the messages of their codes go.
+    pub jobs: Arc<dyn JobQueue>,
+    /// The callers' servers that are to send codes.
+    pub web: Arc<dyn Web>,
 }

@@ -91,9 +91,8 @@ struct About {
 #[utoipa::path(post, path = "/v1/media", tag = "media", operation_id = "uploadMedia",
     params(About),
     request_body(content(
-        (Vec<u8> = "application/octet-stream"),
-        (Vec<u8> = "*/*"),
-        (Vec<u8> = "multipart/form-data")
+        (String = "application/octet-stream", example = json!("%PDF-1.7 a file")),
+        (String = "multipart/form-data")
     ), description = "The file"),
     responses(
         (status = 201, description = "It is there; its place stands in `Location`", body = MediaView),

@@ -38,6 +38,15 @@ impl Upload<'_> {
     }
 }
 
+impl Default for MediaRules {
+    /// Small files for a day.
+    fn default() -> Self {
+        let mib = 1 << 20;
+        let limits = MediaLimits { image: mib, video: mib, audio: mib, document: mib };
+        Self { limits, keep: Duration::from_hours(24) }
+    }
+}
+
 impl From<IntakeError> for UseCaseError {
     fn from(error: IntakeError) -> Self {
         match error {

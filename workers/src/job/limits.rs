@@ -47,7 +47,9 @@ pub(super) async fn ask(
 
 /// What the intent of a job spends that was let through.
 pub(super) fn spent(job: &Job, ask: Ask, pace: SenderPace) -> Spent {
-    Spent { pace, met: job.to.number().filter(|_| ask.cold).cloned() }
+    let to = job.to.number();
+    let bulk = job.lane == Lane::Bulk && !ask.repeated;
+    Spent { pace, met: to.filter(|_| ask.cold).cloned(), bulk: to.filter(|_| bulk).cloned() }
 }
 
 /// Charges the recipient's limit; nothing for what has none. When its place is down: as the operator chose.

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::{LedgerEntry, MessageId, MessageState, Timestamp};
+use kurir_core::domain::{LedgerEntry, MessageId, MessageState, OptOut, Timestamp};
 use kurir_core::policy::Backoff;
 use kurir_core::port::{Incoming, LedgerWrite, PortError, Receipt, ReceiptKind, Stored, Written};
 use kurir_core::wire::MessageDataV1;
 use tokio::sync::mpsc;
 
-use super::{Owned, received};
+use super::{Owned, received, replies};
 use crate::crash_point::CrashPoint;
 
 /// Most receipts handled in one round.
@@ -148,23 +148,32 @@ async fn pass(owned: &Owned, receipts: &[Of]) -> Result<Vec<Of>, PortError> {
     Ok(again)
 }
 
-/// Stores what somebody wrote, as events; tells whether it is durable.
+/// Stores what somebody wrote, as events, and in the same commit what a word to stop bulk messages asks for; tells whether it
+/// is durable.
 pub(crate) async fn receive(owned: &Owned, messages: &[Incoming]) -> bool {
     let events: Vec<_> = messages.iter().map(|message| received::event(owned, message)).collect();
+    let replies = replies::opt_outs(owned, messages);
     owned.shared.options.crash.pass(CrashPoint::IncomingArrived);
+    let ports = &owned.shared.ports;
     // The files first: an event must not name one that nobody knows of.
     let stored = async {
         let files = received::await_files(owned, messages).await?;
-        owned.shared.ports.outbox.add(&events).await?;
-        Ok::<_, PortError>(files)
+        let told = if replies.is_empty() {
+            ports.outbox.add(&events).await.map(|()| Vec::new())?
+        } else {
+            ports.suppressions.heed(&owned.tenant, owned.id(), &events, &replies).await?
+        };
+        Ok::<_, PortError>((files, told))
     };
     match stored.await {
-        Ok(files) => {
+        Ok((files, told)) => {
             if files {
                 owned.files.notify_one();
             }
             owned.shared.options.crash.pass(CrashPoint::IncomingStored);
-            owned.shared.publisher.publish_later(events);
+            let of_replies = replies.into_iter().map(|(OptOut::Stop(_, event) | OptOut::Resume(_, event))| event);
+            let told = of_replies.filter(|event| told.contains(&event.id));
+            owned.shared.publisher.publish_later(events.into_iter().chain(told).collect());
             true
         }
         Err(error) => {

@@ -1,13 +1,17 @@
 //! The worker's loops over in-process ports.
 
 mod attempts;
+mod courier;
 mod deletion;
 mod incoming;
 mod jobs;
 mod life;
 mod limits;
+mod log_keeper;
 mod media;
+mod orders;
 mod pools;
 mod receipts;
+mod suppression;
 mod withdraw;
 mod world;

@@ -14,13 +14,13 @@ use kurir_core::memory::{
     MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryMessenger, MemoryRecipientLimits, MemoryStores,
     MemoryVigil, MemoryWeb, MemoryWishes, SystemClock, SystemEntropy,
 };
-use kurir_core::policy::{AttemptRule, Backoff, PaceRule};
+use kurir_core::policy::{AttemptRule, Backoff, OptOutRule, PaceRule};
 use kurir_core::port::{
     Clock as _, Enqueued, EventFilter, EventSource as _, EventStream, JobHeaders, JobQueue as _, MessengerEvent,
     NewSession, PublishJob, RecipientRule, SessionStore as _,
 };
 use kurir_core::wire::{ContentV1, EventV1, JOB_KIND, JobV1};
-use kurir_workers::{MediaOptions, Refused, SenderOptions, WhenDown, Worker, WorkerOptions, WorkerPorts};
+use kurir_workers::{MediaOptions, Refused, SenderOptions, Unobserved, WhenDown, Worker, WorkerOptions, WorkerPorts};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -80,6 +80,7 @@ pub fn options(name: &str) -> WorkerOptions {
             transfer_timeout: Duration::from_secs(5),
             memory_mib: 16,
         },
+        opt_out: OptOutRule { stop: "STOP, BERHENTI".parse().unwrap(), resume: "START, MULAI".parse().unwrap() },
     }
 }
 
@@ -112,6 +113,8 @@ impl World {
             refused: Refused::default(),
             media: Arc::clone(&stores) as _,
             web: Arc::clone(&web) as _,
+            observer: Arc::new(Unobserved),
+            suppressions: Arc::clone(&stores) as _,
         };
         Self { stores, queue, messenger, ports, web, events }
     }
