@@ -270,6 +270,8 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 events: it.told.clone(),
                 verifications: it.stores.clone(),
                 web: it.web.clone(),
+                event_log: it.stores.clone(),
+                webhooks: it.stores.clone(),
                 templates: it.stores.clone(),
                 suppressions: it.stores.clone(),
             };

@@ -97,6 +97,8 @@ impl World {
             outbox: self.stores.clone(),
             events: Arc::new(MemoryEvents::new(16)),
             ledger: self.stores.clone(),
+            log: self.stores.clone(),
+            requests: self.stores.clone(),
             clock: self.clock.clone(),
             verifications: self.stores.clone(),
             jobs: Arc::new(self.queue.clone()),
