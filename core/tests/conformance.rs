@@ -21,10 +21,10 @@ async fn stores() {
             outbox: store.clone(),
             keys: store.clone(),
             index: store.clone(),
-            requests: store,
-            verifications: store,
+            requests: store.clone(),
+            verifications: store.clone(),
             log: store.clone(),
-            webhooks: store,
+            webhooks: store.clone(),
             templates: store.clone(),
             suppressions: store,
         }

@@ -116,15 +116,6 @@ fn with_a_real_batch(it: &Fixture, address: &str) -> String {
     address.replace(BATCH, made["id"].as_str().unwrap())
 }
 
-/// A body as it is sent, and its type.
-fn sent(spec: &Value, body: Option<Value>) -> (String, &'static str) {
-    let json = spec["requestBody"]["content"].get("application/json").is_some();
-    match body {
-        Some(Value::String(file)) if !json => (file, "text/csv"),
-        body => (body.map(|body| body.to_string()).unwrap_or_default(), "application/json"),
-    }
-}
-
 /// The same of webhooks and deliveries.
 pub fn with_a_real_webhook(it: &Fixture, address: &str) -> String {
     let made = it.post("/v1/webhooks", &json!({"url": "https://example.com/kurir"}));

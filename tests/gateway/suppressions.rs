@@ -29,7 +29,7 @@ impl Fixture {
     }
 
     /// The numbers of the list, in order.
-    fn listed(&self) -> Vec<String> {
+    fn suppressed_numbers(&self) -> Vec<String> {
         let list = self.get("/v1/suppressions?limit=1000").json();
         let mut numbers: Vec<_> = list["suppressions"]
             .as_array()
@@ -78,7 +78,7 @@ fn many_numbers_are_all_checked_before_the_first_is_written() {
     let body = json!({"numbers": [NUMBER, "0812-3456-7891", NUMBER], "note": "old list"});
     let told = it.post("/v1/suppressions", &body).json();
     assert_eq!(told, json!({"added": 2, "changed": 0, "unchanged": 1}));
-    assert_eq!(it.listed(), [NUMBER, "6281234567891"]);
+    assert_eq!(it.suppressed_numbers(), [NUMBER, "6281234567891"]);
     let cases = [
         (json!({"numbers": ["6281200000001", "12ab"]}), "bad_number", "numbers[1]"),
         (json!({"numbers": []}), "bad_field", "numbers"),
@@ -93,7 +93,7 @@ fn many_numbers_are_all_checked_before_the_first_is_written() {
         assert!(!error.to_string().contains("12ab"), "{error}");
     }
     assert_eq!(it.suppress("nobody", "x").error(422, "bad_number")["field"], "number");
-    assert_eq!(it.listed().len(), 2, "nothing of a bad request was written");
+    assert_eq!(it.suppressed_numbers().len(), 2, "nothing of a bad request was written");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_file_goes_in_and_comes_out_again() {
     assert_eq!(file.lines().count(), 3);
     assert_eq!(it.import(OTHER_KEY, &file).json()["added"], 2, "another tenant takes the same file");
     assert_eq!(it.import(KEY, &file).json()["unchanged"], 2);
-    assert_eq!(it.listed(), ["6281234567891", "6281234567893"]);
+    assert_eq!(it.suppressed_numbers(), ["6281234567891", "6281234567893"]);
 }
 
 #[test]
@@ -228,5 +228,5 @@ fn only_a_key_of_the_whole_tenant_sees_and_changes_the_list() {
         it.post_as(key, "/v1/suppressions", &json!({"numbers": [NUMBER]})).error(403, "forbidden");
         it.import(key, "1").error(403, "forbidden");
     }
-    assert_eq!(it.listed(), [NUMBER]);
+    assert_eq!(it.suppressed_numbers(), [NUMBER]);
 }

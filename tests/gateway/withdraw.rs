@@ -271,6 +271,8 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 verifications: it.stores.clone(),
                 web: it.web.clone(),
                 media: it.stores.clone(),
+                event_log: it.stores.clone(),
+                webhooks: it.stores.clone(),
                 templates: it.stores.clone(),
                 suppressions: it.stores.clone(),
             };

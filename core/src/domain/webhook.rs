@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn ids_of_deliveries_follow_their_moments() {
-        let at = |ms| DeliveryId::new(Timestamp::from_millis(1_790_000_000_000 + ms), u128::MAX / 3);
+        let at = |ms: i64| DeliveryId::new(Timestamp::from_millis(1_790_000_000_000 + ms), u128::MAX / 3);
         assert!(at(0) < at(1) && at(1) < at(1000));
         assert_eq!((at(0).0.get_version_num(), at(0).0.get_variant()), (7, uuid::Variant::RFC4122));
     }
