@@ -44,7 +44,10 @@ impl Fixture {
             for _ in 0..count {
                 let delivery = jobs.next().await.unwrap().unwrap();
                 let job = JobV1::decode(JOB_KIND, &delivery.body, Some("62")).unwrap();
-                texts.push((job.to.digits().to_owned(), job.content.render().unwrap().expose().clone()));
+                texts.push((
+                    job.to.number().unwrap().digits().to_owned(),
+                    job.content.render().unwrap().expose().clone(),
+                ));
                 assert_eq!(delivery.settle.ack().await.unwrap(), Settled::Yes);
             }
             texts
