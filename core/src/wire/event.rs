@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    Epoch, EventId, EventKind, FailReason, JobId, JobKey, LedgerEntry, MessageState, OutboxEvent, QrCode, QrError,
+    Epoch, EventId, EventKind, FailReason, JobId, JobKey, LedgerEntry, MessageId, MessageState, OutboxEvent, QrCode, QrError,
     SessionId, SessionStatus, TenantId, Timestamp,
 };
 
