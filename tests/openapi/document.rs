@@ -111,7 +111,9 @@ pub fn bodies(document: &Value, spec: &Value) -> Vec<(String, Option<Value>)> {
 /// The content type of an operation's bodies, if it has any.
 pub fn kind_of_body(spec: &Value) -> Option<&str> {
     let kinds = spec["requestBody"]["content"].as_object()?;
-    kinds.keys().next().map(String::as_str)
+    // Of several, one whose examples are written out.
+    let first = ["application/json", "text/csv"].into_iter().find(|kind| kinds.contains_key(*kind));
+    first.or_else(|| kinds.keys().next().map(String::as_str))
 }
 
 /// The path with its examples, and with and without its query.

@@ -78,7 +78,8 @@ macro_rules! checks {
         let mut suite = $crate::contract::suite::Suite::new($suite);
         $(
             let instance = $make().await;
-            suite.check(stringify!($check), $check(instance)).await;
+            // On the heap: all of them together in one future are more than a thread's stack takes.
+            suite.check(stringify!($check), Box::pin($check(instance))).await;
         )+
         suite.finish();
     }};

@@ -27,7 +27,7 @@ ORDER BY e.ord
 ON CONFLICT (id) DO NOTHING";
 
 const BACKLOG: &str = "\
-SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT $1) AS some), (SELECT added_at FROM outbox ORDER BY seq LIMIT 1)";
+SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT $1) AS waiting), (SELECT added_at FROM outbox ORDER BY seq LIMIT 1)";
 
 /// Puts events into the outbox, in order.
 pub(super) async fn add(executor: impl PgExecutor<'_>, events: &EventColumns<'_>) -> Result<(), sqlx::Error> {
