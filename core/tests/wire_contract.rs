@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use kurir_core::domain::{
-    Account, Channel, Delivery, Epoch, EventId, EventKind, FailReason, Hop, Job, JobKey, Keyring, LedgerEntry,
-    MessageId, MessageState, NumberPrefix, OutboxEvent, PhoneNumber, QrCode, Secret, SessionId, SessionState,
-    SessionStatus, TenantId, Timestamp, Verification, VerificationId, VerificationStatus, WorkerName,
+    Account, Channel, CodeDelivery, DisabledReason, Epoch, EventId, EventKind, FailReason, Hop, Job, JobKey, Keyring,
+    LedgerEntry, MessageId, MessageState, NumberPrefix, OutboxEvent, PhoneNumber, QrCode, Secret, SessionId,
+    SessionState, SessionStatus, TenantId, Timestamp, Verification, VerificationId, VerificationStatus, WebhookId,
+    WorkerName,
 };
 use kurir_core::wire::{
-    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, SessionDataV1,
-    VerificationDataV1, asyncapi, schemas,
+    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, RecipientDataV1, SessionDataV1,
+    VerificationDataV1, WebhookDataV1, asyncapi, schemas,
 };
 use serde_json::Value;
 
@@ -201,10 +202,22 @@ fn events() -> Vec<(String, OutboxEvent)> {
         at(20),
     );
     events.push(("message.received".into(), received));
+    for (label, kind, word) in [
+        ("recipient.suppressed", EventKind::RecipientSuppressed, "berhenti"),
+        ("recipient.resumed", EventKind::RecipientResumed, "mulai"),
+    ] {
+        let message = MessageId::from_wire("3EB0FE");
+        let made = RecipientDataV1::event(kind, &tenant, &session, (&message, &number), word, at(30));
+        events.push((label.into(), made));
+    }
     let worker = WorkerName::new("worker-1").unwrap();
     let joined = FleetDataV1::event(EventKind::WorkerJoined, &tenant, (&worker, 7, 100, 0), at(0));
     events.push(("fleet.worker_joined".into(), joined));
     events.extend(verification_events(&tenant, &number));
+    let webhook = WebhookId::new("5f0c2a91d3e84b76").unwrap();
+    let disabled = WebhookDataV1::disabled(&tenant, &webhook, DisabledReason::Failing, at(0));
+    events.push(("webhook.disabled".into(), disabled));
+    events.push(("webhook.test".into(), WebhookDataV1::test(&tenant, &webhook, "1", at(0))));
     events
 }
 
@@ -225,7 +238,7 @@ fn verification_events(tenant: &TenantId, number: &PhoneNumber) -> Vec<(String, 
             hop(Channel::Webhook(Secret::new("https://sms.example/x?key=1".into()))),
         ],
         hop: 0,
-        delivery: Delivery::Begun,
+        delivery: CodeDelivery::Begun,
         hop_at: at(0),
         tries: 0,
         sends: 1,
@@ -299,6 +312,8 @@ fn events_are_what_the_golden_files_say_and_follow_their_schema() {
             kind if kind.as_str().starts_with("session.") => "event.session.v1",
             EventKind::VerificationPrefixBlocked => "event.prefix.v1",
             kind if kind.as_str().starts_with("verification.") => "event.verification.v1",
+            kind if kind.as_str().starts_with("webhook.") => "event.webhook.v1",
+            kind if kind.as_str().starts_with("recipient.") => "event.recipient.v1",
             _ => "event.fleet.v1",
         };
         let errors: Vec<String> = schema(name).iter_errors(&value).map(|error| error.to_string()).collect();
@@ -322,6 +337,7 @@ fn golden_events_stay_readable() {
                 serde_json::from_str::<EventV1<ReceivedDataV1>>(&text).map(|_| ())
             }
             n if n.starts_with("message.") => serde_json::from_str::<EventV1<MessageDataV1>>(&text).map(|_| ()),
+            n if n.starts_with("recipient.") => serde_json::from_str::<EventV1<RecipientDataV1>>(&text).map(|_| ()),
             n if n.starts_with("session.") => serde_json::from_str::<EventV1<SessionDataV1>>(&text).map(|_| ()),
             n if n.starts_with("verification.prefix") => {
                 serde_json::from_str::<EventV1<PrefixDataV1>>(&text).map(|_| ())
@@ -329,6 +345,7 @@ fn golden_events_stay_readable() {
             n if n.starts_with("verification.") => {
                 serde_json::from_str::<EventV1<VerificationDataV1>>(&text).map(|_| ())
             }
+            n if n.starts_with("webhook.") => serde_json::from_str::<EventV1<WebhookDataV1>>(&text).map(|_| ()),
             _ => serde_json::from_str::<EventV1<FleetDataV1>>(&text).map(|_| ()),
         };
         read.unwrap_or_else(|error| panic!("{name}: {error}"));

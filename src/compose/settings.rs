@@ -4,12 +4,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kurir_core::domain::{CodeKeys, ConversionRule, WorkerName};
-use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, PaceRule};
+use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, OptOutRule, PaceRule, WebhookRule};
 use kurir_core::port::RecipientRule;
-use kurir_workers::{Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
+use kurir_workers::{CourierOptions, Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 
-use crate::config::{self, Config};
-use crate::gateway::VerifyOptions;
+use crate::config::{self, Config, GatewayConfig};
+use crate::gateway::{MessageOptions, QueueCaps, VerifyOptions};
 
 /// How many of something that is allowed `per_second` fit into a span; at least one.
 fn within(per_second: u32, span: Duration) -> usize {
@@ -57,6 +57,10 @@ pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions 
         default_country: config.fleet.default_country.clone(),
         prove_tenant: worker.prove_tenant,
         crash,
+        opt_out: OptOutRule {
+            stop: config.suppression.stop_words.clone(),
+            resume: config.suppression.resume_words.clone(),
+        },
     }
 }
 
@@ -116,5 +120,52 @@ pub fn relay(config: &Config, code_keys: CodeKeys) -> RelayOptions {
         age: config.relay.age,
         batch: config.relay.batch,
         remember: config.relay.remember,
+        keep_events: config.relay.keep_events,
+    }
+}
+
+/// How often webhooks are looked at.
+const WEBHOOKS_EVERY: Duration = Duration::from_millis(500);
+
+/// After so many failures in a row a webhook is left alone for a while: at first so long, at most so long.
+const BREAKS_AFTER: u32 = 5;
+const REST: Backoff = Backoff { base: Duration::from_secs(10), max: Duration::from_mins(5) };
+
+/// Deliveries under way in one relay, and waiting for one webhook.
+const DELIVERIES_AT_ONCE: usize = 128;
+const DELIVERIES_WAITING: u32 = 1000;
+
+/// The settings of whoever tells webhooks.
+pub fn courier(config: &Config) -> CourierOptions {
+    let webhooks = &config.webhooks;
+    let rest = Backoff { base: REST.base.min(webhooks.backoff_base), max: REST.max.min(webhooks.backoff_max) };
+    CourierOptions {
+        look_every: WEBHOOKS_EVERY,
+        rule: WebhookRule {
+            backoff: Backoff { base: webhooks.backoff_base, max: webhooks.backoff_max },
+            patience: webhooks.patience,
+            breaks_after: BREAKS_AFTER,
+            rest,
+            dead_after: webhooks.disable_after,
+        },
+        answer_within: webhooks.answer_within,
+        // What is written after the answer must come before others take it over.
+        claim_for: webhooks.answer_within + Duration::from_secs(45),
+        per_webhook: webhooks.at_once as usize,
+        at_once: DELIVERIES_AT_ONCE,
+        most_pending: DELIVERIES_WAITING,
+        keep: config.relay.keep_events,
+    }
+}
+
+/// How a gateway takes messages.
+pub fn messages(gateway: &GatewayConfig) -> MessageOptions {
+    MessageOptions {
+        remember: gateway.idempotency_ttl,
+        wait_default: gateway.wait_default,
+        wait_max: gateway.wait_max,
+        most_waits: gateway.max_waits as usize,
+        batch_body_limit: gateway.batch_body_limit as usize,
+        queue_caps: QueueCaps { otp: gateway.queue_cap_otp.into(), bulk: gateway.queue_cap_bulk.into() },
     }
 }

@@ -182,11 +182,33 @@ fn of_others(config: &Config) -> Vec<LimitRow> {
             down: "",
         },
         LimitRow {
+            limit: "gateway: messages that wait in a queue",
+            settings: &["gateway.queue_cap_otp", "gateway.queue_cap_bulk"],
+            value: {
+                let shown = |cap: u32| if cap == 0 { "none".to_owned() } else { cap.to_string() };
+                let gateway = &config.gateway;
+                format!("{} otp, {} bulk a lane", shown(gateway.queue_cap_otp), shown(gateway.queue_cap_bulk))
+            },
+            kept: "the queue; its depth is looked at once a second",
+            over: "429 `queue_full` with `Retry-After`; rows of a batch beyond it are refused",
+            reason: None,
+            down: "no such cap",
+        },
+        LimitRow {
             limit: "gateway: size of a request, connections",
             settings: &["gateway.body_limit", "gateway.max_connections"],
             value: format!("{} bytes, {}", config.gateway.body_limit, config.gateway.max_connections),
             kept: "the gateway's memory",
-            over: "413; further connections wait",
+            over: "413; the longest idle connection ends for a new one, else that waits",
+            reason: None,
+            down: "",
+        },
+        LimitRow {
+            limit: "gateway: streams of events",
+            settings: &["gateway.max_streams", "gateway.streams_per_key"],
+            value: format!("{}, {} of one key", config.gateway.max_streams, config.gateway.streams_per_key),
+            kept: "the gateway's memory; each gateway counts by itself",
+            over: "429 with `Retry-After`",
             reason: None,
             down: "",
         },

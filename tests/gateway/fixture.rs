@@ -4,16 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, VerifyOptions, fixed_key};
+use kurir::gateway::{
+    Abandoned, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, VerifyOptions, fixed_key,
+};
+use kurir::telemetry::{Part, Telemetry};
 use kurir_core::domain::{
     CodeAlphabet, ConversionRule, Fence, JobKey, Keyring, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState,
     SessionStatus, TenantId, Timestamp, WorkerName,
 };
-use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, SeededEntropy};
+use kurir_core::memory::{ManualClock, MemoryEvents, MemoryStores, MemoryVigil, MemoryWeb, SeededEntropy};
 use kurir_core::policy::CountryRule;
-use kurir_core::port::{
-    Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Web, WebError, WebRequest, WebResponse, Written,
-};
+use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
+use kurir_workers::Refused;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -33,7 +35,10 @@ pub struct Fixture {
     pub address: SocketAddr,
     pub stores: Arc<MemoryStores>,
     pub queue: Arc<FaultyQueue>,
+    pub told: Arc<MemoryEvents>,
     pub clock: Arc<ManualClock>,
+    pub events: Arc<MemoryEvents>,
+    pub web: Arc<MemoryWeb>,
     pub stop: CancellationToken,
     pub served: JoinHandle<Abandoned>,
 }
@@ -88,7 +93,11 @@ pub struct Wishes {
     pub header_timeout: Duration,
     pub stop_deadline: Duration,
     pub max_connections: usize,
+    pub messages: MessageOptions,
     pub verify: VerifyOptions,
+    pub max_streams: usize,
+    pub streams_per_key: usize,
+    pub stream_patience: Duration,
 }
 
 /// How the fixture's verifications are made: without a pause between sendings, and without limits.
@@ -112,20 +121,6 @@ pub fn verify() -> VerifyOptions {
     }
 }
 
-/// A web that takes every public-looking address and is never asked by the gateway.
-pub struct NoWeb;
-
-#[async_trait::async_trait]
-impl Web for NoWeb {
-    fn check(&self, url: &str) -> Result<(), WebError> {
-        if url.starts_with("https://") { Ok(()) } else { Err(WebError::BadAddress("its scheme is another")) }
-    }
-
-    async fn ask(&self, _: WebRequest) -> Result<WebResponse, WebError> {
-        Err(WebError::NotConnected)
-    }
-}
-
 impl Default for Wishes {
     fn default() -> Self {
         Self {
@@ -136,7 +131,11 @@ impl Default for Wishes {
             header_timeout: PATIENCE,
             stop_deadline: PATIENCE,
             max_connections: 64,
+            messages: MessageOptions::default(),
             verify: verify(),
+            max_streams: 32,
+            streams_per_key: 16,
+            stream_patience: PATIENCE,
         }
     }
 }
@@ -152,6 +151,8 @@ impl Fixture {
         let clock = Arc::new(ManualClock::new(start));
         let stores = Arc::new(MemoryStores::new(clock.clone()));
         let queue = Arc::new(FaultyQueue::new(clock.clone()));
+        let told = Arc::new(MemoryEvents::new(1024));
+        let web = Arc::new(MemoryWeb::default());
         let key = |key: &str, name| fixed_key(&Secret::new(key.to_owned()), tenant(name)).unwrap();
         let options = GatewayOptions {
             fixed_keys: vec![key(KEY, "acme"), key(OTHER_KEY, "other")],
@@ -165,7 +166,13 @@ impl Fixture {
             max_connections: wishes.max_connections,
             stop_deadline: wishes.stop_deadline,
             probes: wishes.probes,
+            messages: wishes.messages,
             verify: wishes.verify,
+            max_streams: wishes.max_streams,
+            streams_per_key: wishes.streams_per_key,
+            stream_patience: wishes.stream_patience,
+            operator: tenant("acme"),
+            meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
         };
         let ports = GatewayPorts {
             sessions: stores.clone(),
@@ -176,14 +183,22 @@ impl Fixture {
             clock: clock.clone(),
             vigil: Arc::new(MemoryVigil::default()),
             entropy: Arc::new(SeededEntropy::new(7)),
+            index: stores.clone(),
+            requests: stores.clone(),
+            events: told.clone(),
             verifications: stores.clone(),
-            web: Arc::new(NoWeb),
+            event_log: stores.clone(),
+            webhooks: stores.clone(),
+            web: web.clone(),
+            templates: stores.clone(),
+            suppressions: stores.clone(),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
-        Self { runtime, address, stores, queue, clock, stop, served }
+        let events = told.clone();
+        Self { runtime, address, stores, queue, told, clock, events, web, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -217,13 +232,18 @@ impl Fixture {
     }
 
     pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        Self::call_at(&self.url(path), method, headers, body)
+    }
+
+    /// As [`Fixture::call`], of whoever is there.
+    pub fn call_at(url: &str, method: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
             .allow_non_standard_methods(true)
             .build()
             .into();
-        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -232,7 +252,7 @@ impl Fixture {
         } else {
             agent.run(request.body(body.to_vec()).unwrap())
         };
-        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
         let bytes = answer.body_mut().read_to_vec().unwrap();
         Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), bytes }
     }
@@ -271,6 +291,11 @@ impl Fixture {
     pub fn depth(&self, id: &str, lane: Lane) -> u64 {
         self.runtime.block_on(self.queue.depth(&session(id), lane)).unwrap()
     }
+}
+
+/// A body as it goes over the wire: what is not JSON stands in the document as a text.
+pub fn written(body: &Value) -> String {
+    body.as_str().map_or_else(|| body.to_string(), str::to_owned)
 }
 
 /// Waits until `holds`, at most [`PATIENCE`].

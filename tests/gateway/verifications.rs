@@ -40,7 +40,7 @@ impl Fixture {
     }
 
     /// Takes the texts of the messages that wait.
-    fn texts(&self) -> Vec<String> {
+    fn code_texts(&self) -> Vec<String> {
         self.runtime.block_on(async {
             let waiting = self.queue.depth(&session("s1"), Lane::Otp).await.unwrap();
             let mut jobs = self.queue.subscribe(&session("s1"), Lane::Otp, 100).await.unwrap();
@@ -60,7 +60,7 @@ impl Fixture {
 
     /// Takes the code out of the one message that waits.
     pub fn code(&self) -> String {
-        let texts = self.texts();
+        let texts = self.code_texts();
         assert_eq!(texts.len(), 1, "{} messages", texts.len());
         texts[0].strip_prefix("Kode: ").expect("the text that was given").to_owned()
     }
@@ -234,7 +234,7 @@ fn letters_lengths_and_languages() {
     let made = it.post("/v1/verifications", &wish);
     assert_eq!((made.status, &made.json()["expires_at"]), (201, &json!("2026-11-21T12:01:00.000Z")), "{}", made.text());
     assert_eq!(made.json()["metadata"], json!({"order": "77"}));
-    let text = it.texts().remove(0);
+    let text = it.code_texts().remove(0);
     let code = text.strip_prefix("Kode verifikasi Anda: ").and_then(|rest| rest.split('.').next()).expect("Indonesian");
     assert!(code.len() == 10 && code.bytes().all(|b| b.is_ascii_uppercase() && !b"AEIOUY".contains(&b)), "{text}");
     assert_eq!(it.check(made.json()["id"].as_str().unwrap(), &code.to_lowercase())["valid"], true);

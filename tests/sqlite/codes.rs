@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kurir_core::domain::{
-    Channel, ConversionRule, Delivery, Hop, Keyring, PhoneNumber, Secret, Traffic, Verification, VerificationId,
+    Channel, CodeDelivery, ConversionRule, Hop, Keyring, PhoneNumber, Secret, Traffic, Verification, VerificationId,
     VerificationStatus,
 };
 use kurir_core::port::{
@@ -34,7 +34,7 @@ fn verification() -> Verification {
         text: "{code}".into(),
         hops: vec![hop(Channel::Session(session())), hop(Channel::Webhook(Secret::new(URL.into())))],
         hop: 0,
-        delivery: Delivery::Begun,
+        delivery: CodeDelivery::Begun,
         hop_at: at,
         tries: 0,
         sends: 1,

@@ -50,7 +50,13 @@ async fn the_store_keeps_its_promises() {
             ledger: store.clone(),
             outbox: store.clone(),
             keys: store.clone(),
-            verifications: store,
+            index: store.clone(),
+            requests: store.clone(),
+            verifications: store.clone(),
+            log: store.clone(),
+            webhooks: store.clone(),
+            templates: store.clone(),
+            suppressions: store,
         }
     })
     .await;

@@ -56,7 +56,8 @@ impl World {
     async fn link(&self, id: &str) {
         self.created(id).await;
         let session = format!("/v1/sessions/{id}");
-        let qr = self.gateway.until("QR code", 30, &format!("{session}/qr?format=json"), |status, body| {
+        let path = format!("{session}/qr?format=json");
+        let qr = self.gateway.until("QR code", 30, &path, |status, body| {
             (status == 200).then(|| body["text"].as_str().unwrap().to_owned())
         });
         let (status, device) = self.phones.post("/scan", json!({"qr": qr.await, "phone": SENDER})).await;

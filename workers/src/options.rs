@@ -7,7 +7,7 @@ use std::time::Duration;
 use kurir_core::domain::{
     CodeKeys, ConversionRule, Lane, PhoneNumber, SessionId, SessionRecord, TenantId, Timestamp, WorkerName,
 };
-use kurir_core::policy::{AttemptRule, DayRule, PaceRule, Zone};
+use kurir_core::policy::{AttemptRule, DayRule, OptOutRule, PaceRule, Zone};
 use kurir_core::port::RecipientRule;
 
 /// The settings of a worker.
@@ -63,6 +63,8 @@ pub struct WorkerOptions {
     pub prove_tenant: bool,
     /// Where the process dies, if a test wants it to.
     pub crash: crate::Crash,
+    /// The words by which recipients stop bulk messages.
+    pub opt_out: OptOutRule,
 }
 
 impl WorkerOptions {
@@ -136,6 +138,8 @@ pub struct RelayOptions {
     pub remember: Duration,
     /// What it does for verifications.
     pub verify: VerifyOptions,
+    /// How long events stay in the log.
+    pub keep_events: Duration,
 }
 
 /// What a relay does for verifications.

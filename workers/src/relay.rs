@@ -1,5 +1,5 @@
-//! The relay sweeps what the workers left in the outbox, forgets old entries of the ledger, and takes the steps that
-//! verifications are due for.
+//! The relay sweeps what the workers left in the outbox, forgets old entries of the ledger and old events, and takes the
+//! steps that verifications are due for.
 
 use std::time::Duration;
 
@@ -12,8 +12,11 @@ use crate::options::RelayOptions;
 use crate::ports::RelayPorts;
 use crate::verify;
 
-/// Most ledger entries that one pass forgets, so that a pass stays short.
+/// Most ledger entries, and requests, that one pass forgets, so that a pass stays short.
 const FORGET: u32 = 1000;
+
+/// Most events of the log that one step forgets.
+const FORGET_EVENTS: u32 = 5000;
 
 /// What a relay did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct RelayReport {
     pub forgotten: u64,
     /// Verifications that were due and looked at.
     pub verifications: u64,
+    /// Events forgotten by the log.
+    pub events_forgotten: u64,
 }
 
 /// A running relay. Several may run; an event that two publish has the same id.
@@ -95,5 +100,14 @@ async fn pass(
         }
     }
     report.forgotten += ports.ledger.forget(ports.clock.now().minus(options.remember), FORGET).await?;
+    ports.requests.forget_requests(ports.clock.now(), FORGET).await?;
+    // There are several events to a job, so the log gets as many steps as it takes.
+    while !stop.is_cancelled() {
+        let old = ports.log.forget(ports.clock.now().minus(options.keep_events), FORGET_EVENTS).await?;
+        report.events_forgotten += old;
+        if old < u64::from(FORGET_EVENTS) {
+            break;
+        }
+    }
     Ok(())
 }

@@ -8,8 +8,11 @@
 //! Suites run on a Tokio runtime with time and I/O enabled, and real time: never on a paused clock.
 
 mod dead;
+mod event_feed;
+mod event_log;
 mod events;
 mod fixture;
+mod index;
 mod jobs;
 mod jobs_park;
 mod jobs_pools;
@@ -22,6 +25,8 @@ mod members;
 mod outbox;
 mod recipients;
 mod recipients_day;
+mod requests;
+mod session_desk;
 mod sessions;
 mod sessions_guard;
 mod sessions_pools;
@@ -31,13 +36,17 @@ mod state_guard;
 mod state_scan;
 mod stores;
 mod suite;
+mod suppressions;
+mod templates;
 mod verifications;
 mod verify_counts;
 mod vigil;
 mod web;
+mod webhooks;
 mod wishes;
 
 pub use dead::{DeadPorts, dead_letters};
+pub use event_feed::{FeedPorts, event_feed};
 pub use events::{EventPorts, events};
 pub use jobs::{DeadLetterProbe, Queues, job_queue};
 pub use lease::lease_store;

@@ -160,16 +160,19 @@ pub(super) async fn an_update_keeps_what_the_owner_does_not_write(stores: Stores
 pub(super) async fn a_rest_stops_what_runs_and_nothing_else(stores: Stores) {
     let owned = stores.owned().await;
     let late = Fence { epoch: Epoch(owned.fence.epoch.0 + 1), ..owned.fence.clone() };
-    assert_eq!(stores.sessions.rest(&late).await.unwrap(), Written::Fenced);
+    assert_eq!(stores.sessions.rest(&late, Wanted::Running).await.unwrap(), Written::Fenced);
     let wanted = async || stores.sessions.get(&owned.id).await.unwrap().unwrap().wanted;
     assert_eq!(wanted().await, Wanted::Running, "a refused rest changes nothing");
-    assert_eq!(stores.sessions.rest(&owned.fence).await.unwrap(), Written::Done);
+    assert_eq!(stores.sessions.rest(&owned.fence, Wanted::Running).await.unwrap(), Written::Done);
     assert_eq!(wanted().await, Wanted::Stopped);
-    for other in [Wanted::Stopped, Wanted::Deleted] {
+    for other in [Wanted::Stopped, Wanted::LoggedOut, Wanted::Deleted] {
         stores.sessions.want(&owned.id, other).await.unwrap();
-        assert_eq!(stores.sessions.rest(&owned.fence).await.unwrap(), Written::Conflict);
+        assert_eq!(stores.sessions.rest(&owned.fence, Wanted::Running).await.unwrap(), Written::Conflict);
         assert_eq!(wanted().await, other, "a wish that came meanwhile stays");
     }
+    stores.sessions.want(&owned.id, Wanted::LoggedOut).await.unwrap();
+    assert_eq!(stores.sessions.rest(&owned.fence, Wanted::LoggedOut).await.unwrap(), Written::Done);
+    assert_eq!(wanted().await, Wanted::Stopped, "what was done is not to be done again");
 }
 
 pub(super) async fn want_is_kept_and_tells_whether_there_is_such_a_session(stores: Stores) {
@@ -177,7 +180,7 @@ pub(super) async fn want_is_kept_and_tells_whether_there_is_such_a_session(store
     assert!(!stores.sessions.want(&id, Wanted::Stopped).await.unwrap());
     assert_eq!(stores.sessions.get(&id).await.unwrap(), None, "a wish creates nothing");
     let before = stores.created(&tenant(), &id).await;
-    for wanted in [Wanted::Stopped, Wanted::Running, Wanted::Deleted] {
+    for wanted in [Wanted::Stopped, Wanted::Running, Wanted::LoggedOut, Wanted::Deleted] {
         assert!(stores.sessions.want(&id, wanted).await.unwrap());
         let mut expected = before.clone();
         expected.wanted = wanted;

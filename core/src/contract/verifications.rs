@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::Stores;
 use super::fixture::{event, now, number, session, tenant};
 use crate::domain::{
-    Channel, ConversionRule, Delivery, Hop, Keyring, OutboxEvent, PhoneNumber, Secret, TenantId, Timestamp, Traffic,
-    Verification, VerificationId, VerificationStatus,
+    Channel, CodeDelivery, ConversionRule, Hop, Keyring, OutboxEvent, PhoneNumber, Secret, TenantId, Timestamp,
+    Traffic, Verification, VerificationId, VerificationStatus,
 };
 use crate::port::{Entered, Tally, VerificationFilter, VerificationWrite, Written};
 
@@ -41,7 +41,7 @@ pub(super) fn verification(tenant: &TenantId, to: &PhoneNumber) -> Verification 
             hop(Channel::Webhook(Secret::new("https://sms.example/x?key=1".into()))),
         ],
         hop: 0,
-        delivery: Delivery::Begun,
+        delivery: CodeDelivery::Begun,
         hop_at: at,
         tries: 0,
         sends: 1,
@@ -93,7 +93,7 @@ pub(super) async fn a_verification_is_read_back_whole(stores: Stores) {
     assert_eq!(stores.verifications.code_of(&tenant, entered.id).await.unwrap(), Some(code()));
     let next = Verification {
         hop: 1,
-        delivery: Delivery::Reached,
+        delivery: CodeDelivery::Reached,
         sends: 3,
         checks: 2,
         tries: 1,

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{JobKey, MessageState, NumberPrefix, SessionId, TenantId, Timestamp, VerificationId, WorkerName};
+use super::{
+    JobKey, MessageState, NumberPrefix, SessionId, TenantId, Timestamp, VerificationId, WebhookId, WorkerName,
+};
 
 /// Namespace of the event ids (UUID version 5). Fixed for ever: a repeated event must be recognisable.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6b75_7269_7200_4e53_8a01_6576_656e_7473);
@@ -88,6 +90,14 @@ kinds! {
     VerificationFallback = "verification.fallback",
     /// Numbers of a prefix never convert: they get no more codes for a while.
     VerificationPrefixBlocked = "verification.prefix_blocked",
+    /// A webhook is told no more: it failed for too long, or is gone.
+    WebhookDisabled = "webhook.disabled",
+    /// Somebody tries a webhook.
+    WebhookTest = "webhook.test",
+    /// A recipient wants no bulk messages any more: he replied with a word for it.
+    RecipientSuppressed = "recipient.suppressed",
+    /// A recipient takes that back.
+    RecipientResumed = "recipient.resumed",
     /// A worker joined the fleet.
     WorkerJoined = "fleet.worker_joined",
     /// A worker left the fleet.
@@ -147,6 +157,11 @@ impl EventId {
     /// Of a worker process.
     pub fn of_fleet(worker: &WorkerName, kind: EventKind, instance: u128) -> Self {
         Self::of(&format!("fleet/{worker}/{kind}/{instance:032x}"))
+    }
+
+    /// Of a webhook; `occasion` tells apart what happens more than once.
+    pub fn of_webhook(webhook: &WebhookId, kind: EventKind, occasion: &str) -> Self {
+        Self::of(&format!("webhook/{webhook}/{kind}/{occasion}"))
     }
 
     fn of(name: &str) -> Self {

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Epoch, FailReason, FirstLink, PhoneNumber, PoolId, QrCode, Rest, SenderPace, SessionId, TenantId, Timestamp,
-    WorkerName,
+    Epoch, FailReason, FirstLink, Labels, PhoneNumber, PoolId, QrCode, Rest, SenderPace, SessionId, SessionName,
+    TenantId, Timestamp, WorkerName,
 };
 
 /// Where a session stands.
@@ -118,23 +118,34 @@ pub enum Wanted {
     Running,
     /// Be disconnected, keep the credentials.
     Stopped,
+    /// Be logged out at WhatsApp, then rest: the session stays, its credentials go.
+    LoggedOut,
     /// Log out and remove everything.
     Deleted,
 }
 
 impl Wanted {
+    /// Every wish.
+    pub const ALL: [Self; 4] = [Self::Running, Self::Stopped, Self::LoggedOut, Self::Deleted];
+
     /// As the stores write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Stopped => "stopped",
+            Self::LoggedOut => "logged_out",
             Self::Deleted => "deleted",
         }
     }
 
     /// Reads what [`Wanted::as_str`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Running, Self::Stopped, Self::Deleted].into_iter().find(|w| w.as_str() == text)
+        Self::ALL.into_iter().find(|wanted| wanted.as_str() == text)
+    }
+
+    /// Whether it is something that an owner does once and then rests.
+    pub const fn is_errand(self) -> bool {
+        matches!(self, Self::LoggedOut | Self::Deleted)
     }
 }
 
@@ -231,8 +242,14 @@ pub struct SessionRecord {
     pub tenant: TenantId,
     /// The pool whose jobs it shares.
     pub pool: Option<PoolId>,
+    /// What people call it.
+    pub name: Option<SessionName>,
+    /// What it is found by.
+    pub labels: Labels,
     /// What the operator wants of it.
     pub wanted: Wanted,
+    /// How often somebody asked for a new connection. An owner that took it when there were fewer lets go of it.
+    pub restarts: u64,
     /// How often it has changed hands.
     pub epoch: Epoch,
     /// Who claimed it last; whether that worker still holds it, the lease tells.

@@ -188,7 +188,7 @@ pub struct Hop {
 /// How far the present sending has come on its present channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Delivery {
+pub enum CodeDelivery {
     /// It is meant to be sent; whether the channel has it is not known.
     Begun,
     /// The channel has it.
@@ -221,7 +221,7 @@ pub struct Verification {
     /// The place of the present one.
     pub hop: usize,
     /// How far the present sending has come there.
-    pub delivery: Delivery,
+    pub delivery: CodeDelivery,
     /// When it was begun there.
     pub hop_at: Timestamp,
     /// How often the present channel was asked; only of webhooks.
@@ -283,7 +283,7 @@ impl Verification {
         if !self.status.is_open() {
             return Err(VerificationEnded(self.status));
         }
-        let hop = if self.delivery == Delivery::Failed { 0 } else { self.hop };
+        let hop = if self.delivery == CodeDelivery::Failed { 0 } else { self.hop };
         Ok(Self { sends: self.sends + 1, sent_at: now, ..self.on(hop, now) })
     }
 
@@ -294,7 +294,7 @@ impl Verification {
     }
 
     fn on(&self, hop: usize, now: Timestamp) -> Self {
-        Self { hop, hop_at: now, delivery: Delivery::Begun, tries: 0, due_at: Some(now), ..self.clone() }
+        Self { hop, hop_at: now, delivery: CodeDelivery::Begun, tries: 0, due_at: Some(now), ..self.clone() }
     }
 
     /// The present channel; `None` only if the record was written by somebody else.

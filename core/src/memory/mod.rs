@@ -7,7 +7,10 @@
 mod clock;
 mod dead;
 mod entropy;
+mod event_feed;
+mod event_log;
 mod events;
+mod index;
 mod jobs;
 mod jobs_stream;
 mod keys;
@@ -17,18 +20,24 @@ mod members;
 mod messenger;
 mod outbox;
 mod recipients;
+mod requests;
+mod session_desk;
 mod sessions;
 mod state;
 mod stores;
+mod suppressions;
+mod templates;
 mod verifications;
 mod vigil;
 mod web;
+mod webhooks;
 mod wishes;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use clock::{ManualClock, SystemClock};
 pub use entropy::{SeededEntropy, SystemEntropy};
+pub use event_feed::MemoryFeed;
 pub use events::MemoryEvents;
 pub use jobs::MemoryJobQueue;
 pub use lease::MemoryLeases;

@@ -1,7 +1,5 @@
 //! The register of sessions in memory.
 
-use std::ops::Bound;
-
 use async_trait::async_trait;
 
 use super::MemoryStores;
@@ -22,15 +20,21 @@ impl SessionStore for MemoryStores {
         tables.known(session.pool.as_ref(), "creating a session")?;
         let record = SessionRecord {
             id: session.id.clone(),
-            tenant: session.tenant,
+            tenant: session.tenant.clone(),
             pool: session.pool,
-            wanted: Wanted::Running,
+            name: session.name,
+            labels: session.labels,
+            wanted: session.wanted,
+            restarts: 0,
             epoch: Epoch::default(),
             owner: None,
             pace: SenderPace::default(),
             status: SessionStatus::created(session.at),
             created_at: session.at,
         };
+        if session.default {
+            tables.defaults.insert(session.tenant, session.id.clone());
+        }
         tables.sessions.insert(session.id, record.clone());
         tables.outbox.add(&session.events, now);
         Ok(Created::New(record))
@@ -38,23 +42,6 @@ impl SessionStore for MemoryStores {
 
     async fn get(&self, id: &SessionId) -> Result<Option<SessionRecord>, PortError> {
         Ok(self.tables().sessions.get(id).cloned())
-    }
-
-    async fn list(
-        &self,
-        tenant: Option<&TenantId>,
-        after: Option<&SessionId>,
-        limit: u32,
-    ) -> Result<Vec<SessionRecord>, PortError> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let tables = self.tables();
-        let page = tables
-            .sessions
-            .range::<SessionId, _>((start, Bound::Unbounded))
-            .map(|(_, record)| record)
-            .filter(|record| tenant.is_none_or(|tenant| record.tenant == *tenant))
-            .take(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(page.cloned().collect())
     }
 
     async fn claim(&self, id: &SessionId, owner: &WorkerName) -> Result<Option<SessionRecord>, PortError> {
@@ -99,10 +86,10 @@ impl SessionStore for MemoryStores {
         Ok(tables.sessions.get_mut(id).map(|record| record.pool = pool.cloned()).is_some())
     }
 
-    async fn rest(&self, fence: &Fence) -> Result<Written, PortError> {
+    async fn rest(&self, fence: &Fence, done: Wanted) -> Result<Written, PortError> {
         let mut tables = self.tables();
         let Some(record) = tables.owned(fence) else { return Ok(Written::Fenced) };
-        if record.wanted != Wanted::Running {
+        if record.wanted != done {
             return Ok(Written::Conflict);
         }
         record.wanted = Wanted::Stopped;
@@ -119,9 +106,11 @@ impl SessionStore for MemoryStores {
             return Ok(Written::Conflict);
         }
         tables.sessions.remove(&fence.session);
+        tables.defaults.retain(|_, session| *session != fence.session);
         tables.retired.insert(fence.session.clone(), fence.epoch);
         tables.state.remove(&fence.session);
         tables.met.remove(&fence.session);
+        tables.bulk.remove(&fence.session);
         Ok(Written::Done)
     }
 

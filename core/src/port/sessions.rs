@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::{PortError, Written};
+use super::{PortError, SessionDesk, SessionFilter, Written};
 use crate::domain::{
-    Epoch, Fence, OutboxEvent, PoolId, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted, WorkerName,
+    Epoch, Fence, Labels, OutboxEvent, PoolId, SessionId, SessionName, SessionRecord, SessionStatus, TenantId,
+    Timestamp, Wanted, WorkerName,
 };
 
 /// A session to create.
@@ -16,6 +17,14 @@ pub struct NewSession {
     pub tenant: TenantId,
     /// The pool it belongs to; it must have been entered as the tenant's.
     pub pool: Option<PoolId>,
+    /// What people call it.
+    pub name: Option<SessionName>,
+    /// What it is found by.
+    pub labels: Labels,
+    /// What is wanted of it.
+    pub wanted: Wanted,
+    /// Whether it becomes the tenant's default.
+    pub default: bool,
     /// When.
     pub at: Timestamp,
     /// The events that tell of it.
@@ -23,9 +32,19 @@ pub struct NewSession {
 }
 
 impl NewSession {
-    /// A session without a pool, of which nobody is told.
-    pub const fn new(id: SessionId, tenant: TenantId, at: Timestamp) -> Self {
-        Self { id, tenant, pool: None, at, events: Vec::new() }
+    /// A session without a pool that is wanted running, of which nobody is told.
+    pub fn new(id: SessionId, tenant: TenantId, at: Timestamp) -> Self {
+        Self {
+            id,
+            tenant,
+            pool: None,
+            name: None,
+            labels: Labels::default(),
+            wanted: Wanted::Running,
+            default: false,
+            at,
+            events: Vec::new(),
+        }
     }
 }
 
@@ -40,8 +59,8 @@ pub enum Created {
 
 /// The sessions.
 #[async_trait]
-pub trait SessionStore: Send + Sync {
-    /// Creates a session in state `Created`, wanted running, epoch 0. An id that was used and deleted before may be
+pub trait SessionStore: SessionDesk {
+    /// Creates a session in state `Created`, epoch 0. An id that was used and deleted before may be
     /// used again: its first claim goes on from the old session's epoch, so that a late writer of that one is refused.
     async fn create(&self, session: NewSession) -> Result<Created, PortError>;
 
@@ -54,7 +73,10 @@ pub trait SessionStore: Send + Sync {
         tenant: Option<&TenantId>,
         after: Option<&SessionId>,
         limit: u32,
-    ) -> Result<Vec<SessionRecord>, PortError>;
+    ) -> Result<Vec<SessionRecord>, PortError> {
+        let filter = SessionFilter { tenant: tenant.cloned(), ..SessionFilter::default() };
+        self.find(&filter, after, limit).await
+    }
 
     /// Mints the next epoch of a session and enters its owner. From this moment on all writes under older epochs are
     /// refused. `None`: there is no such session.
@@ -77,9 +99,9 @@ pub trait SessionStore: Send + Sync {
     /// session. Whose pool and session are is for the caller to look at.
     async fn join(&self, id: &SessionId, pool: Option<&PoolId>) -> Result<bool, PortError>;
 
-    /// The owner has nothing to do until somebody asks anew (nobody scanned, logged out): what is wanted goes from
-    /// `Running` to `Stopped`. `Conflict`: something else is wanted by now, and stays so.
-    async fn rest(&self, fence: &Fence) -> Result<Written, PortError>;
+    /// The owner has nothing to do until somebody asks anew (nobody scanned, logged out): what is wanted goes from what the
+    /// owner has done, `Running` or `LoggedOut`, to `Stopped`. `Conflict`: something else is wanted by now, and stays so.
+    async fn rest(&self, fence: &Fence, done: Wanted) -> Result<Written, PortError>;
 
     /// Removes a session with its Signal state. `Conflict`: it is not there, or nobody wants it deleted.
     async fn delete(&self, fence: &Fence) -> Result<Written, PortError>;

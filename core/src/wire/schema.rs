@@ -4,7 +4,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::{
-    EventV1, FleetDataV1, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, SessionDataV1, VerificationDataV1,
+    EventV1, FleetDataV1, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, RecipientDataV1, SessionDataV1,
+    VerificationDataV1, WebhookDataV1,
 };
 use crate::domain::EventKind;
 
@@ -22,6 +23,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("event.fleet.v1", schema::<EventV1<FleetDataV1>>()),
         ("event.verification.v1", schema::<EventV1<VerificationDataV1>>()),
         ("event.prefix.v1", schema::<EventV1<PrefixDataV1>>()),
+        ("event.webhook.v1", schema::<EventV1<WebhookDataV1>>()),
+        ("event.recipient.v1", schema::<EventV1<RecipientDataV1>>()),
     ]
 }
 
@@ -32,6 +35,8 @@ pub(super) fn schema_of(kind: EventKind) -> &'static str {
         Some("fleet") => "event.fleet.v1",
         Some("verification") if kind == EventKind::VerificationPrefixBlocked => "event.prefix.v1",
         Some("verification") => "event.verification.v1",
+        Some("webhook") => "event.webhook.v1",
+        Some("recipient") => "event.recipient.v1",
         _ if kind == EventKind::MessageReceived => "event.received.v1",
         _ => "event.message.v1",
     }

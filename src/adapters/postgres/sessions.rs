@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{
-    Epoch, Fence, OutboxEvent, PoolId, SenderPace, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp,
-    Wanted, WorkerName,
+    Epoch, Fence, OutboxEvent, PoolId, SenderPace, SessionId, SessionName, SessionRecord, SessionStatus, TenantId,
+    Timestamp, Wanted, WorkerName,
 };
 use kurir_core::port::{Created, NewSession, PortError, SessionStore, Written};
 use sqlx::Row as _;
@@ -13,13 +13,17 @@ use super::PostgresStore;
 use super::error::{corrupt, port_error, refused};
 use super::rows::{self, EventColumns, UnknownWord};
 use super::sealing::{Place, Vault};
-use super::spending;
+use super::{session_desk, spending};
 
 const CREATE: &str = "\
 WITH new AS (
-    INSERT INTO session (id, tenant, state, status, created_at, pool) VALUES ($1, $2, $3, $4, $5, $12)
+    INSERT INTO session (id, tenant, state, status, created_at, pool, name, labels, wanted)
+    VALUES ($1, $2, $3, $4, $5, $12, $13, $14::text::jsonb, $15)
     ON CONFLICT (id) DO NOTHING
     RETURNING id
+), preferred AS (
+    INSERT INTO default_session (tenant, session) SELECT $2, id FROM new WHERE $16
+    ON CONFLICT (tenant) DO UPDATE SET session = excluded.session
 ), told AS (
     INSERT INTO outbox (id, tenant, session, kind, at, body)
     SELECT e.id, e.tenant, e.session, e.kind, e.at, e.body
@@ -31,21 +35,17 @@ WITH new AS (
 SELECT count(*) > 0 FROM new";
 
 const GET: &str = "\
-SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, s.pool, p.pace, p.spent
+SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, s.pool, s.name, s.labels::text AS labels,
+       s.restarts, p.pace, p.spent
 FROM session s LEFT JOIN session_pace p ON p.session = s.id
 WHERE s.id = $1";
-
-const LIST: &str = "\
-SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, s.pool, p.pace, p.spent
-FROM session s LEFT JOIN session_pace p ON p.session = s.id
-WHERE ($1::text IS NULL OR s.tenant = $1) AND s.id > $2
-ORDER BY s.id LIMIT $3";
 
 const CLAIM: &str = "\
 UPDATE session
 SET epoch = GREATEST(epoch, COALESCE((SELECT r.epoch FROM retired_session r WHERE r.id = $1), 0)) + 1, owner = $2
 WHERE id = $1
-RETURNING id, tenant, wanted, epoch, owner, status, created_at, pool, NULL::bigint AS pace, NULL::text AS spent";
+RETURNING id, tenant, wanted, epoch, owner, status, created_at, pool, name, labels::text AS labels, restarts,
+          NULL::bigint AS pace, NULL::text AS spent";
 
 const SPENT: &str = "SELECT pace, spent FROM session_pace WHERE session = $1";
 
@@ -76,9 +76,9 @@ const REST: &str = "\
 WITH held AS MATERIALIZED (
     SELECT id, wanted FROM session WHERE id = $1 AND epoch = $2 FOR UPDATE
 ), rested AS (
-    UPDATE session s SET wanted = 'stopped' FROM held WHERE s.id = held.id AND held.wanted = 'running'
+    UPDATE session s SET wanted = 'stopped' FROM held WHERE s.id = held.id AND held.wanted = $3
 )
-SELECT wanted = 'running' AS rested FROM held";
+SELECT wanted = $3 AS rested FROM held";
 
 // The state goes by the foreign key's cascade, which sees what was committed while this waited for the lock.
 const DELETE: &str = "\
@@ -99,7 +99,7 @@ const EPOCH: &str = "SELECT epoch FROM session WHERE id = $1";
 /// How often creating a session looks again when it was neither new nor there: somebody creates and deletes it.
 const LOOKS: u32 = 3;
 
-fn record(vault: &Vault, row: &PgRow) -> Result<SessionRecord, PortError> {
+pub(super) fn record(vault: &Vault, row: &PgRow) -> Result<SessionRecord, PortError> {
     const ACTION: &str = "reading a session";
     let failed = |e| port_error(ACTION, e);
     let id = SessionId::new(row.try_get::<&str, _>("id").map_err(failed)?)
@@ -109,11 +109,18 @@ fn record(vault: &Vault, row: &PgRow) -> Result<SessionRecord, PortError> {
     let pace: Option<i64> = row.try_get("pace").map_err(failed)?;
     let spent: Option<&str> = row.try_get("spent").map_err(failed)?;
     let pool: Option<&str> = row.try_get("pool").map_err(failed)?;
+    let name: Option<String> = row.try_get("name").map_err(failed)?;
+    let labels: &str = row.try_get("labels").map_err(failed)?;
+    let restarts: i64 = row.try_get("restarts").map_err(failed)?;
     let status = vault.open_json(&Place::Status(&id), row.try_get("status").map_err(failed)?)?;
     Ok(SessionRecord {
         tenant: TenantId::new(row.try_get::<&str, _>("tenant").map_err(failed)?)
             .map_err(|e| corrupt(format!("the tenant of session {id}"), e))?,
         pool: pool.map(PoolId::new).transpose().map_err(|e| corrupt(format!("the pool of session {id}"), e))?,
+        name: name.map(SessionName::new).transpose().map_err(|e| corrupt(format!("the name of session {id}"), e))?,
+        labels: serde_json::from_str(labels)
+            .map_err(|_| corrupt(format!("session {id}"), "its labels are no map of texts"))?,
+        restarts: rows::to_count(restarts, || format!("the restarts of session {id}"))?,
         wanted: Wanted::parse(&wanted)
             .ok_or_else(|| corrupt(format!("session {id}"), UnknownWord { column: "wanted", found: wanted }))?,
         epoch: Epoch(rows::to_count(row.try_get("epoch").map_err(failed)?, || format!("the epoch of session {id}"))?),
@@ -134,6 +141,7 @@ impl SessionStore for PostgresStore {
         let events = &EventColumns::of_one(&self.vault, &session.events);
         let (id, tenant, state) = (session.id.as_str(), session.tenant.as_str(), status.state.as_str());
         let pool = session.pool.as_ref().map(PoolId::as_str);
+        let (name, labels) = (session.name.as_ref().map(SessionName::as_str), &session_desk::json(&session.labels)?);
         for _ in 0..LOOKS {
             let new: bool = self
                 .retrying(ACTION, |_| async move {
@@ -150,6 +158,10 @@ impl SessionStore for PostgresStore {
                         .bind(&events.ats)
                         .bind(&events.bodies)
                         .bind(pool)
+                        .bind(name)
+                        .bind(labels)
+                        .bind(session.wanted.as_str())
+                        .bind(session.default)
                         .fetch_one(&self.pool)
                         .await
                 })
@@ -159,7 +171,10 @@ impl SessionStore for PostgresStore {
                     id: session.id.clone(),
                     tenant: session.tenant.clone(),
                     pool: session.pool.clone(),
-                    wanted: Wanted::Running,
+                    name: session.name.clone(),
+                    labels: session.labels.clone(),
+                    wanted: session.wanted,
+                    restarts: 0,
                     epoch: Epoch(0),
                     owner: None,
                     pace: SenderPace::default(),
@@ -181,23 +196,6 @@ impl SessionStore for PostgresStore {
             .await
             .map_err(|e| port_error("reading a session", e))?;
         row.map(|row| record(&self.vault, &row)).transpose()
-    }
-
-    async fn list(
-        &self,
-        tenant: Option<&TenantId>,
-        after: Option<&SessionId>,
-        limit: u32,
-    ) -> Result<Vec<SessionRecord>, PortError> {
-        let rows = sqlx::query(LIST)
-            .bind(tenant.map(TenantId::as_str))
-            // Every id is greater than the empty text.
-            .bind(after.map_or("", SessionId::as_str))
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|e| port_error("listing sessions", e))?;
-        rows.iter().map(|row| record(&self.vault, row)).collect()
     }
 
     async fn claim(&self, id: &SessionId, owner: &WorkerName) -> Result<Option<SessionRecord>, PortError> {
@@ -284,12 +282,13 @@ impl SessionStore for PostgresStore {
         .await
     }
 
-    async fn rest(&self, fence: &Fence) -> Result<Written, PortError> {
+    async fn rest(&self, fence: &Fence, done: Wanted) -> Result<Written, PortError> {
         let rested: Option<bool> = self
             .retrying("letting a session rest", |_| async move {
                 sqlx::query_scalar(REST)
                     .bind(fence.session.as_str())
                     .bind(rows::epoch(fence.epoch))
+                    .bind(done.as_str())
                     .fetch_optional(&self.pool)
                     .await
             })

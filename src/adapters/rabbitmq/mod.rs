@@ -14,6 +14,7 @@ mod consume;
 mod dead;
 mod dead_headers;
 mod error;
+mod event_feed;
 mod events;
 mod headers;
 mod options;

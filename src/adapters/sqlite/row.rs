@@ -2,9 +2,9 @@
 
 /// Declares a struct and how a row becomes one.
 macro_rules! row {
-    ($(#[$doc:meta])* struct $name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
+    ($(#[$doc:meta])* $vis:vis struct $name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
         $(#[$doc])*
-        struct $name { $($field: $type),+ }
+        $vis struct $name { $($field: $type),+ }
 
         impl<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> for $name {
             fn from_row(row: &'r sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{
-    Epoch, Fence, OutboxEvent, PoolId, SessionId, SessionRecord, SessionStatus, TenantId, Timestamp, Wanted, WorkerName,
+    Epoch, Fence, OutboxEvent, PoolId, SessionId, SessionName, SessionRecord, SessionStatus, TenantId, Timestamp,
+    Wanted, WorkerName,
 };
 use kurir_core::port::{Created, NewSession, PortError, SessionStore, Written};
 use sqlx::sqlite::SqliteConnection;
@@ -11,11 +12,12 @@ use super::database::{Database, SqliteStore};
 use super::error::{corrupt, sql};
 use super::outbox;
 use super::row::row;
+use super::session_desk;
 use super::spending;
 
 row! {
     /// A row of `session`.
-    struct Row {
+    pub(super) struct Row {
         id: String,
         tenant: String,
         wanted: String,
@@ -26,6 +28,9 @@ row! {
         status: Vec<u8>,
         created_at: i64,
         pool: Option<String>,
+        name: Option<String>,
+        labels: String,
+        restarts: i64,
     }
 }
 
@@ -39,7 +44,7 @@ impl Database {
         Ok(self.sealer.seal(&place(id.as_str()), &json))
     }
 
-    fn session(&self, row: Row) -> Result<SessionRecord, PortError> {
+    pub(super) fn session(&self, row: Row) -> Result<SessionRecord, PortError> {
         let what = || format!("session {:?}", row.id);
         let status =
             self.sealer.open(&place(&row.id), &row.status, || format!("the status of session {:?}", row.id))?;
@@ -50,6 +55,9 @@ impl Database {
             id: SessionId::new(&row.id).map_err(name)?,
             tenant: TenantId::new(&row.tenant).map_err(name)?,
             pool: row.pool.map(PoolId::new).transpose().map_err(name)?,
+            name: row.name.map(SessionName::new).transpose().map_err(|_| corrupt(what(), "its name is none"))?,
+            labels: serde_json::from_str(&row.labels).map_err(|_| corrupt(what(), "its labels are none"))?,
+            restarts: row.restarts.cast_unsigned(),
             wanted: Wanted::parse(&row.wanted).ok_or_else(|| corrupt(what(), "its wish is none"))?,
             epoch: Epoch(row.epoch.cast_unsigned()),
             owner: row.owner.map(WorkerName::new).transpose().map_err(name)?,
@@ -90,22 +98,26 @@ impl SessionStore for SqliteStore {
         let sealed = self.db.sealed_status(&session.id, &status)?;
         let events = outbox::sealed(&self.db, &session.events);
         let at = session.at.as_millis();
+        let labels = session_desk::json(&session.labels)?;
         let row: Result<(), Row> = self
             .db
             .writer
             .write("creating a session", move |connection| {
                 Box::pin(async move {
                     let done = sqlx::query(
-                        "INSERT INTO session (id, tenant, wanted, epoch, owner, pace, state, status, created_at, pool) \
-                         VALUES (?1, ?2, ?3, 0, NULL, 0, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+                        "INSERT INTO session \
+                         (id, tenant, wanted, epoch, owner, pace, state, status, created_at, pool, name, labels) \
+                         VALUES (?1, ?2, ?3, 0, NULL, 0, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING",
                     )
                     .bind(session.id.as_str())
                     .bind(session.tenant.as_str())
-                    .bind(Wanted::Running.as_str())
+                    .bind(session.wanted.as_str())
                     .bind(status.state.as_str())
                     .bind(sealed)
                     .bind(at)
                     .bind(session.pool.as_ref().map(PoolId::as_str))
+                    .bind(session.name.as_ref().map(SessionName::as_str))
+                    .bind(labels)
                     .execute(&mut *connection)
                     .await?;
                     if done.rows_affected() == 0 {
@@ -114,6 +126,9 @@ impl SessionStore for SqliteStore {
                             .fetch_one(&mut *connection)
                             .await?;
                         return Ok(Err(row));
+                    }
+                    if session.default {
+                        session_desk::set_default(connection, &session.tenant, &session.id).await?;
                     }
                     outbox::insert(connection, events).await?;
                     Ok(Ok(()))
@@ -136,35 +151,6 @@ impl SessionStore for SqliteStore {
             .await
             .map_err(|error| sql("reading a session", error))?;
         row.map(|row| self.db.session(row)).transpose()
-    }
-
-    async fn list(
-        &self,
-        tenant: Option<&TenantId>,
-        after: Option<&SessionId>,
-        limit: u32,
-    ) -> Result<Vec<SessionRecord>, PortError> {
-        // Every id is greater than the empty text.
-        let after = after.map_or("", SessionId::as_str);
-        let rows: Result<Vec<Row>, _> = match tenant {
-            Some(tenant) => {
-                sqlx::query_as("SELECT * FROM session WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
-                    .bind(tenant.as_str())
-                    .bind(after)
-                    .bind(limit)
-                    .fetch_all(&self.db.readers)
-                    .await
-            }
-            None => {
-                sqlx::query_as("SELECT * FROM session WHERE id > ?1 ORDER BY id LIMIT ?2")
-                    .bind(after)
-                    .bind(limit)
-                    .fetch_all(&self.db.readers)
-                    .await
-            }
-        };
-        let rows = rows.map_err(|error| sql("listing sessions", error))?;
-        rows.into_iter().map(|row| self.db.session(row)).collect()
     }
 
     async fn claim(&self, id: &SessionId, owner: &WorkerName) -> Result<Option<SessionRecord>, PortError> {
@@ -281,7 +267,7 @@ impl SessionStore for SqliteStore {
             .await
     }
 
-    async fn rest(&self, fence: &Fence) -> Result<Written, PortError> {
+    async fn rest(&self, fence: &Fence, done: Wanted) -> Result<Written, PortError> {
         let fence = fence.clone();
         self.db
             .writer
@@ -293,7 +279,7 @@ impl SessionStore for SqliteStore {
                     let done = sqlx::query("UPDATE session SET wanted = ?2 WHERE id = ?1 AND wanted = ?3")
                         .bind(fence.session.as_str())
                         .bind(Wanted::Stopped.as_str())
-                        .bind(Wanted::Running.as_str())
+                        .bind(done.as_str())
                         .execute(connection)
                         .await?;
                     Ok(if done.rows_affected() > 0 { Written::Done } else { Written::Conflict })

@@ -174,7 +174,8 @@ impl Verifications for SqliteStore {
 
     async fn latest_to(&self, tenant: &TenantId, to: &PhoneNumber) -> Result<Option<Verification>, PortError> {
         let recipient = recipient(&self.db, tenant, to);
-        self.one_verification("recipient = ?2 ORDER BY ended_at IS NULL DESC, id DESC LIMIT 1", tenant, &recipient).await
+        self.one_verification("recipient = ?2 ORDER BY ended_at IS NULL DESC, id DESC LIMIT 1", tenant, &recipient)
+            .await
     }
 
     async fn code_of(&self, tenant: &TenantId, id: VerificationId) -> Result<Option<Secret<String>>, PortError> {

@@ -53,6 +53,15 @@ impl Caller {
         }
     }
 
+    /// Whether the key is good for what belongs to the whole tenant.
+    pub fn covers_tenant(&self) -> Result<(), ApiError> {
+        if self.0.sessions.is_none() {
+            return Ok(());
+        }
+        let detail = "this key is good for some sessions only, and this is the whole tenant's";
+        Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", detail))
+    }
+
     /// Whether the key is good for all sessions of its tenant, as pools are.
     pub fn covers_pools(&self) -> Result<(), ApiError> {
         if self.0.sessions.is_none() { Ok(()) } else { Err(no_such("pool")) }
@@ -115,6 +124,9 @@ pub(super) async fn check(State(app): State<Arc<App>>, mut request: Request, nex
     tracing::Span::current().record("tenant", tracing::field::display(&key.tenant));
     let spent = app.key_limit.take(&key, app.clock.now());
     let mut response = if let Some(wait) = spent.and_then(|spent| spent.wait) {
+        if let Some(meter) = &app.meter {
+            meter.key_limited();
+        }
         too_fast(wait).into_response()
     } else {
         request.extensions_mut().insert(Caller(key));

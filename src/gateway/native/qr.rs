@@ -23,12 +23,14 @@ use crate::gateway::usecase::UseCaseError;
 
 /// How a code is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum Format {
     Json,
     Png,
     Svg,
     Text,
+    /// The PNG as a `data:` URL, for an `<img>`.
+    DataUrl,
 }
 
 impl Format {
@@ -72,7 +74,7 @@ impl Format {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Wish {
-    /// `json`, `png`, `svg` or `text`; without it as the header `Accept` says.
+    /// `json`, `png`, `svg`, `text` or `data_url`; without it as the header `Accept` says.
     #[serde(default)]
     #[param(inline, example = "json")]
     format: Option<Format>,
@@ -100,7 +102,7 @@ async fn show(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let Query(wish) = wish.map_err(|_| {
-        let message = "must be json, png, svg or text";
+        let message = "must be json, png, svg, text or data_url";
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", message).field("format")
     })?;
     let accept = headers.get(header::ACCEPT).map_or("*/*", |value| value.to_str().unwrap_or_default());
@@ -119,6 +121,7 @@ fn draw(qr: &QrCode, format: Format) -> Result<Response, kurir_core::domain::QrE
         Format::Json => Json(QrV1::draw(qr)?).into_response(),
         Format::Png => ([(header::CONTENT_TYPE, "image/png")], qr.png()?).into_response(),
         Format::Svg => ([(header::CONTENT_TYPE, "image/svg+xml")], qr.svg()?).into_response(),
+        Format::DataUrl => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], QrV1::draw(qr)?.png).into_response(),
         Format::Text => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], qr.terminal()?).into_response(),
     })
 }

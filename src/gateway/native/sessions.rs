@@ -1,5 +1,6 @@
 //! `/v1/sessions`
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,7 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use kurir_core::domain::{SessionId, SessionRecord, SessionState, Timestamp};
+use kurir_core::domain::{SessionId, SessionRecord, SessionState, Timestamp, WahaStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -16,8 +17,9 @@ use super::auth::{MayControl, MayRead};
 use super::body;
 use super::error::ApiError;
 use super::problem::{Problem, Problems};
+use super::session_ops::may_choose;
 use super::{App, Routes};
-use crate::gateway::usecase::UseCaseError;
+use crate::gateway::usecase::{self, Search, UseCaseError};
 
 /// Sessions of one page: without a wish, and at most.
 const PAGE: u32 = 50;
@@ -30,20 +32,29 @@ pub(super) fn routes() -> Routes {
 /// A session.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Session)]
-pub(super) struct SessionView {
+pub(in crate::gateway) struct SessionView {
     /// Its id.
     #[schema(example = "toko-1")]
     id: String,
+    /// What people call it.
+    #[schema(example = "Toko Sari")]
+    name: Option<String>,
+    /// What it is found by.
+    #[schema(example = json!({"team": "jakarta"}))]
+    labels: BTreeMap<String, String>,
     /// The pool whose jobs it shares.
     #[schema(example = json!(null))]
     pool: Option<String>,
     /// `created`, `awaiting_scan`, `scan_timed_out`, `paired`, `connected`, `disconnected`, `logged_out`, `banned` or `outdated`.
     #[schema(example = "connected")]
     state: &'static str,
+    /// State and wish in WAHA's words: `STOPPED`, `STARTING`, `SCAN_QR_CODE`, `WORKING` or `FAILED`.
+    #[schema(example = "WORKING")]
+    status: &'static str,
     /// Since when.
     #[schema(format = DateTime)]
     since: String,
-    /// What it is to be: `running`, `stopped` or `deleted`.
+    /// What it is to be: `running`, `stopped`, `logged_out` or `deleted`.
     #[schema(example = "running")]
     wanted: &'static str,
     /// Whether a code waits to be scanned, see `/qr`.
@@ -75,8 +86,11 @@ impl SessionView {
         let status = &record.status;
         Self {
             id: record.id.to_string(),
+            name: record.name.as_ref().map(|name| name.as_str().to_owned()),
+            labels: record.labels.as_map().clone(),
             pool: record.pool.as_ref().map(ToString::to_string),
             state: status.state.as_str(),
+            status: WahaStatus::of(status.state, record.wanted).as_str(),
             since: status.since.to_rfc3339(),
             wanted: record.wanted.as_str(),
             qr: status.state == SessionState::AwaitingScan && status.qr.is_some(),
@@ -109,11 +123,32 @@ struct Create {
     #[serde(default)]
     #[schema(example = json!(null))]
     pool: Option<String>,
+    /// What people call it: at most 100 characters.
+    #[serde(default)]
+    #[schema(example = "Toko Sari")]
+    name: Option<String>,
+    /// What it is found by: at most 16 labels, keys of small letters, digits, `.`, `-` and `_`, values of at most 64 characters.
+    #[serde(default)]
+    #[schema(example = json!({"team": "jakarta"}))]
+    labels: BTreeMap<String, String>,
+    /// Whether it becomes the default session, in the place of the one before.
+    #[serde(default)]
+    #[schema(example = false)]
+    default: bool,
+    /// Whether it is to run at once; `true` without it.
+    #[serde(default)]
+    #[schema(example = true)]
+    start: Option<bool>,
 }
 
 /// Create a session, which then waits to be linked.
 #[utoipa::path(post, path = "/v1/sessions", tag = "sessions", operation_id = "createSession",
-    request_body(content = Option<Create>, example = json!({"id": "toko-1"})),
+    request_body(content = Option<Create>, examples(
+        ("plain" = (summary = "A session that asks for a scan", value = json!({"id": "toko-1"}))),
+        ("described" = (summary = "One with a name and labels, the default, that is started later", value = json!({
+            "id": "toko-1", "name": "Toko Sari", "labels": {"team": "jakarta"}, "default": true, "start": false
+        })))
+    )),
     responses(
         (status = 201, description = "It is created; its place stands in `Location`", body = SessionView),
         (status = 409, description = "`session_exists`: the session stands beside; `session_id_taken`, `pool_taken`", body = Problem, content_type = "application/problem+json"),
@@ -135,9 +170,20 @@ async fn create(
     if body.pool.is_some() {
         caller.covers_pools()?;
     }
+    if body.default {
+        may_choose(&caller)?;
+    }
     let (cases, tenant) = (app.cases.clone(), caller.tenant().clone());
+    let wish = usecase::Create {
+        id: body.id,
+        pool: body.pool,
+        name: body.name,
+        labels: body.labels,
+        default: body.default,
+        start: body.start.unwrap_or(true),
+    };
     // In a task of its own, so that a caller who hangs up leaves no session without queues.
-    let created = app.tasks.spawn(async move { cases.create_session(&tenant, body.id, body.pool).await });
+    let created = app.tasks.spawn(async move { cases.create_session(&tenant, wish).await });
     let record = created.await.map_err(|_| ended_early())??;
     let place = format!("/v1/sessions/{}", record.id);
     let mut response = (StatusCode::CREATED, Json(SessionView::of(&record))).into_response();
@@ -183,17 +229,53 @@ pub(super) fn ended_early() -> ApiError {
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request could not be carried out")
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+/// What the list can be asked for; read by [`asked`], because a label may be named more than once.
+#[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it only describes")]
 struct Page {
     /// How many at most, up to 200; 50 without it.
-    #[serde(default)]
     #[param(example = 50)]
     limit: Option<u32>,
     /// Those after this id: the `next` of the page before.
-    #[serde(default)]
     after: Option<String>,
+    /// Those in this state.
+    #[param(example = "awaiting_scan")]
+    state: Option<String>,
+    /// Those of this pool.
+    pool: Option<String>,
+    /// Those of exactly this name.
+    name: Option<String>,
+    /// Those with this label, `key:value`; may be given more than once, for those with all of them.
+    label: Option<Vec<String>>,
+}
+
+/// The query of a list: how many, after which, and which.
+fn asked(pairs: Vec<(String, String)>) -> Result<(u32, Option<SessionId>, Search), ApiError> {
+    let bad = |message: String| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", message);
+    let (mut limit, mut after, mut search) = (PAGE, None, Search::default());
+    let mut seen = BTreeSet::new();
+    for (key, value) in pairs {
+        if key != "label" && !seen.insert(key.clone()) {
+            return Err(bad("the query names something twice that it takes once".into()));
+        }
+        match key.as_str() {
+            "limit" => {
+                let given = value.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
+                limit = given.ok_or_else(|| bad(format!("must be from 1 to {MAX_PAGE}")).field("limit"))?;
+            }
+            "after" if value.is_empty() => {}
+            "after" => {
+                after = Some(SessionId::new(value).map_err(|error| bad(error.to_string()).field("after"))?);
+            }
+            "state" => search.state = Some(value),
+            "pool" => search.pool = Some(value),
+            "name" => search.name = Some(value),
+            "label" => search.labels.push(value),
+            _ => return Err(bad("the query takes `limit`, `after`, `state`, `pool`, `name` and `label`".into())),
+        }
+    }
+    Ok((limit, after, search))
 }
 
 /// A page of sessions.
@@ -205,23 +287,19 @@ struct SessionList {
     next: Option<String>,
 }
 
-/// The sessions, a page at a time.
+/// The sessions, a page at a time, all of them or those that fit.
 #[utoipa::path(get, path = "/v1/sessions", tag = "sessions", operation_id = "listSessions", params(Page),
     responses((status = 200, description = "A page", body = SessionList), Problems))]
 async fn list(
     State(app): State<Arc<App>>,
     MayRead(caller): MayRead,
-    page: Result<Query<Page>, QueryRejection>,
+    pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Json<SessionList>, ApiError> {
-    let bad = |message: String| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", message);
-    let Query(page) = page.map_err(|_| bad("the query takes `limit`, a number, and `after`, a session's id".into()))?;
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(bad(format!("must be from 1 to {MAX_PAGE}")).field("limit"));
-    }
-    let after = page.after.filter(|after| !after.is_empty()).map(SessionId::new).transpose();
-    let after = after.map_err(|error| bad(error.to_string()).field("after"))?;
-    let page = app.cases.sessions(caller.tenant(), after.as_ref(), limit).await?;
+    let Query(pairs) = pairs.map_err(|_| {
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "the query is no list of names and values")
+    })?;
+    let (limit, after, search) = asked(pairs)?;
+    let page = app.cases.sessions(caller.tenant(), search, after.as_ref(), limit).await?;
     let next = page.next.map(|id| id.to_string());
     let own = page.sessions.iter().filter(|record| caller.key().covers(&record.id));
     Ok(Json(SessionList { sessions: own.map(SessionView::of).collect(), next }))

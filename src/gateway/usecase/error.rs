@@ -16,10 +16,21 @@ pub enum UseCaseError {
         /// What is wrong, and what would be right.
         message: String,
     },
+    /// A value of a template is missing, or one that it has no place for.
+    #[error("{message}")]
+    Value {
+        /// The path of the field.
+        field: String,
+        /// Which placeholder, and what is wrong.
+        message: String,
+    },
+    /// The tenant has a template of this name.
+    #[error("there is a template of this name; PUT changes it")]
+    TemplateExists,
     /// There is no such thing, or it belongs to another tenant.
     #[error("there is no such {what}")]
     NotFound {
-        /// `session`, `pool`, `message`, `key`, `verification` or `prefix`.
+        /// `session`, `pool`, `message`, `batch`, `key`, `verification`, `prefix`, `template` or `suppression`.
         what: &'static str,
         /// The field that named it, where it was not the path.
         field: Option<&'static str>,
@@ -33,6 +44,12 @@ pub enum UseCaseError {
     /// The pool's name belongs to somebody else.
     #[error("this pool's name is taken; choose another one")]
     PoolTaken,
+    /// Sessions belong to the pool.
+    #[error("sessions belong to this pool; take them out of it first")]
+    PoolInUse,
+    /// Jobs wait in the pool.
+    #[error("messages wait in this pool; put a session into it that sends them, then try again")]
+    PoolHasJobs,
     /// The queues of a pool could not be declared.
     #[error("the queue did not answer, so nothing was changed; send the same request again")]
     PoolNotDeclared,
@@ -85,6 +102,20 @@ pub enum UseCaseError {
     /// A session was stored, and its queues could not be declared.
     #[error("the session was created, but the queue did not answer; send the same request again")]
     NotDeclared,
+    /// As many jobs wait in the queue as may.
+    #[error("as many messages wait in the queue of this session or pool as may; nothing was stored")]
+    QueueFull,
+    /// A row of a batch does not have the form of a message.
+    #[error("{message}")]
+    BadRow {
+        /// Which field of it.
+        field: Option<String>,
+        /// What is wrong.
+        message: String,
+    },
+    /// A row of a batch is good, and others are not.
+    #[error("it is good, but others of the batch are not")]
+    OthersBad,
     /// The job is larger than a queue takes.
     #[error("the message is too large")]
     TooLarge,
@@ -102,6 +133,15 @@ pub enum UseCaseError {
     /// The key that a code was marked with is gone.
     #[error("the code can't be compared any more; make a new verification")]
     CodeKeyGone,
+    /// The tenant has as many webhooks as it may.
+    #[error("there are {most} webhooks already, which is the most; remove one, or change one")]
+    TooManyWebhooks {
+        /// How many it may have.
+        most: usize,
+    },
+    /// The webhook is told nothing.
+    #[error("the webhook is disabled; enable it first")]
+    WebhookDisabled,
     /// A drawing failed.
     #[error("the QR code can't be drawn")]
     Draw(#[from] kurir_core::domain::QrError),
@@ -123,5 +163,10 @@ impl UseCaseError {
     /// A bad field.
     pub(in crate::gateway) fn field(field: &'static str, message: impl Into<String>) -> Self {
         Self::Field { field, reason: FailReason::BadField, message: message.into() }
+    }
+
+    /// A bad or missing value of a template.
+    pub(in crate::gateway) fn value(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Value { field: field.into(), message: message.into() }
     }
 }

@@ -1,9 +1,12 @@
 //! Sessions: create, look at, scan, delete.
 
+use std::collections::BTreeMap;
+
 use kurir_core::domain::{
-    Epoch, EventKind, PoolId, QrCode, SessionId, SessionRecord, SessionState, SessionStatus, TenantId, Wanted,
+    Epoch, EventKind, Labels, PoolId, QrCode, SessionId, SessionName, SessionRecord, SessionState, SessionStatus,
+    TenantId, Wanted,
 };
-use kurir_core::port::{Created, NewSession};
+use kurir_core::port::{Created, NewSession, SessionFilter};
 use kurir_core::wire::SessionDataV1;
 
 use super::{UseCaseError, UseCases};
@@ -17,22 +20,59 @@ pub struct SessionPage {
     pub next: Option<SessionId>,
 }
 
+/// A session to create.
+#[derive(Debug)]
+pub struct Create {
+    /// Its id; without one it gets a random one.
+    pub id: Option<String>,
+    /// The pool that it belongs to.
+    pub pool: Option<String>,
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it is found by.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it becomes the tenant's default.
+    pub default: bool,
+    /// Whether it is to run at once.
+    pub start: bool,
+}
+
+/// Which sessions are looked for; what is empty lets all through.
+#[derive(Debug, Default)]
+pub struct Search {
+    /// In which state.
+    pub state: Option<String>,
+    /// Of which pool.
+    pub pool: Option<String>,
+    /// Of which name.
+    pub name: Option<String>,
+    /// With which labels, each `key:value`.
+    pub labels: Vec<String>,
+}
+
+/// An id that stands for the default session, so no session has it.
+const RESERVED: &str = "default";
+
 impl UseCases {
     /// Creates a session with its queues. Without an id it gets a random one.
     ///
     /// First the record, then the queues: a queue without a session would stay for ever, while a session without queues
     /// is healed by the same request again, by the first message for it, or by the worker that takes it.
-    pub async fn create_session(
-        &self,
-        tenant: &TenantId,
-        id: Option<String>,
-        pool: Option<String>,
-    ) -> Result<SessionRecord, UseCaseError> {
-        let id = match id {
+    pub async fn create_session(&self, tenant: &TenantId, wish: Create) -> Result<SessionRecord, UseCaseError> {
+        let id = match wish.id {
+            Some(id) if id == RESERVED => {
+                let message =
+                    "`default` stands for the default session; choose another id, and give `\"default\": true`";
+                return Err(UseCaseError::field("id", message));
+            }
             Some(id) => SessionId::new(id).map_err(|error| UseCaseError::field("id", error.to_string()))?,
             None => self.random_session_id()?,
         };
-        let pool = self.open_pool(tenant, pool.as_deref()).await?;
+        let name = wish.name.map(SessionName::new).transpose();
+        let name = name.map_err(|error| UseCaseError::field("name", error.to_string()))?;
+        let labels = Labels::new(wish.labels).map_err(|error| UseCaseError::field("labels", error.to_string()))?;
+        let wanted = if wish.start { Wanted::Running } else { Wanted::Stopped };
+        let pool = self.open_pool(tenant, wish.pool.as_deref()).await?;
         let at = self.ports.clock.now();
         let event = SessionDataV1::event(
             EventKind::SessionCreated,
@@ -43,7 +83,15 @@ impl UseCases {
             (Epoch(0), u64::try_from(at.as_millis()).unwrap_or(0)),
             at,
         )?;
-        let new = NewSession { pool, events: vec![event], ..NewSession::new(id.clone(), tenant.clone(), at) };
+        let new = NewSession {
+            pool,
+            name,
+            labels,
+            wanted,
+            default: wish.default,
+            events: vec![event],
+            ..NewSession::new(id.clone(), tenant.clone(), at)
+        };
         let created = self.ports.sessions.create(new).await?;
         let record = match &created {
             Created::New(record) | Created::Exists(record) => record,
@@ -111,15 +159,17 @@ impl UseCases {
         self.own_session(tenant, id).await
     }
 
-    /// The tenant's sessions after `after`, at most `limit`.
+    /// The tenant's sessions that fit, after `after`, at most `limit`.
     pub async fn sessions(
         &self,
         tenant: &TenantId,
+        search: Search,
         after: Option<&SessionId>,
         limit: u32,
     ) -> Result<SessionPage, UseCaseError> {
+        let filter = filter(tenant, search)?;
         // One more than asked for tells whether there is another page.
-        let mut sessions = self.ports.sessions.list(Some(tenant), after, limit.saturating_add(1)).await?;
+        let mut sessions = self.ports.sessions.find(&filter, after, limit.saturating_add(1)).await?;
         let more = u32::try_from(sessions.len()).is_ok_and(|found| found > limit);
         sessions.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next = sessions.last().filter(|_| more).map(|record| record.id.clone());
@@ -133,6 +183,7 @@ impl UseCases {
         let none = |hint, soon| Err(UseCaseError::NoQr { state, hint, soon });
         match record.wanted {
             Wanted::Deleted => return none("the session is being deleted", false),
+            Wanted::LoggedOut => return none("the session is being logged out", false),
             // Its owner let it rest because nobody scanned or because it was logged out: asking is the wish to go on.
             Wanted::Stopped if matches!(state, SessionState::ScanTimedOut | SessionState::LoggedOut) => {}
             Wanted::Stopped => return none("the session is stopped", false),
@@ -168,4 +219,27 @@ impl UseCases {
         record.wanted = Wanted::Deleted;
         Ok(record)
     }
+}
+
+fn filter(tenant: &TenantId, search: Search) -> Result<SessionFilter, UseCaseError> {
+    let state = search.state.map(|state| {
+        SessionState::parse(&state).ok_or_else(|| UseCaseError::field("state", "must be one of the states of sessions"))
+    });
+    let pool = search.pool.map(PoolId::new).transpose();
+    let name = search.name.map(SessionName::new).transpose();
+    let labels = search.labels.iter().map(|label| label.split_once(':').map(|(key, value)| (key.into(), value.into())));
+    let labels: Option<BTreeMap<String, String>> = labels.collect();
+    let labels =
+        labels.ok_or_else(|| UseCaseError::field("label", "must be a key and a value, like `team:jakarta`"))?;
+    // Two values of one key are a wish that nothing fulfils, and most likely a mistake.
+    if labels.len() != search.labels.len() {
+        return Err(UseCaseError::field("label", "names one key twice"));
+    }
+    Ok(SessionFilter {
+        tenant: Some(tenant.clone()),
+        state: state.transpose()?,
+        pool: pool.map_err(|error| UseCaseError::field("pool", error.to_string()))?,
+        name: name.map_err(|error| UseCaseError::field("name", error.to_string()))?,
+        labels: Labels::new(labels).map_err(|error| UseCaseError::field("label", error.to_string()))?,
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -64,8 +65,8 @@ impl Fleet {
         let members = ports.members.members().await?;
         self.doubt(&members).await;
         let records = self.records().await?;
-        let doomed = records.iter().filter(|record| record.wanted == Wanted::Deleted);
-        self.doomed = doomed.map(|record| record.id.clone()).collect();
+        let errands = records.iter().filter(|record| record.wanted.is_errand());
+        self.errands = errands.map(|record| (record.id.clone(), record.wanted)).collect();
         self.drop_unwanted(&records);
         self.tell_pools(&records);
         let (era, boot) = (self.shared.ports.leases.era().await?, self.shared.ports.clock.boot());
@@ -233,18 +234,17 @@ impl Fleet {
         }
     }
 
-    /// Stops what nobody wants running any more.
+    /// Stops what nobody wants running any more, and what is to get a new connection: whoever takes it next makes one.
     fn drop_unwanted(&mut self, records: &[SessionRecord]) {
-        for record in records.iter().filter(|record| record.wanted != Wanted::Deleted) {
-            if let Some(held) = self.held.get_mut(&record.id) {
-                held.doomed = false;
+        for record in records {
+            let Some(held) = self.held.get_mut(&record.id) else { continue };
+            if held.errand != Some(record.wanted) {
+                held.errand = None;
             }
-        }
-        for record in records.iter().filter(|record| record.wanted != Wanted::Running) {
-            // Whoever is deleting it is to come to the end.
-            if let Some(held) =
-                self.held.get(&record.id).filter(|held| !(held.doomed && record.wanted == Wanted::Deleted))
-            {
+            // Whoever is on that errand is to come to its end.
+            let unwanted = record.wanted != Wanted::Running && held.errand.is_none();
+            let restarted = record.restarts > held.restarts.load(Ordering::Relaxed);
+            if unwanted || (restarted && held.errand.is_none()) {
                 held.stop.cancel();
             }
         }
@@ -254,7 +254,7 @@ impl Fleet {
 /// Whether somebody should hold this session now.
 fn is_to_be_held(record: &SessionRecord, now: Timestamp) -> bool {
     match record.wanted {
-        Wanted::Deleted => true,
+        Wanted::Deleted | Wanted::LoggedOut => true,
         Wanted::Stopped => false,
         Wanted::Running => {
             record.status.state != SessionState::Banned || record.status.until.is_none_or(|until| now >= until)

@@ -6,9 +6,10 @@ mod takes;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use kurir_core::domain::{EventKind, PoolId, SessionId, Sight};
+use kurir_core::domain::{EventKind, PoolId, SessionId, Sight, Wanted};
 use kurir_core::policy::Backoff;
 use kurir_core::port::Beat;
 use kurir_core::wire::FleetDataV1;
@@ -17,7 +18,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::session::{Ended, Shared, own};
+use crate::session::{Ended, Orders, Shared, own};
 use crate::worker::StopReport;
 
 use look::Quarantine;
@@ -35,8 +36,10 @@ const LONGEST_TRUCE: Duration = Duration::from_mins(15);
 /// A session that this worker owns, or tries to.
 struct Held {
     stop: CancellationToken,
-    /// Whether it was taken to be deleted.
-    doomed: bool,
+    /// What it was taken for, if not to be served.
+    errand: Option<Wanted>,
+    /// How many restarts had been asked for when it was claimed.
+    restarts: Arc<AtomicU64>,
     /// Tells its owner which pool it belongs to.
     pool: watch::Sender<Option<PoolId>>,
 }
@@ -47,8 +50,8 @@ pub(crate) struct Fleet {
     held: HashMap<SessionId, Held>,
     /// The pools of the sessions, as of the last look.
     pools: HashMap<SessionId, PoolId>,
-    /// Those that are to be deleted, as of the last look.
-    doomed: HashSet<SessionId>,
+    /// Those that are to be deleted or logged out, as of the last look.
+    errands: HashMap<SessionId, Wanted>,
     tasks: JoinSet<(SessionId, Ended)>,
     takes: Takes,
     /// Processes whose sign of life has ended. Their heartbeats don't count any more.
@@ -74,7 +77,7 @@ impl Fleet {
             shared,
             held: HashMap::new(),
             pools: HashMap::new(),
-            doomed: HashSet::new(),
+            errands: HashMap::new(),
             tasks: JoinSet::new(),
             takes: Takes::default(),
             dead: HashSet::new(),
@@ -137,9 +140,13 @@ impl Fleet {
     fn take(&mut self, session: SessionId) {
         let stop = CancellationToken::new();
         let (pool, joined) = watch::channel(self.pools.get(&session).cloned());
-        self.held.insert(session.clone(), Held { stop: stop.clone(), doomed: self.doomed.contains(&session), pool });
+        // Until it is claimed, no restart that was asked for is older than its connection.
+        let restarts = Arc::new(AtomicU64::new(u64::MAX));
+        let errand = self.errands.get(&session).copied();
+        let orders = Orders { pool: joined, restarts: Arc::clone(&restarts), stop: stop.clone() };
+        self.held.insert(session.clone(), Held { stop, errand, restarts, pool });
         let span = tracing::info_span!("session", %session, worker = %self.shared.options.name, epoch = tracing::field::Empty, tenant = tracing::field::Empty);
-        let owning = own(Arc::clone(&self.shared), session.clone(), joined, stop);
+        let owning = own(Arc::clone(&self.shared), session.clone(), orders);
         self.tasks.spawn(async move { (session, owning.await) }.instrument(span));
     }
 

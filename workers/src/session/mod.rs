@@ -2,19 +2,22 @@
 
 mod contacts;
 mod deletion;
+mod errand;
 mod gate;
 mod life;
 mod limits;
+mod logout;
 mod numbers;
 mod owner;
 mod receipts;
+mod replies;
 mod standing;
 mod turnstile;
 
 pub(crate) use contacts::Contacts;
 pub(crate) use gate::{Ask, Turn};
 pub(crate) use numbers::{Belief, Numbers};
-pub(crate) use owner::{Ended, Shared, own};
+pub(crate) use owner::{Ended, Orders, Shared, own};
 pub(crate) use standing::{Standing, Standings};
 pub(crate) use turnstile::Turnstile;
 

@@ -2,12 +2,13 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use kurir_core::domain::{
-    FailReason, Fence, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, PoolId, Rest, SessionId, SessionRecord,
-    Wanted,
+    FailReason, Fence, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, PhoneNumber, PoolId, Rest, SessionId,
+    SessionRecord, TenantId, Wanted,
 };
 use kurir_core::policy::Pacer;
 use kurir_core::port::{
@@ -17,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::deletion::delete;
+use super::errand;
 use super::life::{Life, Next};
 use super::{Belief, Contacts, Numbers, Owned, Turnstile, limits, receipts};
 use crate::group::Group;
@@ -28,7 +29,7 @@ use crate::ports::WorkerPorts;
 use crate::publisher::Publisher;
 
 /// How long jobs may take to come to their end when their connection has ended for good.
-const TO_CONCLUDE: Duration = Duration::from_secs(2);
+pub(super) const TO_CONCLUDE: Duration = Duration::from_secs(2);
 
 /// Most receipts that wait to be recorded; beyond that the connection waits.
 const RECEIPTS: usize = 1024;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) entries: Group<JobKey, Option<LedgerEntry>>,
     pub(crate) publisher: Publisher,
     pub(crate) keeper: Keeper,
+    /// Whether a tenant's recipient wants no bulk messages; questions that come at once share one look.
+    pub(crate) suppressed: Group<(TenantId, PhoneNumber), bool>,
 }
 
 /// How owning a session ended.
@@ -80,13 +83,18 @@ pub(crate) enum EndError {
     Panicked,
 }
 
+/// What a worker tells the owner of one of its sessions.
+pub(crate) struct Orders {
+    /// Which pool it belongs to.
+    pub(crate) pool: watch::Receiver<Option<PoolId>>,
+    /// Where the owner notes how many restarts had been asked for when it took the session: its connection is newer.
+    pub(crate) restarts: Arc<AtomicU64>,
+    /// Cancelled when it is to let go.
+    pub(crate) stop: CancellationToken,
+}
+
 /// Takes the session, serves it until told to stop or until it is lost, and gives it back.
-pub(crate) async fn own(
-    shared: Arc<Shared>,
-    session: SessionId,
-    pool: watch::Receiver<Option<PoolId>>,
-    stop: CancellationToken,
-) -> Ended {
+pub(crate) async fn own(shared: Arc<Shared>, session: SessionId, orders: Orders) -> Ended {
     let holder = LeaseHolder::new(&shared.options.name, shared.instance);
     let token = LeaseToken::new(&holder, shared.ports.entropy.nonce());
     let lost = match shared.keeper.acquire(&session, token).await {
@@ -96,7 +104,7 @@ pub(crate) async fn own(
     };
     // However it ends, a panic included: whatever belongs to the session ends with it.
     let _end = lost.clone().drop_guard();
-    let owning = AssertUnwindSafe(claimed(&shared, &session, pool, stop, lost)).catch_unwind();
+    let owning = AssertUnwindSafe(claimed(&shared, &session, orders, lost)).catch_unwind();
     let ended = owning.await.unwrap_or(Err(EndError::Panicked));
     shared.keeper.release(&session).await;
     ended.unwrap_or_else(Ended::Failed)
@@ -105,13 +113,13 @@ pub(crate) async fn own(
 async fn claimed(
     shared: &Arc<Shared>,
     session: &SessionId,
-    pool: watch::Receiver<Option<PoolId>>,
-    stop: CancellationToken,
+    Orders { pool, restarts, stop }: Orders,
     lost: CancellationToken,
 ) -> Result<Ended, EndError> {
     let Some(record) = shared.ports.sessions.claim(session, &shared.options.name).await? else {
         return Ok(Ended::Gone);
     };
+    restarts.store(record.restarts, Ordering::Relaxed);
     let fence = Fence { session: session.clone(), epoch: record.epoch };
     let span = tracing::Span::current();
     span.record("epoch", tracing::field::display(fence.epoch));
@@ -119,26 +127,7 @@ async fn claimed(
     tracing::info!(state = %record.status.state, "session claimed");
     match record.wanted {
         Wanted::Stopped => return Ok(Ended::Rests),
-        Wanted::Deleted => {
-            // Cut off, it is gone on with by the next owner.
-            let cut = CancellationToken::new();
-            let deadline = shared.options.stop_deadline;
-            let late = async {
-                tokio::select! {
-                    () = lost.cancelled() => Ended::Lost,
-                    () = async { stop.cancelled().await; tokio::time::sleep(deadline).await } => Ended::Stopped { abandoned: 0 },
-                }
-            };
-            let mut deletion = std::pin::pin!(delete(shared, &record, fence, &stop, &cut));
-            let ended = tokio::select! {
-                ended = &mut deletion => return ended,
-                ended = late => ended,
-            };
-            cut.cancel();
-            // What is left of it now is a connection that is being closed.
-            let _ = tokio::time::timeout(TO_CONCLUDE, deletion).await;
-            return Ok(ended);
-        }
+        Wanted::Deleted | Wanted::LoggedOut => return errand::run(shared, &record, fence, &stop, &lost).await,
         Wanted::Running => {}
     }
     shared.ports.jobs.declare(session).await?;
@@ -244,7 +233,7 @@ async fn serve(
             finish(&owned, &mut lanes, &*sender, TO_CONCLUDE).await;
             owned.lost.cancel();
             if next == Some(Next::Rest)
-                && let Err(error) = shared.ports.sessions.rest(&owned.fence).await
+                && let Err(error) = shared.ports.sessions.rest(&owned.fence, Wanted::Running).await
             {
                 return Ended::Failed(error.into());
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kurir_core::domain::{
-    Channel, Delivery, EventKind, Job, Lane, LedgerEntry, MessageState, Secret, Timestamp, Verification,
+    Channel, CodeDelivery, EventKind, Job, Lane, LedgerEntry, MessageState, Secret, Timestamp, Verification,
 };
 use kurir_core::port::{Enqueued, JobHeaders, LedgerWrite, PortError, PublishJob};
 use kurir_core::wire::{ContentV1, JOB_KIND, JobV1, MessageDataV1, VerificationDataV1};
@@ -42,7 +42,7 @@ impl Carer {
             Ok(answers) if answers == [Enqueued::Accepted] => {
                 let event = VerificationDataV1::event(EventKind::VerificationSent, &of, None, now);
                 let due_at = Some(now.plus(FIRST_LOOK).min(of.expires_at));
-                let record = Verification { delivery: Delivery::Handed, hop_at: now, due_at, ..of };
+                let record = Verification { delivery: CodeDelivery::Handed, hop_at: now, due_at, ..of };
                 return self.save(record, None, vec![event]).await.map(drop);
             }
             Ok(_) => "wrong_target",

@@ -1,7 +1,7 @@
 //! One step of one verification.
 
 use kurir_core::domain::{
-    Channel, Delivery, EventKind, LedgerEntry, MessageState, NumberPrefix, OutboxEvent, Timestamp, Traffic,
+    Channel, CodeDelivery, EventKind, LedgerEntry, MessageState, NumberPrefix, OutboxEvent, Timestamp, Traffic,
     Verification, VerificationStatus,
 };
 use kurir_core::policy::{OnItsWay, on_its_way};
@@ -21,13 +21,13 @@ impl Carer {
             return self.expire(&of, now).await;
         }
         let Some(hop) = of.channel().cloned() else {
-            return self.settle(&of, Delivery::Failed, now, Vec::new()).await;
+            return self.settle(&of, CodeDelivery::Failed, now, Vec::new()).await;
         };
         match (of.delivery, hop.channel) {
-            (Delivery::Reached | Delivery::Failed, _) => self.settle(&of, of.delivery, now, Vec::new()).await,
+            (CodeDelivery::Reached | CodeDelivery::Failed, _) => self.settle(&of, of.delivery, now, Vec::new()).await,
             (_, Channel::Webhook(url)) => self.ask(of, &url, hop.patience, now).await,
             // Nobody knows whether a queue has it: whoever was to put it there died.
-            (Delivery::Begun, _) if entry.as_ref().is_none_or(|entry| entry.state == MessageState::Queued) => {
+            (CodeDelivery::Begun, _) if entry.as_ref().is_none_or(|entry| entry.state == MessageState::Queued) => {
                 self.queue(of, hop.patience, now).await
             }
             _ => self.follow(of, entry, hop.patience, now).await,
@@ -44,14 +44,17 @@ impl Carer {
     ) -> Result<(), PortError> {
         let state = entry.as_ref().map_or(MessageState::Cancelled, |entry| entry.state);
         let told = || match of.delivery {
-            Delivery::Begun => vec![VerificationDataV1::event(EventKind::VerificationSent, &of, None, now)],
+            CodeDelivery::Begun => vec![VerificationDataV1::event(EventKind::VerificationSent, &of, None, now)],
             _ => Vec::new(),
         };
         match on_its_way(state, of.hop_at, patience, now) {
-            OnItsWay::Reached => self.settle(&of, Delivery::Reached, now, told()).await,
+            OnItsWay::Reached => self.settle(&of, CodeDelivery::Reached, now, told()).await,
             OnItsWay::Wait(until) => {
-                let record =
-                    Verification { delivery: Delivery::Handed, due_at: Some(until.min(of.expires_at)), ..of.clone() };
+                let record = Verification {
+                    delivery: CodeDelivery::Handed,
+                    due_at: Some(until.min(of.expires_at)),
+                    ..of.clone()
+                };
                 self.save(record, None, told()).await.map(drop)
             }
             OnItsWay::GiveUp => {
@@ -77,7 +80,7 @@ impl Carer {
         }
         let event = VerificationDataV1::event(EventKind::VerificationFailed, of, Some(reason), now);
         tracing::info!(verification = %of.id, reason, "no channel delivers a code");
-        self.settle(of, Delivery::Failed, now, vec![event]).await
+        self.settle(of, CodeDelivery::Failed, now, vec![event]).await
     }
 
     /// A message that nobody waits for any more is not to be sent, if it is not on the wire. If somebody is faster, the
@@ -104,7 +107,7 @@ impl Carer {
     pub(super) async fn settle(
         &self,
         of: &Verification,
-        delivery: Delivery,
+        delivery: CodeDelivery,
         now: Timestamp,
         events: Vec<OutboxEvent>,
     ) -> Result<(), PortError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use kurir_core::domain::{
-    Channel, CodeKeys, ConversionRule, Delivery, Hop, Keyring, Lane, MessageState, PhoneNumber, Secret, SessionId,
+    Channel, CodeDelivery, CodeKeys, ConversionRule, Hop, Keyring, Lane, MessageState, PhoneNumber, Secret, SessionId,
     TenantId, Timestamp, Verification, VerificationId, VerificationStatus,
 };
 use kurir_core::memory::{ManualClock, MemoryEvents, MemoryJobQueue, MemoryStores};
@@ -97,6 +97,8 @@ impl World {
             outbox: self.stores.clone(),
             events: Arc::new(MemoryEvents::new(16)),
             ledger: self.stores.clone(),
+            log: self.stores.clone(),
+            requests: self.stores.clone(),
             clock: self.clock.clone(),
             verifications: self.stores.clone(),
             jobs: Arc::new(self.queue.clone()),
@@ -125,7 +127,7 @@ impl World {
             text: "Kode: {code}".into(),
             hops: channels.into_iter().map(|channel| Hop { channel, patience: PATIENCE }).collect(),
             hop: 0,
-            delivery: Delivery::Begun,
+            delivery: CodeDelivery::Begun,
             hop_at: now,
             tries: 0,
             sends: 1,
@@ -194,12 +196,12 @@ async fn what_a_gateway_left_undone_is_done() {
     let of = world.entered(vec![Channel::Session(session("s1"))]).await;
     world.after(Duration::ZERO).await;
     assert_eq!(world.texts("s1").await, ["Kode: 493817"]);
-    assert_eq!(world.now(&of).await.delivery, Delivery::Handed);
+    assert_eq!(world.now(&of).await.delivery, CodeDelivery::Handed);
     assert_eq!(world.told().await, ["sent"]);
     world.message_is(&of, &[MessageState::Sending, MessageState::Delivered]).await;
     world.after(Duration::from_secs(1)).await;
     let reached = world.now(&of).await;
-    assert_eq!((reached.delivery, reached.due_at), (Delivery::Reached, Some(of.expires_at)));
+    assert_eq!((reached.delivery, reached.due_at), (CodeDelivery::Reached, Some(of.expires_at)));
     assert_eq!(world.told().await, ["sent"]);
 }
 
@@ -219,7 +221,7 @@ async fn a_message_that_fails_is_followed_by_the_next_channel_and_a_webhook_is_s
     world.after(Duration::from_secs(1)).await;
     assert_eq!(world.told().await, ["sent", "fallback", "sent", "fallback", "sent"]);
     let third = world.now(&of).await;
-    assert_eq!((third.hop, third.delivery), (2, Delivery::Reached));
+    assert_eq!((third.hop, third.delivery), (2, CodeDelivery::Reached));
 
     let asked = world.web.asked.lock().unwrap();
     let [request] = asked.as_slice() else { panic!("{} requests", asked.len()) };
@@ -256,10 +258,10 @@ async fn patience_ends_and_what_waits_is_taken_back() {
     world.after(PATIENCE).await;
     assert_eq!(world.state_of(&second).await.state, MessageState::Sent);
     let last = world.now(&of).await;
-    assert_eq!((last.hop, last.delivery, last.status), (1, Delivery::Failed, VerificationStatus::Pending));
+    assert_eq!((last.hop, last.delivery, last.status), (1, CodeDelivery::Failed, VerificationStatus::Pending));
     assert_eq!(world.told().await, ["sent", "fallback", "sent", "failed"]);
     let again = last.sent_again(world.clock.now()).unwrap();
-    assert_eq!((again.hop, again.sends, again.delivery), (0, 2, Delivery::Begun), "from the first channel again");
+    assert_eq!((again.hop, again.sends, again.delivery), (0, 2, CodeDelivery::Begun), "from the first channel again");
 }
 
 #[tokio::test]
@@ -284,7 +286,7 @@ async fn a_webhook_is_asked_again_a_few_times_and_not_after_a_refusal() {
                 .collect()
         };
         assert_eq!(ids.len(), 1, "the same request has the same id");
-        let delivery = if reached { Delivery::Reached } else { Delivery::Failed };
+        let delivery = if reached { CodeDelivery::Reached } else { CodeDelivery::Failed };
         assert_eq!(world.now(&of).await.delivery, delivery);
         assert_eq!(world.told().await, [if reached { "sent" } else { "failed" }]);
     }

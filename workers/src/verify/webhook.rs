@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kurir_core::domain::{CodeKeys, Content, Delivery, EventKind, Secret, Timestamp, Verification};
+use kurir_core::domain::{CodeDelivery, CodeKeys, Content, EventKind, Secret, Timestamp, Verification};
 use kurir_core::port::{PortError, WebMethod, WebRequest};
 use kurir_core::wire::VerificationDataV1;
 use serde_json::json;
@@ -48,7 +48,7 @@ impl Carer {
         let (reason, again) = match answer {
             Ok(answer) if (200..300).contains(&answer.status) => {
                 let event = VerificationDataV1::event(EventKind::VerificationSent, &of, None, now);
-                return self.settle(&of, Delivery::Reached, now, vec![event]).await;
+                return self.settle(&of, CodeDelivery::Reached, now, vec![event]).await;
             }
             Ok(answer) => {
                 tracing::info!(verification = %of.id, status = answer.status, "a fall-back webhook refused");

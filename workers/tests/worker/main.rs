@@ -1,11 +1,15 @@
 //! The worker's loops over in-process ports.
 
 mod attempts;
+mod courier;
 mod deletion;
 mod jobs;
 mod life;
 mod limits;
+mod log_keeper;
+mod orders;
 mod pools;
 mod receipts;
+mod suppression;
 mod withdraw;
 mod world;

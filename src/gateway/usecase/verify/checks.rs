@@ -1,7 +1,8 @@
 //! Comparing a code with the one that was sent, and taking a verification back.
 
 use kurir_core::domain::{
-    Delivery, EventKind, Secret, TenantId, Traffic, Verification, VerificationEnded, VerificationId, VerificationStatus,
+    CodeDelivery, EventKind, Secret, TenantId, Traffic, Verification, VerificationEnded, VerificationId,
+    VerificationStatus,
 };
 use kurir_core::policy::tidied_code;
 use kurir_core::port::{VerificationWrite, Written};
@@ -108,7 +109,7 @@ impl UseCases {
             return Ok(None);
         }
         // Its message may still stand in a queue, where it is worth nothing now. One that has expired ends by itself.
-        let waits = next.delivery != Delivery::Reached && next.status != VerificationStatus::Expired;
+        let waits = next.delivery != CodeDelivery::Reached && next.status != VerificationStatus::Expired;
         if waits
             && !next.status.is_open()
             && let Err(error) = self.cancel(&next.tenant, next.job()).await

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use kurir_core::domain::{
-    Channel, CodeAlphabet, Delivery, EventKind, Hop, Lane, PhoneNumber, PoolId, Secret, SessionId, TenantId, Timestamp,
-    Traffic, Verification, VerificationEnded, VerificationId, VerificationStatus,
+    Channel, CodeAlphabet, CodeDelivery, EventKind, Hop, Lane, PhoneNumber, PoolId, Secret, SessionId, TenantId,
+    Timestamp, Traffic, Verification, VerificationEnded, VerificationId, VerificationStatus,
 };
 use kurir_core::policy::{NotAgain, draw_code, send_again};
 use kurir_core::port::{Entered, VerificationWrite, Written};
@@ -244,7 +244,7 @@ impl UseCases {
             text: new.text.clone(),
             hops: new.hops.clone(),
             hop: 0,
-            delivery: Delivery::Begun,
+            delivery: CodeDelivery::Begun,
             hop_at: now,
             tries: 0,
             sends: 1,
@@ -332,6 +332,7 @@ impl UseCases {
             ttl: None,
             metadata: of.metadata.clone(),
             traceparent: None,
+            batch: None,
         };
         let queued = self.enqueue(&of.tenant, message).await;
         let now = self.ports.clock.now();
@@ -376,7 +377,7 @@ impl UseCases {
         due: Timestamp,
         event: Option<kurir_core::domain::OutboxEvent>,
     ) -> Verification {
-        let delivery = if event.is_some() { Delivery::Handed } else { of.delivery };
+        let delivery = if event.is_some() { CodeDelivery::Handed } else { of.delivery };
         let mut next = Verification { due_at: Some(due), delivery, ..of.clone() };
         let write = VerificationWrite { record: next.clone(), tally: None, events: event.into_iter().collect() };
         match self.ports.verifications.save(write).await {
