@@ -241,6 +241,17 @@ fn letters_lengths_and_languages() {
 }
 
 #[test]
+fn who_names_no_session_gets_the_default_one() {
+    let it = Fixture::new();
+    let wish = json!({"to": TO, "text": "Kode: {code}"});
+    assert_eq!(it.post("/v1/verifications", &wish).error(422, "bad_field")["field"], "session");
+    assert_eq!(it.post("/v1/sessions", &json!({"id": "s1", "default": true})).status, 201);
+    let made = it.post("/v1/verifications", &wish);
+    assert_eq!((made.status, &made.json()["name"]), (201, &json!("s1")), "{}", made.text());
+    assert_eq!(it.code().len(), 6);
+}
+
+#[test]
 fn what_does_not_fit_is_named_and_nothing_is_made() {
     let it = ready();
     let wish = |more: Value| {

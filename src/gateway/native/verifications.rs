@@ -63,7 +63,7 @@ struct Create {
     /// The number, as people write it.
     #[schema(example = "+62 812-3456-7890")]
     to: String,
-    /// The session that is to send the code; either this or `pool`.
+    /// The session that is to send the code; without this and `pool` the default session.
     #[serde(default)]
     #[schema(example = "toko-1")]
     session: Option<String>,
@@ -253,6 +253,10 @@ fn covered(caller: &Caller, found: Verification) -> Result<Verification, ApiErro
 async fn create(State(app): State<Arc<App>>, MaySend(caller): MaySend, request: Request) -> Result<Response, ApiError> {
     let Create { to, session, pool, code_length, alphabet, ttl, text, locale, ip, fallback, metadata } =
         body::read(request, app.body_limit).await?;
+    let session = match (session, &pool) {
+        (None, None) => app.cases.default_session(caller.tenant()).await?.map(|session| session.to_string()),
+        (session, _) => session,
+    };
     let fallback = fallback.into_iter().map(|next| FallbackWish {
         session: next.session,
         pool: next.pool,

@@ -10,6 +10,9 @@ use kurir_core::wire::{MessageDataV1, PrefixDataV1, VerificationDataV1};
 
 use super::Carer;
 
+/// How often a change that met another write is decided again.
+const TRIES: usize = 8;
+
 impl Carer {
     /// Does what a verification is due for. `entry` is its present message, if there is one.
     pub(super) async fn step(&self, of: Verification, entry: Option<LedgerEntry>) -> Result<(), PortError> {
@@ -83,11 +86,21 @@ impl Carer {
     /// A message that nobody waits for any more is not to be sent, if it is not on the wire. If somebody is faster, the
     /// phone gets the same code twice.
     async fn take_back(&self, entry: &LedgerEntry, now: Timestamp) -> Result<(), PortError> {
-        let Ok(cancelled) = entry.advance(MessageState::Cancelled, now) else { return Ok(()) };
-        let cancelled = LedgerEntry { reason: None, code: None, ..cancelled };
-        let events = MessageDataV1::events(&cancelled, entry.state, cancelled.session.as_ref(), now);
-        let write = LedgerWrite { fence: None, entry: cancelled, spent: None, events };
-        self.ports.ledger.write(vec![write]).await.map(drop)
+        let mut entry = entry.clone();
+        for _ in 0..TRIES {
+            let Ok(cancelled) = entry.advance(MessageState::Cancelled, now) else { return Ok(()) };
+            let cancelled = LedgerEntry { reason: None, code: None, ..cancelled };
+            let events = MessageDataV1::events(&cancelled, entry.state, cancelled.session.as_ref(), now);
+            let write = LedgerWrite { fence: None, entry: cancelled, spent: None, events };
+            if self.ports.ledger.write(vec![write]).await?.first() == Some(&Written::Done) {
+                return Ok(());
+            }
+            // Its worker has just put it off, or has begun to send it.
+            let mut again = self.ports.ledger.get(std::slice::from_ref(&entry.key)).await?;
+            let Some(again) = again.pop().flatten() else { return Ok(()) };
+            entry = again;
+        }
+        Ok(())
     }
 
     /// Nothing is to be done before its end.
