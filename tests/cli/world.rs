@@ -23,7 +23,7 @@ pub struct World {
     pub folder: TempDir,
     pub url: String,
     pub phones: String,
-    pub kurir: Running,
+    _kurir: Running,
 }
 
 /// What a tool has said.
@@ -85,7 +85,7 @@ impl World {
         let behind = |word: &'static str| move |line: &str| line.strip_prefix(word).map(|rest| rest.trim().to_owned());
         let url = kurir.line("address of the gateway", behind("gateway ")).await;
         let phones = kurir.line("address of the phones", behind("phones ")).await;
-        Self { folder, url, phones, kurir }
+        Self { folder, url, phones, _kurir: kurir }
     }
 
     fn command(&self, line: &[&str]) -> Command {
