@@ -71,7 +71,7 @@ pub enum Sessions {
         session: String,
         /// What people call it.
         name: String,
-        /// A label; may be given more than once. Those that are there are replaced.
+        /// A label to set; may be given more than once. Others stay.
         #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
         labels: Vec<(String, String)>,
     },
