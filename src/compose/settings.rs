@@ -57,6 +57,10 @@ pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions 
         default_country: config.fleet.default_country.clone(),
         prove_tenant: worker.prove_tenant,
         crash,
+        opt_out: OptOutRule {
+            stop: config.suppression.stop_words.clone(),
+            resume: config.suppression.resume_words.clone(),
+        },
         media: MediaOptions {
             limits: media_limits(config),
             keep: config.media.keep,
@@ -75,10 +79,6 @@ pub fn media_limits(config: &Config) -> MediaLimits {
         video: bytes(media.video_mib),
         audio: bytes(media.audio_mib),
         document: bytes(media.document_mib),
-        opt_out: OptOutRule {
-            stop: config.suppression.stop_words.clone(),
-            resume: config.suppression.resume_words.clone(),
-        },
     }
 }
 

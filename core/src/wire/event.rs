@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    Epoch, EventId, EventKind, FailReason, JobId, JobKey, LedgerEntry, MessageId, MessageState, OutboxEvent, QrCode, QrError,
-    SessionId, SessionStatus, TenantId, Timestamp,
+    Epoch, EventId, EventKind, FailReason, JobId, JobKey, LedgerEntry, MessageId, MessageState, OutboxEvent, QrCode,
+    QrError, SessionId, SessionStatus, TenantId, Timestamp,
 };
 
 /// The AMQP `type` of an event. A later version gets another one.

@@ -16,7 +16,6 @@ mod events;
 pub(super) mod health;
 mod idempotency;
 mod keys;
-mod layers;
 pub(super) mod layers;
 mod media;
 mod message_list;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kurir_core::domain::{
-    Applied, EventId, Initiator, KeyId, Lane, MessageId, OptOut, OutboxEvent, PhoneNumber, Release, Secret, SessionId,
+    Applied, EventId, Initiator, KeyId, Lane, MessageId, OptOut, OutboxEvent, PhoneNumber, Release, SessionId,
     Suppression, SuppressionChange, SuppressionCursor, TenantId,
 };
 use kurir_core::memory::{MemoryStores, Reply, SystemClock};
