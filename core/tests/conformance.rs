@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kurir_core::contract::{self, DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores};
+use kurir_core::contract::{self, CallPorts, DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores};
 use kurir_core::memory::{
-    MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores, MemoryVigil,
-    MemoryWishes, SystemClock,
+    MemoryCalls, MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores,
+    MemoryVigil, MemoryWishes, SystemClock,
 };
 use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits, Vigil, Wishes};
 
@@ -102,6 +102,15 @@ async fn wishes() {
     contract::wishes(async || {
         let wishes: Arc<dyn Wishes> = Arc::new(MemoryWishes::default());
         wishes
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls() {
+    contract::calls(async || {
+        let calls = Arc::new(MemoryCalls::default());
+        CallPorts { caller: calls.clone(), owner: calls }
     })
     .await;
 }

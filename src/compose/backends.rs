@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use kurir_core::memory::{
-    MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
+    MemoryCalls, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock,
+    SystemEntropy,
 };
 use kurir_core::port::{
-    Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox, PoolQueue,
-    RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
+    Calls, Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox,
+    PoolQueue, RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -54,6 +55,8 @@ pub struct Backends {
     pub vigil: Arc<dyn Vigil>,
     /// Where operators want which session.
     pub wishes: Arc<dyn Wishes>,
+    /// Calls to the owners of sessions.
+    pub calls: Arc<dyn Calls>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
     /// Counts the writes that the stores refused.
@@ -94,6 +97,7 @@ impl Backends {
             members: Arc::new(MemoryMembership::new(Arc::clone(&clock))),
             vigil: Arc::new(MemoryVigil::default()),
             wishes: Arc::new(MemoryWishes::default()),
+            calls: Arc::new(MemoryCalls::default()),
             recipients: Arc::new(MemoryRecipientLimits::new()),
             clock,
             entropy,

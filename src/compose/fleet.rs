@@ -23,9 +23,9 @@ use crate::config::{self, Config};
 /// Which servers a role needs beside PostgreSQL and RabbitMQ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// Redis: a worker.
+    /// Redis: a worker, and the gateway, which writes down where sessions are to be.
     Redis,
-    /// None: the gateway and the relay hold no leases.
+    /// None: the relay holds no leases.
     Nothing,
 }
 
@@ -78,7 +78,8 @@ impl Backends {
             jobs: crash::around(Arc::clone(&broker) as _, &crash),
             pools: Arc::clone(&broker) as _,
             event_sink: Arc::clone(&broker) as _,
-            event_source: broker,
+            event_source: Arc::clone(&broker) as _,
+            calls: broker,
             leases,
             members,
             recipients,

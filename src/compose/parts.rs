@@ -65,6 +65,7 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
         vigil: Arc::clone(&backends.vigil),
         wishes: Arc::clone(&backends.wishes),
         recipients: Arc::clone(&backends.recipients),
+        calls: Arc::clone(&backends.calls),
         messenger,
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
@@ -109,6 +110,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         vigil: Arc::clone(&backends.vigil),
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
+        calls: Arc::clone(&backends.calls),
+        wishes: Arc::clone(&backends.wishes),
     };
     Gateway::new(options, ports)
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::ApiKeyRecord;
-use kurir_core::port::{Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil};
+use kurir_core::port::{Calls, Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil, Wishes};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,6 +43,10 @@ pub struct GatewayPorts {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids.
     pub entropy: Arc<dyn Entropy>,
+    /// Calls to the owners of sessions.
+    pub calls: Arc<dyn Calls>,
+    /// Where operators want which session.
+    pub wishes: Arc<dyn Wishes>,
 }
 
 /// How the gateway behaves.

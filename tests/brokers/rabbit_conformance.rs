@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kurir::adapters::rabbitmq::QueueKind;
-use kurir_core::contract::{EventPorts, Queues, events, job_queue};
+use kurir_core::contract::{CallPorts, EventPorts, Queues, calls, events, job_queue};
 
 use crate::rabbit_dead::DeadLetters;
 use crate::servers::rabbit;
@@ -32,6 +32,16 @@ async fn the_event_exchange_keeps_its_promises() {
     events(async || {
         let rabbit = Arc::new(rabbit(QueueKind::Classic).await);
         EventPorts { sink: rabbit.clone(), source: rabbit }
+    })
+    .await;
+}
+
+/// One process asks, another one owns the sessions.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_keep_their_promises() {
+    calls(async || {
+        let (caller, owner) = (rabbit(QueueKind::Classic).await, rabbit(QueueKind::Classic).await);
+        CallPorts { caller: Arc::new(caller), owner: Arc::new(owner) }
     })
     .await;
 }

@@ -9,7 +9,7 @@ use kurir_core::domain::{
     Fence, JobKey, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
     WorkerName,
 };
-use kurir_core::memory::{ManualClock, MemoryStores, MemoryVigil, SeededEntropy};
+use kurir_core::memory::{ManualClock, MemoryCalls, MemoryStores, MemoryVigil, MemoryWishes, SeededEntropy};
 use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -31,6 +31,8 @@ pub struct Fixture {
     pub stores: Arc<MemoryStores>,
     pub queue: Arc<FaultyQueue>,
     pub clock: Arc<ManualClock>,
+    pub calls: MemoryCalls,
+    pub wishes: Arc<MemoryWishes>,
     pub stop: CancellationToken,
     pub served: JoinHandle<Abandoned>,
 }
@@ -126,6 +128,7 @@ impl Fixture {
             stop_deadline: wishes.stop_deadline,
             probes: wishes.probes,
         };
+        let (calls, wishes) = (MemoryCalls::default(), Arc::new(MemoryWishes::default()));
         let ports = GatewayPorts {
             sessions: stores.clone(),
             keys: stores.clone(),
@@ -135,12 +138,14 @@ impl Fixture {
             clock: clock.clone(),
             vigil: Arc::new(MemoryVigil::default()),
             entropy: Arc::new(SeededEntropy::new(7)),
+            calls: Arc::new(calls.clone()),
+            wishes: wishes.clone(),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
-        Self { runtime, address, stores, queue, clock, stop, served }
+        Self { runtime, address, stores, queue, clock, calls, wishes, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {

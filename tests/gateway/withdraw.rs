@@ -265,6 +265,8 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 vigil: Arc::new(MemoryVigil::default()),
                 clock: it.clock.clone(),
                 entropy: Arc::new(SeededEntropy::new(1)),
+                calls: Arc::new(it.calls.clone()),
+                wishes: it.wishes.clone(),
             };
             let cases = UseCases::new(ports, None, None);
             let (acme, job): (_, JobId) = (tenant("acme"), ID.parse().unwrap());

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kurir_core::port::{
-    Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue, RecipientLimits,
-    SessionStore, StateStore, Vigil, Wishes,
+    Calls, Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue,
+    RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
 };
 
 use crate::refused::Refused;
@@ -36,6 +36,8 @@ pub struct WorkerPorts {
     pub wishes: Arc<dyn Wishes>,
     /// The limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
+    /// Calls to the sessions that it owns.
+    pub calls: Arc<dyn Calls>,
     /// WhatsApp.
     pub messenger: Arc<dyn Messenger>,
     /// Time.

@@ -7,6 +7,7 @@
 //!
 //! Suites run on a Tokio runtime with time and I/O enabled, and real time: never on a paused clock.
 
+mod calls;
 mod dead;
 mod events;
 mod fixture;
@@ -35,6 +36,7 @@ mod suite;
 mod vigil;
 mod wishes;
 
+pub use calls::{CallPorts, calls};
 pub use dead::{DeadPorts, dead_letters};
 pub use events::{EventPorts, events};
 pub use jobs::{DeadLetterProbe, Queues, job_queue};

@@ -16,6 +16,7 @@ mod sender;
 mod session;
 mod sight;
 mod time;
+mod typing;
 mod waha;
 
 pub use api_key::{ApiKeyRecord, NoSuchScope, Scope, key_hash, key_id, key_text};
@@ -34,4 +35,5 @@ pub use sender::{DayCount, FirstLink, Rest, SenderPace, Spent};
 pub use session::{Account, InvalidTransition, PaceState, SessionRecord, SessionState, SessionStatus, Wanted};
 pub use sight::Sight;
 pub use time::Timestamp;
+pub use typing::Typing;
 pub use waha::WahaStatus;

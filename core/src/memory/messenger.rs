@@ -9,8 +9,10 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::lock;
-use crate::domain::{Fence, MessageId, PhoneNumber, Secret, SessionId, Timestamp};
-use crate::port::{Connection, Messenger, MessengerError, MessengerEvent, NumberStatus, SendAnswer, Sender};
+use crate::domain::{Fence, MessageId, PhoneNumber, Secret, SessionId, Timestamp, Typing};
+use crate::port::{
+    Connection, Messenger, MessengerError, MessengerEvent, NumberStatus, PairingCode, SendAnswer, Sender,
+};
 
 /// How many events a connection holds for its reader.
 const EVENTS: usize = 256;
@@ -42,6 +44,15 @@ pub enum Reply {
     Fenced,
 }
 
+/// What a session showed in a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// That these messages were read.
+    Read(PhoneNumber, Vec<MessageId>),
+    /// That somebody writes, or not.
+    Typing(PhoneNumber, Typing),
+}
+
 type Script = Box<dyn FnMut(&SentText) -> Reply + Send>;
 
 struct Client {
@@ -62,6 +73,7 @@ struct State {
     checked: Vec<PhoneNumber>,
     sent: Vec<SentText>,
     logged_out: Vec<SessionId>,
+    shown: Vec<Shown>,
 }
 
 struct Shared {
@@ -98,6 +110,7 @@ impl MemoryMessenger {
             checked: Vec::new(),
             sent: Vec::new(),
             logged_out: Vec::new(),
+            shown: Vec::new(),
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() }) }
     }
@@ -192,6 +205,11 @@ impl MemoryMessenger {
         lock(&self.shared.state).checked.clone()
     }
 
+    /// What was shown in chats, in order.
+    pub fn shown(&self) -> Vec<Shown> {
+        lock(&self.shared.state).shown.clone()
+    }
+
     /// The sessions that were logged out by us, in order.
     pub fn logged_out(&self) -> Vec<SessionId> {
         lock(&self.shared.state).logged_out.clone()
@@ -209,7 +227,8 @@ const fn effect(event: &MessengerEvent) -> (bool, Option<bool>) {
         | MessengerEvent::Fenced => (true, Some(false)),
         MessengerEvent::Connected => (false, Some(true)),
         MessengerEvent::Disconnected | MessengerEvent::Paired(_) | MessengerEvent::Qr { .. } => (false, Some(false)),
-        MessengerEvent::Receipt { .. }
+        MessengerEvent::PairingCode(_)
+        | MessengerEvent::Receipt { .. }
         | MessengerEvent::Incoming { .. }
         | MessengerEvent::Restricted { .. }
         | MessengerEvent::Unrestricted => (false, None),
@@ -253,6 +272,15 @@ impl MemorySender {
     /// Whether this client is the session's and connected.
     fn connected(&self, state: &State) -> bool {
         state.clients.get(&self.fence.session).is_some_and(|client| client.number == self.number && client.connected)
+    }
+
+    fn show(&self, shown: Shown) -> Result<(), MessengerError> {
+        let mut state = lock(&self.shared.state);
+        if !self.connected(&state) {
+            return Err(MessengerError::NotConnected);
+        }
+        state.shown.push(shown);
+        Ok(())
     }
 
     /// Ends this client's connection, if it is still there.
@@ -319,6 +347,24 @@ impl Sender for MemorySender {
         }
     }
 
+    async fn pairing_code(&self, number: &PhoneNumber) -> Result<PairingCode, MessengerError> {
+        let (code, events) = {
+            let state = lock(&self.shared.state);
+            let Some(client) = state.clients.get(&self.fence.session).filter(|client| client.number == self.number)
+            else {
+                return Err(MessengerError::NotConnected);
+            };
+            if client.connected {
+                return Err(MessengerError::Linked);
+            }
+            let digits = number.digits();
+            let code = Secret::new(format!("CODE{}", &digits[digits.len() - 4..]));
+            (PairingCode { code, valid_for: Duration::from_mins(3) }, client.events.clone())
+        };
+        let _ = events.send(MessengerEvent::PairingCode(code.clone())).await;
+        Ok(code)
+    }
+
     async fn restriction(&self) -> Result<Option<Timestamp>, MessengerError> {
         let state = lock(&self.shared.state);
         if !self.connected(&state) {
@@ -337,6 +383,14 @@ impl Sender for MemorySender {
         }
         self.stop();
         Ok(())
+    }
+
+    async fn mark_read(&self, chat: &PhoneNumber, messages: &[MessageId]) -> Result<(), MessengerError> {
+        self.show(Shown::Read(chat.clone(), messages.to_vec()))
+    }
+
+    async fn show_typing(&self, chat: &PhoneNumber, typing: Typing) -> Result<(), MessengerError> {
+        self.show(Shown::Typing(chat.clone(), typing))
     }
 
     async fn close(&self, _deadline: Duration) -> bool {

@@ -1,6 +1,7 @@
 //! What kurir needs of the outside. A port exists only where there are two implementations or more; each has one
 //! conformance suite (`contract`) that all of them pass.
 
+mod calls;
 mod clock;
 mod dead;
 mod entropy;
@@ -22,6 +23,7 @@ mod vigil;
 mod web;
 mod wishes;
 
+pub use calls::{CallStream, Called, Calls, IncomingCall, LARGEST_CALL, WAITING_CALLS};
 pub use clock::Clock;
 pub use dead::{DeadFilter, DeadId, DeadJob, DeadLetters, Retried};
 pub use entropy::Entropy;
@@ -33,7 +35,8 @@ pub use lease::{LeaseStore, Renewal};
 pub use ledger::{Ledger, LedgerWrite, Outbox, Written};
 pub use members::{Beat, Membership};
 pub use messenger::{
-    Connection, Incoming, Messenger, MessengerError, MessengerEvent, NumberStatus, Receipt, ReceiptKind, Sender,
+    Connection, Incoming, Messenger, MessengerError, MessengerEvent, NumberStatus, PairingCode, Receipt, ReceiptKind,
+    Sender,
 };
 pub use pools::{PoolQueue, Share};
 pub use recipients::{Charge, RecipientLimits, RecipientRule};

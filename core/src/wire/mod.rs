@@ -1,11 +1,13 @@
 //! Contract v1: jobs and events as they stand on the wire. Old payloads stay decodable; golden files hold them.
 
 mod asyncapi;
+mod call;
 mod event;
 mod job;
 mod schema;
 
 pub use asyncapi::asyncapi;
-pub use event::{EVENT_KIND, EventV1, FleetDataV1, MessageDataV1, QrV1, ReceivedDataV1, SessionDataV1};
+pub use call::{CallAnswerV1, CallV1};
+pub use event::{EVENT_KIND, EventV1, FleetDataV1, MessageDataV1, PairingCodeV1, QrV1, ReceivedDataV1, SessionDataV1};
 pub use job::{ContentV1, JOB_KIND, JobV1, MAX_BODY, Malformed, OTP_TEXT};
 pub use schema::schemas;

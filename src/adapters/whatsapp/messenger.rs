@@ -23,6 +23,7 @@ use super::failure;
 use super::inbound::Inbound;
 use super::offline_http::OfflineHttp;
 use super::options::{Endpoint, OptionsError, Target, WhatsAppOptions};
+use super::pairing::ShownCode;
 use super::pending::Pending;
 use super::receipt_gate::ReceiptGate;
 use super::sender::WhatsAppSender;
@@ -109,6 +110,7 @@ impl Messenger for WhatsAppMessenger {
         let receipts = Arc::new(ReceiptGate::new(STORE_LIMIT));
         let pending = Arc::new(Pending::default());
         let court = Arc::new(Court::new());
+        let shown = Arc::new(ShownCode::default());
         let tasks = TaskTracker::new();
         let abort = CancellationToken::new();
         let sends = TaskTracker::new();
@@ -133,6 +135,7 @@ impl Messenger for WhatsAppMessenger {
             receipts,
             pending: Arc::clone(&pending),
             court: Arc::clone(&court),
+            shown: Arc::clone(&shown),
         };
         client.subscribe_handler(Arc::new(listener)).detach();
 
@@ -141,7 +144,8 @@ impl Messenger for WhatsAppMessenger {
         tasks.spawn(hand_out(Arc::clone(&events), to, hurry.clone()).instrument(span.clone()));
         let driver = Driver::new(Arc::clone(&backend), pending.clone(), court.clone(), events, sends.clone());
         let driving = driver.start(bot, &tasks, &span, abort);
-        let sender = Arc::new(WhatsAppSender { client, backend, pending, court, driving, sends, tasks, hurry, span });
+        let sender =
+            Arc::new(WhatsAppSender { client, backend, pending, court, shown, driving, sends, tasks, hurry, span });
         Ok(Connection { sender, events: reader })
     }
 }

@@ -8,6 +8,7 @@
 
 mod auth;
 mod body;
+mod chats;
 mod docs;
 mod error;
 mod health;
@@ -87,7 +88,8 @@ fn described(app: Option<&Arc<App>>) -> Routes {
         .merge(messages::routes())
         .merge(keys::routes())
         .merge(session_ops::routes())
-        .merge(pools::routes());
+        .merge(pools::routes())
+        .merge(chats::routes());
     if let Some(app) = app {
         v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }

@@ -28,6 +28,7 @@ use super::App;
         (name = "messages", description = "What is sent, and what becomes of it"),
         (name = "keys", description = "Who may call, and what for"),
         (name = "pools", description = "Sessions that share messages"),
+        (name = "numbers", description = "What is asked of WhatsApp at once: who is there, what was read, who writes"),
         (name = "health", description = "For whoever watches the process; no key needed"),
     )
 )]

@@ -1,6 +1,7 @@
 //! What can be done through the gateway, in the words of the domain. Every dialect translates into these calls; none of
 //! them knows HTTP.
 
+mod calls;
 mod enqueue;
 mod error;
 mod keys;
@@ -16,6 +17,7 @@ use kurir_core::domain::{SessionId, SessionRecord, TenantId};
 
 use super::GatewayPorts;
 
+pub use calls::{CheckedNumber, PairingCode};
 pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};

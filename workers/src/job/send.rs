@@ -84,7 +84,13 @@ pub(super) async fn send(
             owned.lost.cancel();
             Attempted::not_on_wire(Outcome::Abandon)
         }
-        Err(error @ (MessengerError::NoAnswer(_) | MessengerError::Client { .. })) => {
+        // The last two are no answers to a message.
+        Err(
+            error @ (MessengerError::NoAnswer(_)
+            | MessengerError::Client { .. }
+            | MessengerError::Linked
+            | MessengerError::Refused(_)),
+        ) => {
             tracing::warn!(%error, "the message could not be put on the wire");
             let outcome = if sending.attempts < rule.attempts {
                 Outcome::RetryAfter(pause, FailReason::SendFailed)

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::errand;
 use super::life::{Life, Next};
-use super::{Belief, Contacts, Numbers, Owned, Turnstile, limits, receipts};
+use super::{Belief, Contacts, Numbers, Owned, Turnstile, calls, limits, receipts};
 use crate::group::Group;
 use crate::job;
 use crate::lease::Keeper;
@@ -171,6 +171,7 @@ async fn serve(
     });
     let (receipts, recorded) = mpsc::channel(RECEIPTS);
     let recorder = tokio::spawn(receipts::record(Arc::clone(&owned), recorded));
+    tokio::spawn(calls::serve(Arc::clone(&owned)));
     let (limited, mut rests) = mpsc::channel(4);
     // Connect, then consume: the lanes start with the first connection.
     let mut lanes = Vec::new();

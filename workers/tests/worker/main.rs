@@ -1,6 +1,7 @@
 //! The worker's loops over in-process ports.
 
 mod attempts;
+mod calls;
 mod deletion;
 mod jobs;
 mod life;
