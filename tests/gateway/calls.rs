@@ -139,12 +139,12 @@ fn an_owner_that_is_not_there_or_can_not_is_told_apart() {
     let typing =
         |id: &str| it.post(&format!("/v1/sessions/{id}/chats/6281234567890/typing"), &json!({"state": "typing"}));
     let nobody = typing("s1");
-    let error = nobody.error(503, "session_not_connected");
+    let error = nobody.error(409, "session_not_connected");
     assert_eq!((&error["state"], nobody.header("retry-after")), (&json!("disconnected"), Some("2")));
     for (id, answer, status, code) in [
-        ("a", CallAnswerV1::NotConnected, 503, "session_not_connected"),
+        ("a", CallAnswerV1::NotConnected, 409, "session_not_connected"),
         ("b", CallAnswerV1::NoAnswer, 503, "no_answer"),
-        ("c", CallAnswerV1::Refused, 503, "whatsapp_refused"),
+        ("c", CallAnswerV1::Refused, 409, "whatsapp_refused"),
         ("d", CallAnswerV1::NotUnderstood, 503, "worker_version"),
         ("e", CallAnswerV1::Numbers { on_whatsapp: vec![] }, 503, "worker_version"),
     ] {
@@ -154,7 +154,7 @@ fn an_owner_that_is_not_there_or_can_not_is_told_apart() {
     }
     it.post("/v1/sessions/s1/stop", &Value::Null);
     let stopped = typing("s1");
-    stopped.error(503, "session_not_connected");
+    stopped.error(409, "session_not_connected");
     assert_eq!(stopped.header("retry-after"), None, "nothing changes by itself");
     it.delete("/v1/sessions/s1");
     typing("s1").error(409, "session_deleted");
@@ -183,7 +183,7 @@ fn a_pairing_code_comes_from_the_owner() {
     it.put("rests", SessionState::ScanTimedOut, None);
     it.runtime.block_on(it.stores.want(&session("rests"), Wanted::Stopped)).unwrap();
     let rests = ask("rests", &json!({"number": "6281234567890"}));
-    rests.error(503, "session_not_connected");
+    rests.error(409, "session_not_connected");
     assert_eq!(rests.header("retry-after"), Some("2"));
     assert_eq!(it.get("/v1/sessions/rests").json()["wanted"], "running");
 

@@ -64,7 +64,7 @@ struct CheckedNumbers {
 #[utoipa::path(post, path = "/v1/numbers/check", tag = "numbers", operation_id = "checkNumbers", request_body = Check,
     responses(
         (status = 200, description = "What WhatsApp said", body = CheckedNumbers),
-        (status = 503, description = "`session_not_connected`, `session_busy`, `no_answer`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`session_not_connected`: `Retry-After` stands there if it is wanted running; `session_deleted`", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
 async fn check(
@@ -104,7 +104,7 @@ struct ReadMarks {
     ), request_body = ReadMarks,
     responses(
         (status = 204, description = "WhatsApp was told"),
-        (status = 503, description = "`session_not_connected`, `session_busy`, `no_answer`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`session_not_connected`: `Retry-After` stands there if it is wanted running; `session_deleted`", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
 async fn mark_read(
@@ -136,7 +136,7 @@ struct ShowTyping {
     ), request_body = ShowTyping,
     responses(
         (status = 204, description = "WhatsApp was told"),
-        (status = 503, description = "`session_not_connected`, `session_busy`, `no_answer`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`session_not_connected`: `Retry-After` stands there if it is wanted running; `session_deleted`", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
 async fn show_typing(
@@ -177,8 +177,7 @@ struct PairingCodeView {
     params(("id" = String, Path, description = "The session", example = "toko-1")), request_body = PairingNumber,
     responses(
         (status = 200, description = "Whoever types it links the session: treat it as a secret", body = PairingCodeView),
-        (status = 409, description = "`session_linked`, `session_deleted`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`session_not_connected`, `session_busy`, `no_answer`, `whatsapp_refused`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`session_not_connected`: `Retry-After` stands there if it is wanted running; `session_linked`, `whatsapp_refused`, `session_deleted`", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
 async fn pairing_code(

@@ -28,7 +28,7 @@ async fn a_restart_makes_a_new_connection_with_the_same_credentials() {
     assert_eq!(world.messenger.opened().len(), 3, "one connection for each restart, and no more");
     assert_eq!(world.messenger.replaced(), 0, "the old one was closed before");
     assert_eq!(world.messenger.logged_out(), []);
-    assert!(world.stores.get(&session(), &[at]).await.unwrap()[0].is_some(), "the credentials are kept");
+    assert!(world.ports.state.get(&session(), &[at]).await.unwrap()[0].is_some(), "the credentials are kept");
     worker.stop().await;
 }
 
@@ -48,7 +48,7 @@ async fn a_logout_tells_whatsapp_forgets_the_credentials_and_rests() {
     let record = world.record().await;
     assert_eq!((record.status.state, record.status.account), (SessionState::LoggedOut, None));
     assert_eq!(world.messenger.logged_out(), [session()]);
-    assert_eq!(world.stores.get(&session(), &[at]).await.unwrap(), [None]);
+    assert_eq!(world.ports.state.get(&session(), &[at]).await.unwrap(), [None]);
     in_time("end", world.messenger.until_open(&session(), false)).await;
 
     // Started again, it asks for a scan; the logout is not done twice.
