@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kurir_core::contract::{self, CallPorts, DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores};
+use kurir_core::contract::{self, CallPorts, DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores, WebPlaces};
 use kurir_core::memory::{
     MemoryCalls, MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores,
-    MemoryVigil, MemoryWishes, SystemClock,
+    MemoryVigil, MemoryWeb, MemoryWishes, SystemClock, WebReply,
 };
-use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits, Vigil, Wishes};
+use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits, Vigil, WebError, Wishes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stores() {
@@ -111,6 +111,24 @@ async fn calls() {
     contract::calls(async || {
         let calls = Arc::new(MemoryCalls::default());
         CallPorts { caller: calls.clone(), owner: calls }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn web() {
+    contract::web(async || {
+        let web = MemoryWeb::default();
+        let places = ["greets", "busy", "redirects", "talks", "forbidden", "deserted"]
+            .map(|name| format!("http://{name}.test/"));
+        let [greets, busy, redirects, talks, forbidden, deserted] = places;
+        let text = |body| WebReply { content_type: Some("text/plain".to_owned()), body, ..WebReply::of(200) };
+        web.put(&greets, Ok(text(vec!["hel".into(), "lo".into()])));
+        web.put(&busy, Ok(WebReply { retry_after: Some(7), ..WebReply::of(429) }));
+        web.put(&redirects, Ok(WebReply::of(302)));
+        web.put(&talks, Ok(text(vec!["x".repeat(900).into(), "x".repeat(900).into()])));
+        web.put(&forbidden, Err(WebError::Forbidden(None)));
+        WebPlaces { web: Arc::new(web), greets, busy, redirects, talks, forbidden, deserted }
     })
     .await;
 }

@@ -10,7 +10,7 @@ use kurir_core::memory::{
 };
 use kurir_core::port::{
     Calls, Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox,
-    PoolQueue, RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
+    PoolQueue, RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -59,6 +59,8 @@ pub struct Backends {
     pub calls: Arc<dyn Calls>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
+    /// The web, for addresses that callers name.
+    pub web: Arc<dyn Web>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
     /// What `/readyz` asks.
@@ -99,6 +101,7 @@ impl Backends {
             wishes: Arc::new(MemoryWishes::default()),
             calls: Arc::new(MemoryCalls::default()),
             recipients: Arc::new(MemoryRecipientLimits::new()),
+            web: super::parts::web(config)?,
             clock,
             entropy,
             crash,

@@ -84,6 +84,7 @@ impl Backends {
             members,
             recipients,
             wishes,
+            web: super::parts::web(config)?,
             clock,
             entropy,
             crash,

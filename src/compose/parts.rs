@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{SessionId, WorkerName};
-use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore};
+use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore, Web};
 use kurir_workers::{RelayPorts, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::backends::Backends;
+use crate::adapters::http::GuardedWeb;
 use crate::adapters::rabbitmq::RabbitMq;
 use crate::adapters::whatsapp::{Endpoint, WhatsAppMessenger, WhatsAppOptions};
 use crate::config::Config;
@@ -48,6 +49,11 @@ pub(super) fn messenger_over(
         event_capacity: EVENTS_WAITING,
     };
     Ok(Arc::new(WhatsAppMessenger::new(options, state, clock)?))
+}
+
+/// The web, for addresses that callers name.
+pub(super) fn web(config: &Config) -> anyhow::Result<Arc<dyn Web>> {
+    Ok(Arc::new(GuardedWeb::new(config.web.allow.clone())?))
 }
 
 /// The ports of a worker.

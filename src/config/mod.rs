@@ -20,6 +20,7 @@ mod relations;
 mod require;
 mod sources;
 mod store;
+mod web;
 mod whatsapp;
 mod worker;
 
@@ -34,6 +35,7 @@ pub use problem::{ConfigError, Origin, Problem};
 pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
+pub use web::WebConfig;
 pub use whatsapp::{ClientVersion, SimulatorConfig, WhatsappConfig};
 pub use worker::{RelayConfig, RetryConfig, WorkerConfig};
 
@@ -66,6 +68,8 @@ pub struct Config {
     pub relay: RelayConfig,
     /// The HTTP gateway.
     pub gateway: GatewayConfig,
+    /// Requests to addresses that callers name.
+    pub web: WebConfig,
     /// WhatsApp.
     pub whatsapp: WhatsappConfig,
     /// The simulator.

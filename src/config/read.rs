@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use kurir_core::domain::Secret;
+use kurir_core::policy::{BadAllowance, Reach};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Unexpected, Visitor};
 
@@ -111,6 +112,14 @@ where
 pub(super) fn address<'de, D: Deserializer<'de>>(input: D) -> Result<std::net::SocketAddr, D::Error> {
     let text = String::deserialize(input)?;
     text.parse().map_err(|_| D::Error::custom("an IP address and a port, like \"127.0.0.1:8080\", is expected"))
+}
+
+/// For addresses, networks and names of hosts, with commas between them.
+pub(super) fn reach<'de, D: Deserializer<'de>>(input: D) -> Result<Reach, D::Error> {
+    let text = String::deserialize(input)?;
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let allowed = parts.map(str::parse).collect::<Result<_, _>>();
+    allowed.map(Reach::new).map_err(|error: BadAllowance| D::Error::custom(format!("an entry is {error}")))
 }
 
 #[cfg(test)]

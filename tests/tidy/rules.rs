@@ -54,6 +54,7 @@ pub const VENDORS: &[(&[&str], &[&str])] = &[
         &["wacore", "wacore_binary", "wacore_noise", "wacore_libsignal", "waproto"],
         &["kurir::adapters::whatsapp", "kurir_sim"],
     ),
+    (&["reqwest"], &["kurir::adapters::http", "kurir::client"]),
     (&["axum", "tower_http"], &["kurir::gateway", "kurir::adapters::http", "kurir_sim"]),
 ];
 

@@ -34,6 +34,7 @@ mod state_scan;
 mod stores;
 mod suite;
 mod vigil;
+mod web;
 mod wishes;
 
 pub use calls::{CallPorts, calls};
@@ -45,4 +46,5 @@ pub use members::membership;
 pub use recipients::recipient_limits;
 pub use stores::{Stores, stores};
 pub use vigil::vigil;
+pub use web::{WebPlaces, web};
 pub use wishes::wishes;

@@ -23,6 +23,7 @@ mod sessions;
 mod state;
 mod stores;
 mod vigil;
+mod web;
 mod wishes;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -38,6 +39,7 @@ pub use messenger::{MemoryMessenger, Reply, SentText, Shown};
 pub use recipients::MemoryRecipientLimits;
 pub use stores::MemoryStores;
 pub use vigil::MemoryVigil;
+pub use web::{MemoryWeb, WebReply};
 pub use wishes::MemoryWishes;
 
 /// Locks a mutex. One whose holder panicked is used on: each of our critical sections leaves its data whole at every
