@@ -68,7 +68,7 @@ fn bad_fields_are_named() {
     for id in ["", "a.b", "-a", "x y"] {
         assert_eq!(it.post("/v1/sessions", &json!({"id": id})).error(422, "bad_field")["field"], "id", "{id}");
     }
-    assert_eq!(it.post("/v1/sessions", &json!({"name": "x"})).error(422, "bad_field")["field"], "name");
+    assert_eq!(it.post("/v1/sessions", &json!({"nickname": "x"})).error(422, "bad_field")["field"], "nickname");
     assert!(it.entry("018f2a52-7c4e-7a3b-9d10-0123456789ab").is_none());
     assert_eq!(it.events(), ["session.created"]);
 }
@@ -143,7 +143,7 @@ fn paths_and_methods_are_told_apart() {
     for (method, path, allow) in [
         ("PUT", "/v1/messages", "POST"),
         ("DELETE", "/v1/messages/x", "GET"),
-        ("PATCH", "/v1/sessions/s1", "DELETE"),
+        ("PUT", "/v1/sessions/s1", "DELETE"),
         ("POST", "/healthz", "GET"),
     ] {
         let answer = it.call(method, path, &[("X-Api-Key", KEY)], b"");

@@ -1,7 +1,7 @@
 //! Sessions as callers keep them: names, labels, the default, what is wanted of them; and the list of pools.
 
-use kurir_core::domain::{Lane, PoolId, QrCode, Secret, SessionState, Wanted, WorkerName};
-use kurir_core::port::{Clock as _, JobQueue as _, PoolQueue as _, SessionStore as _, Wishes as _};
+use kurir_core::domain::{Lane, PoolId, QrCode, Secret, SessionState, Target, Wanted, WorkerName};
+use kurir_core::port::{Clock as _, Enqueued, JobHeaders, JobQueue as _, PublishJob, SessionStore as _, Wishes as _};
 use serde_json::{Value, json};
 
 use crate::fixture::{Answer, Fixture, KEY, OTHER_KEY, session};
@@ -224,8 +224,10 @@ fn pools_are_listed_and_deleted_when_nothing_needs_them() {
     assert_eq!(it.get_with("/v1/pools", &[("X-Api-Key", OTHER_KEY)]).json()["pools"], json!([]));
     assert_eq!(it.delete("/v1/pools/two").status, 204);
     it.get("/v1/pools/two").error(404, "not_found");
-    let two = PoolId::new("two").unwrap();
-    assert!(it.runtime.block_on(it.queue.pool_depth(&two, Lane::Otp)).is_err(), "its queues are gone");
+    let target = Target::Pool(PoolId::new("two").unwrap());
+    let job = PublishJob { target, lane: Lane::Otp, body: Vec::new(), headers: JobHeaders::default() };
+    let put = it.runtime.block_on(it.queue.publish(vec![job])).unwrap();
+    assert_eq!(put, [Enqueued::NoSuchTarget], "its queues are gone");
     assert_eq!(it.runtime.block_on(it.queue.depth(&session("a"), Lane::Otp)).unwrap(), 0, "those of sessions are not");
     let other = it.post_as(OTHER_KEY, "/v1/sessions", &json!({"id": "d", "pool": "two"}));
     assert_eq!(other.status, 201, "the name is free");
