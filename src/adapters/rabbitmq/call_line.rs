@@ -108,21 +108,13 @@ impl CallLine {
         let _place = Place { waiting: &line.waiting, number };
         let left = until.saturating_duration_since(Instant::now());
         // In a task of its own: what is returned comes with the confirm of any call, which must not go unheard.
-        tokio::spawn(publish(line.clone(), session.as_str().into(), number, request, left));
+        let link = Arc::clone(&self.link);
+        tokio::spawn(publish(link, line.clone(), session.as_str().into(), number, request, left));
         match timeout_at(until, answered).await {
             Ok(Ok(called)) => Ok(called),
-            Ok(Err(_)) => Err(self.lost(&line)),
+            Ok(Err(_)) => Err(RabbitError::Down("the connection was lost while a call was under way".into())),
             Err(_) => Ok(Called::NoAnswer),
         }
-    }
-
-    /// The line broke while somebody waited.
-    fn lost(&self, line: &Line) -> RabbitError {
-        if line.channel.status().connected() {
-            // Only the exchange can be missing, and it is declared with every connection.
-            self.link.suspect();
-        }
-        RabbitError::Down("the connection was lost while a call was under way".into())
     }
 
     /// The line, opened anew if it is not there.
@@ -166,7 +158,7 @@ async fn hear(mut answers: Consumer, waiting: Waiting) {
 }
 
 /// Puts a call on its way and sees what becomes of it.
-async fn publish(line: Line, session: ShortString, number: u64, request: Vec<u8>, left: Duration) {
+async fn publish(link: Arc<Link>, line: Line, session: ShortString, number: u64, request: Vec<u8>, left: Duration) {
     let own = BasicProperties::default().with_correlation_id(number.to_string().into());
     let properties = own
         .clone()
@@ -186,6 +178,11 @@ async fn publish(line: Line, session: ShortString, number: u64, request: Vec<u8>
         // The worker's queue is full.
         Ok(Confirmation::Nack(_) | Confirmation::NotRequested) => tell(&line.waiting, &own, Called::Busy),
         Err(error) => {
+            let error = RabbitError::from(error);
+            if error.lacks_topology() {
+                // Somebody removed the exchange; it is declared with every connection.
+                link.suspect();
+            }
             tracing::debug!(%error, "a call could not be published");
             lock(&line.waiting).remove(&number);
         }
