@@ -21,7 +21,7 @@ COPY config/cluster.toml /etc/kurir/cluster.toml
 COPY LICENSE LICENSE-MIT LICENSE-APACHE /usr/share/doc/kurir/
 USER 10001
 EXPOSE 8080
-# Of the gateway. The other roles have no HTTP interface; whoever runs them replaces this, as docker-compose.yml does.
+# Of the gateway. The other roles listen at metrics.listen only; whoever runs them replaces this, as docker-compose.yml does.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["busybox", "wget", "-q", "-T", "2", "-O", "/dev/null", "http://127.0.0.1:8080/healthz"]
 # A role stops within 20 s of the signal (worker.stop_deadline): give it more before killing it.

@@ -3,6 +3,8 @@
 
 pub mod adapters;
 pub mod cli;
+pub mod client;
 pub mod compose;
 pub mod config;
 pub mod gateway;
+pub mod telemetry;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kurir_core::contract::{self, CallPorts, DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores, WebPlaces};
+use kurir_core::contract::{
+    self, CallPorts, DeadLetterProbe, DeadPorts, EventPorts, FeedPorts, Queues, Stores, WebPlaces,
+};
 use kurir_core::memory::{
-    MemoryCalls, MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores,
-    MemoryVigil, MemoryWeb, MemoryWishes, SystemClock, WebReply,
+    MemoryCalls, MemoryEvents, MemoryFeed, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits,
+    MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes, SystemClock, WebReply,
 };
 use kurir_core::port::{DeadLetter, LeaseStore, Membership, RecipientLimits, Vigil, WebError, Wishes};
 
@@ -19,7 +21,14 @@ async fn stores() {
             state: store.clone(),
             ledger: store.clone(),
             outbox: store.clone(),
-            keys: store,
+            keys: store.clone(),
+            index: store.clone(),
+            requests: store.clone(),
+            verifications: store.clone(),
+            log: store.clone(),
+            webhooks: store.clone(),
+            templates: store.clone(),
+            suppressions: store,
         }
     })
     .await;
@@ -57,6 +66,15 @@ async fn events() {
     contract::events(async || {
         let events = Arc::new(MemoryEvents::new(1024));
         EventPorts { sink: events.clone(), source: events }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn event_feed() {
+    contract::event_feed(async || {
+        let feed = Arc::new(MemoryFeed::default());
+        FeedPorts { sink: feed.clone(), feed }
     })
     .await;
 }

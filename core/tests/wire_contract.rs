@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use kurir_core::domain::{
-    Account, Epoch, EventId, EventKind, FailReason, Job, JobKey, LedgerEntry, MessageId, MessageState, OutboxEvent,
-    PhoneNumber, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
+    Account, Channel, CodeDelivery, DisabledReason, Epoch, EventId, EventKind, FailReason, Hop, Job, JobKey, Keyring,
+    LedgerEntry, MessageId, MessageState, NumberPrefix, OutboxEvent, PhoneNumber, QrCode, Secret, SessionId,
+    SessionState, SessionStatus, TenantId, Timestamp, Verification, VerificationId, VerificationStatus, WebhookId,
+    WorkerName,
 };
 use kurir_core::wire::{
-    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, ReceivedDataV1, SessionDataV1, asyncapi, schemas,
+    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, RecipientDataV1, SessionDataV1,
+    VerificationDataV1, WebhookDataV1, asyncapi, schemas,
 };
 use serde_json::Value;
 
@@ -206,10 +209,103 @@ fn events() -> Vec<(String, OutboxEvent)> {
         at(20),
     );
     events.push(("message.received".into(), received));
+    for (label, kind, word) in [
+        ("recipient.suppressed", EventKind::RecipientSuppressed, "berhenti"),
+        ("recipient.resumed", EventKind::RecipientResumed, "mulai"),
+    ] {
+        let message = MessageId::from_wire("3EB0FE");
+        let made = RecipientDataV1::event(kind, &tenant, &session, (&message, &number), word, at(30));
+        events.push((label.into(), made));
+    }
     let worker = WorkerName::new("worker-1").unwrap();
     let joined = FleetDataV1::event(EventKind::WorkerJoined, &tenant, (&worker, 7, 100, 0), at(0));
     events.push(("fleet.worker_joined".into(), joined));
+    events.extend(verification_events(&tenant, &number));
+    let webhook = WebhookId::new("5f0c2a91d3e84b76").unwrap();
+    let disabled = WebhookDataV1::disabled(&tenant, &webhook, DisabledReason::Failing, at(0));
+    events.push(("webhook.disabled".into(), disabled));
+    events.push(("webhook.test".into(), WebhookDataV1::test(&tenant, &webhook, "1", at(0))));
     events
+}
+
+fn verification_events(tenant: &TenantId, number: &PhoneNumber) -> Vec<(String, OutboxEvent)> {
+    let keys = Keyring::parse("1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap().code_keys();
+    let id = VerificationId::new(uuid::Uuid::from_u128(0x0190_a1b2_c3d4_7e5f_8a6b_7c8d_9e0f_1a2c));
+    let hop = |channel| Hop { channel, patience: std::time::Duration::from_secs(30) };
+    let pending = Verification {
+        id,
+        tenant: tenant.clone(),
+        version: 1,
+        to: number.clone(),
+        status: VerificationStatus::Pending,
+        mark: keys.mark(tenant, id, &Secret::new("493817".into())),
+        text: "{code}".into(),
+        hops: vec![
+            hop(Channel::Session(SessionId::new("s1").unwrap())),
+            hop(Channel::Webhook(Secret::new("https://sms.example/x?key=1".into()))),
+        ],
+        hop: 0,
+        delivery: CodeDelivery::Begun,
+        hop_at: at(0),
+        tries: 0,
+        sends: 1,
+        max_sends: 5,
+        sent_at: at(0),
+        checks: 0,
+        max_checks: 5,
+        created_at: at(0),
+        expires_at: at(600_000),
+        ended_at: None,
+        due_at: None,
+        metadata: [("order".to_owned(), "77".to_owned())].into(),
+    };
+    let fallen = pending.fallen_back(at(30_000)).unwrap();
+    let ended = |how| Verification { checks: 2, ..pending.clone() }.ended(how, at(40_000)).unwrap();
+    let event = VerificationDataV1::event;
+    let prefix = NumberPrefix::of(number);
+    vec![
+        ("verification.created", event(EventKind::VerificationCreated, &pending, None, at(0))),
+        ("verification.sent", event(EventKind::VerificationSent, &pending, None, at(10))),
+        ("verification.fallback", event(EventKind::VerificationFallback, &fallen, Some("not_delivered"), at(30_000))),
+        ("verification.failed", event(EventKind::VerificationFailed, &fallen, Some("webhook_refused"), at(31_000))),
+        (
+            "verification.approved",
+            event(EventKind::VerificationApproved, &ended(VerificationStatus::Approved), None, at(40_000)),
+        ),
+        (
+            "verification.expired",
+            event(EventKind::VerificationExpired, &ended(VerificationStatus::Expired), None, at(40_000)),
+        ),
+        (
+            "verification.canceled",
+            event(EventKind::VerificationCanceled, &ended(VerificationStatus::Canceled), None, at(40_000)),
+        ),
+        (
+            "verification.max_attempts_reached",
+            event(
+                EventKind::VerificationMaxAttemptsReached,
+                &ended(VerificationStatus::MaxAttemptsReached),
+                None,
+                at(40_000),
+            ),
+        ),
+        ("verification.prefix_blocked", PrefixDataV1::event(tenant, &prefix, at(0), at(21_600_000))),
+    ]
+    .into_iter()
+    .map(|(label, event)| (label.to_owned(), event))
+    .collect()
+}
+
+/// Whatever a verification holds: its events tell neither the code nor the number nor the caller's address.
+#[test]
+fn events_of_verifications_keep_their_secrets() {
+    let number = PhoneNumber::parse("6281234567890", None).unwrap();
+    for (label, event) in verification_events(&TenantId::new("acme").unwrap(), &number) {
+        let text = String::from_utf8(event.body).unwrap();
+        for secret in ["493817", "6281234567890", "key=1", "mac"] {
+            assert!(!text.contains(secret), "{label} holds {secret}: {text}");
+        }
+    }
 }
 
 #[test]
@@ -221,6 +317,10 @@ fn events_are_what_the_golden_files_say_and_follow_their_schema() {
             EventKind::MessageReceived => "event.received.v1",
             kind if kind.as_str().starts_with("message.") => "event.message.v1",
             kind if kind.as_str().starts_with("session.") => "event.session.v1",
+            EventKind::VerificationPrefixBlocked => "event.prefix.v1",
+            kind if kind.as_str().starts_with("verification.") => "event.verification.v1",
+            kind if kind.as_str().starts_with("webhook.") => "event.webhook.v1",
+            kind if kind.as_str().starts_with("recipient.") => "event.recipient.v1",
             _ => "event.fleet.v1",
         };
         let errors: Vec<String> = schema(name).iter_errors(&value).map(|error| error.to_string()).collect();
@@ -244,7 +344,15 @@ fn golden_events_stay_readable() {
                 serde_json::from_str::<EventV1<ReceivedDataV1>>(&text).map(|_| ())
             }
             n if n.starts_with("message.") => serde_json::from_str::<EventV1<MessageDataV1>>(&text).map(|_| ()),
+            n if n.starts_with("recipient.") => serde_json::from_str::<EventV1<RecipientDataV1>>(&text).map(|_| ()),
             n if n.starts_with("session.") => serde_json::from_str::<EventV1<SessionDataV1>>(&text).map(|_| ()),
+            n if n.starts_with("verification.prefix") => {
+                serde_json::from_str::<EventV1<PrefixDataV1>>(&text).map(|_| ())
+            }
+            n if n.starts_with("verification.") => {
+                serde_json::from_str::<EventV1<VerificationDataV1>>(&text).map(|_| ())
+            }
+            n if n.starts_with("webhook.") => serde_json::from_str::<EventV1<WebhookDataV1>>(&text).map(|_| ()),
             _ => serde_json::from_str::<EventV1<FleetDataV1>>(&text).map(|_| ()),
         };
         read.unwrap_or_else(|error| panic!("{name}: {error}"));

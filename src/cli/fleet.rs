@@ -1,40 +1,19 @@
-//! `kurir sessions` and `kurir workers`: where sessions are, and where operators want them.
+//! `kurir sessions list|move` without a gateway, and `kurir workers`: where sessions are, and where operators want them.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::CellAlignment;
 use kurir_core::domain::{SessionId, SessionRecord, WorkerName};
 use serde_json::json;
 
+use super::remote::{Output, Sessions, table};
 use crate::compose::{Backends, Needs};
 use crate::config::{Config, Role};
 
 /// Sessions read per page.
 const PAGE: u32 = 500;
-
-/// What can be done with sessions.
-#[derive(Debug, Subcommand)]
-pub enum Sessions {
-    /// Lists all sessions with their state and the worker that claimed them last.
-    List {
-        /// One JSON object a line instead of a table.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Wants a session with the worker of this name from now on.
-    Move {
-        /// The session.
-        session: String,
-        /// The worker's name, as `kurir workers list` tells it.
-        #[arg(required_unless_present = "anywhere")]
-        worker: Option<String>,
-        /// With any worker again.
-        #[arg(long, conflicts_with = "worker")]
-        anywhere: bool,
-    },
-}
 
 /// What can be done with workers.
 #[derive(Debug, Subcommand)]
@@ -59,7 +38,7 @@ pub enum Workers {
 
 async fn backends(config: &Config) -> anyhow::Result<Backends> {
     config.require_for(Role::Worker)?;
-    Backends::fleet(config, "tool", Needs::Redis).await
+    Backends::fleet(config, "tool", &[], Needs::Redis).await
 }
 
 /// Has the workers look at once; they would by themselves soon.
@@ -70,11 +49,13 @@ async fn nudge(backends: &Backends) {
 }
 
 /// Runs `kurir sessions`.
-pub async fn sessions(asked: Sessions, config: &Config) -> anyhow::Result<()> {
+pub async fn sessions(asked: Sessions, config: &Config, output: Output) -> anyhow::Result<()> {
     let backends = backends(config).await?;
     let done = match asked {
-        Sessions::List { json } => list_sessions(&backends, json).await,
+        Sessions::List { json } => list_sessions(&backends, output.json(json)).await,
         Sessions::Move { session, worker, .. } => move_session(&backends, &session, worker.as_deref()).await,
+        // What the store can't do asks a gateway.
+        _ => Ok(()),
     };
     backends.close().await;
     done
@@ -145,10 +126,10 @@ fn name_of(text: &str) -> anyhow::Result<WorkerName> {
 }
 
 /// Runs `kurir workers`.
-pub async fn workers(asked: Workers, config: &Config) -> anyhow::Result<()> {
+pub async fn workers(asked: Workers, config: &Config, output: Output) -> anyhow::Result<()> {
     let backends = backends(config).await?;
     let done = match asked {
-        Workers::List { json } => list_workers(&backends, json).await,
+        Workers::List { json } => list_workers(&backends, output.json(json)).await,
         Workers::Drain { worker } => drain(&backends, &worker, true).await,
         Workers::Resume { worker } => drain(&backends, &worker, false).await,
     };
@@ -213,11 +194,4 @@ async fn drain(backends: &Backends, worker: &str, drained: bool) -> anyhow::Resu
         println!("{worker} takes part again");
     }
     Ok(())
-}
-
-fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
-    table.set_header(header);
-    table
 }

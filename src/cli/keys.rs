@@ -1,4 +1,5 @@
-//! `kurir keys`: API keys, of any tenant. The same is in the gateway's API for a tenant's own.
+//! `kurir keys`: API keys, of any tenant, in the store. Where a gateway is named, `remote` does the same for its caller's
+//! tenant.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use kurir_core::domain::{ApiKeyRecord, KeyId, Scope, SessionId, TenantId, Timestamp};
 use serde_json::{Value, json};
 
+use super::remote::Output;
 use crate::compose::{KeyDesk, MadeKey, NewKey, OpenStore};
 use crate::config::Config;
 
@@ -65,14 +67,14 @@ pub enum Keys {
 }
 
 /// Does it, in the store of this configuration.
-pub async fn run(asked: Keys, config: &Config) -> anyhow::Result<()> {
+pub async fn run(asked: Keys, config: &Config, output: Output) -> anyhow::Result<()> {
     let store = OpenStore::open(config).await?;
-    let done = serve(asked, config, &store.key_desk()).await;
+    let done = serve(asked, config, &store.key_desk(), output).await;
     store.close().await;
     done
 }
 
-async fn serve(asked: Keys, config: &Config, desk: &KeyDesk) -> anyhow::Result<()> {
+async fn serve(asked: Keys, config: &Config, desk: &KeyDesk, output: Output) -> anyhow::Result<()> {
     let now = desk.clock.now();
     match asked {
         Keys::Create { tenant, label, scopes, sessions, days, json } => {
@@ -83,11 +85,11 @@ async fn serve(asked: Keys, config: &Config, desk: &KeyDesk) -> anyhow::Result<(
                 sessions: (!sessions.is_empty()).then(|| sessions.into_iter().collect::<BTreeSet<_>>()),
                 until: days.map(|days| now.plus(Duration::from_hours(24).saturating_mul(days))),
             };
-            show_made(&desk.create(new).await?, now, json)
+            show_made(&desk.create(new).await?, now, output.json(json))
         }
         Keys::List { tenant, json } => {
             let keys = desk.list(tenant.as_ref()).await?;
-            if json {
+            if output.json(json) {
                 let keys: Vec<Value> = keys.iter().map(|key| described(key, now)).collect();
                 println!("{}", serde_json::to_string_pretty(&keys)?);
             } else {
@@ -103,7 +105,7 @@ async fn serve(asked: Keys, config: &Config, desk: &KeyDesk) -> anyhow::Result<(
         Keys::Rotate { id, overlap_hours, json } => {
             let overlap = Duration::from_hours(u64::from(overlap_hours));
             let (made, old) = desk.rotate(None, &id, overlap).await?;
-            show_made(&made, now, json)?;
+            show_made(&made, now, output.json(json))?;
             if let Some(until) = old.until {
                 eprintln!("{id} is taken until {}", until.to_rfc3339());
             }

@@ -5,6 +5,7 @@ use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use kurir_core::domain::SessionId;
 
+use super::remote::Output;
 use crate::compose::{self, SessionLimits};
 use crate::config::{Config, LimitRow, limit_table};
 
@@ -19,13 +20,13 @@ pub struct LimitsArgs {
 }
 
 /// Prints the limits.
-pub async fn run(args: &LimitsArgs, config: &Config) -> anyhow::Result<()> {
+pub async fn run(args: &LimitsArgs, config: &Config, output: Output) -> anyhow::Result<()> {
     let rows = limit_table(config);
     let session = match &args.session {
         Some(id) => Some(compose::session_limits(config, id).await?),
         None => None,
     };
-    if args.json {
+    if output.json(args.json) {
         let mut told = serde_json::json!({ "limits": rows });
         if let Some(session) = &session {
             told["session"] = serde_json::to_value(session)?;

@@ -2,23 +2,27 @@
 
 #[cfg(feature = "simulator")]
 mod bench;
+mod blast;
 mod dead;
 #[cfg(feature = "simulator")]
 mod demo;
+mod files;
 mod fleet;
 mod keys;
 mod limits;
 #[cfg(not(feature = "simulator"))]
 mod missing;
+mod remote;
 mod signal;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::compose;
 use crate::config::{Config, Sources, logging};
+pub use files::open_files;
 
 /// Configuration that goes with every role.
 #[derive(Debug, Args)]
@@ -33,12 +37,19 @@ struct Configured {
 
 /// kurir sends WhatsApp messages for other services.
 ///
-/// A fleet is gateways, workers and relays beside RabbitMQ, Redis and PostgreSQL; each is a process of this program.
+/// A fleet is gateways, workers and relays beside RabbitMQ, Redis and PostgreSQL; each is a process of this program. The
+/// tools speak to a gateway (--url, or KURIR_URL and KURIR_API_KEY), those for operators to the servers of a
+/// configuration.
+///
+/// Exit status: 0 done; 1 failed; 2 wrong command line or settings; 3 the gateway refused; 4 the gateway can't be reached or
+/// can't do it now; 5 a message did not come as far as it was to; 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "kurir", version)]
 struct Cli {
     #[command(flatten)]
     configured: Configured,
+    #[command(flatten)]
+    gateway: remote::Gateway,
     #[command(subcommand)]
     role: Role,
 }
@@ -51,11 +62,24 @@ enum Role {
     Worker,
     /// Publishes the events that workers left behind.
     Relay,
+    /// Sends one message.
+    Send(Box<remote::SendArgs>),
+    /// Sends a one-time password.
+    Otp(Box<remote::OtpArgs>),
+    /// Sends a message to everybody in a file, goes on where it was cut off, and writes a report.
+    Blast(Box<blast::BlastArgs>),
+    /// Shows what happens, as it happens.
+    Events(remote::EventsArgs),
+    /// Prints what a shell needs to complete these commands.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
     /// Looks at jobs that could not be processed, tries them again or drops them.
     Dead(dead::DeadArgs),
-    /// Shows where sessions are, and moves them.
+    /// Creates, links, shows, moves and ends sessions.
     #[command(subcommand)]
-    Sessions(fleet::Sessions),
+    Sessions(remote::Sessions),
     /// Shows the workers, and empties them.
     #[command(subcommand)]
     Workers(fleet::Workers),
@@ -105,6 +129,13 @@ pub fn main() -> ExitCode {
         eprintln!("{role}");
         return ExitCode::from(2);
     }
+    if let Role::Completions { shell } = cli.role {
+        clap_complete::generate(shell, &mut Cli::command(), "kurir", &mut std::io::stdout());
+        return ExitCode::SUCCESS;
+    }
+    if cli.is_remote() {
+        return in_a_runtime(ask(cli));
+    }
     let config = match load(&cli) {
         Ok(config) => config,
         Err(error) => {
@@ -116,6 +147,11 @@ pub fn main() -> ExitCode {
         eprintln!("{error}");
         return ExitCode::from(2);
     }
+    open_files();
+    in_a_runtime(run(cli, config))
+}
+
+fn in_a_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -123,12 +159,40 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli, config)) {
+    match runtime.block_on(work) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("kurir: {error:#}");
-            ExitCode::FAILURE
+            remote::status_of(&error).into()
         }
+    }
+}
+
+impl Cli {
+    /// Whether a gateway is asked, so that no configuration is needed. What the store can do as well asks a gateway where
+    /// the address of one is given.
+    const fn is_remote(&self) -> bool {
+        match &self.role {
+            Role::Send(_) | Role::Otp(_) | Role::Blast(_) | Role::Events(_) => true,
+            Role::Sessions(asked) => self.gateway.is_asked() || !asked.is_also_of_the_store(),
+            Role::Keys(_) => self.gateway.is_asked(),
+            _ => false,
+        }
+    }
+}
+
+/// Does what a gateway is asked for.
+async fn ask(cli: Cli) -> anyhow::Result<ExitCode> {
+    let gateway = cli.gateway;
+    match cli.role {
+        Role::Send(args) => remote::send(*args, &gateway).await,
+        Role::Otp(args) => remote::otp(*args, &gateway).await,
+        Role::Blast(args) => Box::pin(blast::run(*args, &gateway, signal::stop()?)).await,
+        Role::Events(args) => remote::events(args, &gateway).await,
+        Role::Sessions(asked) => remote::sessions(asked, &gateway).await,
+        Role::Keys(asked) => remote::keys(asked, &gateway).await,
+        // Not remote.
+        _ => Ok(ExitCode::FAILURE),
     }
 }
 
@@ -152,15 +216,18 @@ fn load(cli: &Cli) -> anyhow::Result<Config> {
 }
 
 async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
+    let output = cli.gateway.output;
     match cli.role {
         Role::Gateway => compose::gateway(config, signal::stop()?).await?,
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
-        Role::Dead(args) => return dead::run(args, &config).await,
-        Role::Sessions(asked) => fleet::sessions(asked, &config).await?,
-        Role::Workers(asked) => fleet::workers(asked, &config).await?,
-        Role::Keys(asked) => keys::run(asked, &config).await?,
-        Role::Limits(args) => limits::run(&args, &config).await?,
+        Role::Dead(args) => return dead::run(args, &config, output).await,
+        Role::Sessions(asked) => fleet::sessions(asked, &config, output).await?,
+        Role::Workers(asked) => fleet::workers(asked, &config, output).await?,
+        Role::Keys(asked) => keys::run(asked, &config, output).await?,
+        Role::Limits(args) => limits::run(&args, &config, output).await?,
+        // Carried out before anything was loaded.
+        Role::Send(_) | Role::Otp(_) | Role::Blast(_) | Role::Events(_) | Role::Completions { .. } => {}
         #[cfg(feature = "simulator")]
         Role::Sim(_) => {
             compose::simulator(config, signal::stop()?, |clients, page| {
@@ -197,8 +264,6 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -212,6 +277,28 @@ mod tests {
         let cli = Cli::parse_from(["kurir", "sim", "--scenario", "faults.toml", "--state", "var/sim"]);
         let simulator = load(&cli).expect("good settings").simulator;
         assert_eq!((simulator.scenario.as_deref(), simulator.state.as_deref()), (Some("faults.toml"), Some("var/sim")));
+    }
+
+    #[test]
+    fn a_tool_asks_a_gateway_where_one_is_named_and_the_store_where_that_is_wished() {
+        let asks = |line: &[&str]| Cli::parse_from(line).is_remote();
+        let url = ["--url", "http://127.0.0.1:8080"];
+        for (line, without, with) in [
+            (&["kurir", "sessions", "list"][..], false, true),
+            (&["kurir", "sessions", "move", "s1", "w1"], false, true),
+            (&["kurir", "sessions", "get", "s1"], true, true),
+            (&["kurir", "keys", "list"], false, true),
+            (&["kurir", "send", "--session", "s1", "--to", "1", "x"], true, true),
+            (&["kurir", "limits"], false, false),
+            (&["kurir", "worker"], false, false),
+        ] {
+            // The environment of whoever runs the tests may name a gateway.
+            if std::env::var_os("KURIR_URL").is_none() {
+                assert_eq!(asks(line), without, "{line:?}");
+            }
+            assert_eq!(asks(&[line, &url].concat()), with, "{line:?}");
+        }
+        assert!(!asks(&["kurir", "--store", "keys", "list", url[0], url[1]]));
     }
 
     #[test]

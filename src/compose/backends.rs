@@ -4,21 +4,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use kurir_core::domain::CodeKeys;
 use kurir_core::memory::{
     MemoryCalls, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock,
     SystemEntropy,
 };
 use kurir_core::port::{
-    Calls, Clock, Entropy, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, Membership, Outbox,
-    PoolQueue, RecipientLimits, SessionStore, StateStore, Vigil, Web, Wishes,
+    Calls, Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger,
+    Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore,
+    SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
 use super::crash;
 use super::keys::{Missing, keyring};
+use super::watched::Watched;
 use crate::adapters::sqlite::{SqliteOptions, SqliteStore};
 use crate::config::Config;
 use crate::gateway::Probe;
+use crate::telemetry::{Part, Telemetry};
 
 /// How a backend is closed once nothing uses it any more.
 pub(super) type Close = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
@@ -37,6 +41,10 @@ pub struct Backends {
     pub keys: Arc<dyn KeyStore>,
     /// The record of jobs.
     pub ledger: Arc<dyn Ledger>,
+    /// The same, by what is looked for.
+    pub index: Arc<dyn MessageIndex>,
+    /// The requests that may be repeated.
+    pub requests: Arc<dyn RequestLog>,
     /// Events on their way out.
     pub outbox: Arc<dyn Outbox>,
     /// The job queues.
@@ -47,6 +55,12 @@ pub struct Backends {
     pub event_sink: Arc<dyn EventSink>,
     /// Where events come from.
     pub event_source: Arc<dyn EventSource>,
+    /// The log of events.
+    pub event_log: Arc<dyn EventLog>,
+    /// The webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// Where events wait for the log; `None` where publishing writes it.
+    pub event_feed: Option<Arc<dyn EventFeed>>,
     /// Who works on which session.
     pub leases: Arc<dyn LeaseStore>,
     /// Who is alive.
@@ -59,12 +73,22 @@ pub struct Backends {
     pub calls: Arc<dyn Calls>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
+    /// The tenants' templates.
+    pub templates: Arc<dyn TemplateStore>,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
     /// The web, for addresses that callers name.
     pub web: Arc<dyn Web>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
+    /// The verifications.
+    pub verifications: Arc<dyn Verifications>,
+    /// What codes are marked with.
+    pub code_keys: CodeKeys,
     /// What `/readyz` asks.
     pub probes: Vec<Probe>,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
     /// Where the process dies, if a test wants it to.
     pub(super) crash: Crash,
     pub(super) close: Vec<Close>,
@@ -79,22 +103,35 @@ impl Backends {
         let keys = keyring(&config.store, Missing::Make, &*entropy)?;
         let path: PathBuf = config.sqlite.path.clone();
         let options = SqliteOptions { busy_timeout: config.sqlite.busy_timeout, ..SqliteOptions::new(path) };
+        let code_keys = keys.code_keys();
         let store = SqliteStore::open(options, keys, Arc::clone(&entropy), Arc::clone(&clock)).await?;
         let shared = Arc::new(store.clone());
         let events = Arc::new(store.events());
         let sessions: Arc<dyn SessionStore> = Arc::clone(&shared) as _;
         let refused = Refused::default();
+        let telemetry = Arc::new(Telemetry::new(&Part::ALL, Arc::clone(&clock), refused.clone()));
+        let Watched { ledger, event_sink } =
+            Watched::new(&telemetry, Arc::clone(&shared) as _, Arc::clone(&events) as _);
         Ok(Self {
             probes: vec![super::parts::store_probe("sqlite", Arc::clone(&sessions))],
             sessions,
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
-            ledger: Arc::clone(&shared) as _,
-            outbox: shared,
+            index: Arc::clone(&shared) as _,
+            requests: Arc::clone(&shared) as _,
+            verifications: Arc::clone(&shared) as _,
+            code_keys,
+            ledger,
+            templates: Arc::clone(&shared) as _,
+            suppressions: Arc::clone(&shared) as _,
+            outbox: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),
-            event_sink: Arc::clone(&events) as _,
+            event_sink,
             event_source: events,
+            event_log: Arc::clone(&shared) as _,
+            event_feed: None,
+            webhooks: shared,
             leases: Arc::new(MemoryLeases::new(Arc::clone(&clock))),
             members: Arc::new(MemoryMembership::new(Arc::clone(&clock))),
             vigil: Arc::new(MemoryVigil::default()),
@@ -106,6 +143,7 @@ impl Backends {
             entropy,
             crash,
             refused,
+            telemetry,
             close: vec![Box::new(move || Box::pin(async move { store.close().await }))],
         })
     }

@@ -14,11 +14,13 @@ use kurir_workers::{GroupedState, Refused};
 use super::backends::{Backends, Close};
 use super::crash;
 use super::keys::{Missing, keyring};
-use super::parts::{rabbit_probe, store_probe};
+use super::parts::{rabbit_probe, redis_probe, store_probe};
+use super::watched::Watched;
 use crate::adapters::postgres::{PostgresOptions, PostgresStore};
 use crate::adapters::rabbitmq::{QueueKind, RabbitMq, RabbitOptions};
 use crate::adapters::redis::{RedisOptions, RedisStore};
 use crate::config::{self, Config};
+use crate::telemetry::{Part, Telemetry};
 
 /// Which servers a role needs beside PostgreSQL and RabbitMQ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +39,13 @@ const SESSIONS_PER_CONNECTION: usize = 450;
 type Volatile = (Arc<dyn LeaseStore>, Arc<dyn Membership>, Arc<dyn RecipientLimits>, Arc<dyn Wishes>);
 
 impl Backends {
-    /// A process of a fleet; `role` stands in the names of its connections.
-    pub async fn fleet(config: &Config, role: &str, needs: Needs) -> anyhow::Result<Self> {
+    /// A process of a fleet; `role` stands in the names of its connections, `parts` run in it.
+    pub async fn fleet(config: &Config, role: &str, parts: &[Part], needs: Needs) -> anyhow::Result<Self> {
         let crash = crash::of_process()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = keyring(&config.store, Missing::Refuse, &*entropy)?;
+        let code_keys = keys.code_keys();
         let store = PostgresStore::connect(postgres(config), keys, Arc::clone(&entropy))
             .await
             .context("PostgreSQL (postgres.url) can't be used")?;
@@ -63,23 +66,39 @@ impl Backends {
         let sessions: Arc<dyn SessionStore> = Arc::clone(&shared) as _;
         let refused = Refused::default();
         let broker = Arc::new(rabbit.clone());
+        let telemetry = Arc::new(Telemetry::new(parts, Arc::clone(&clock), refused.clone()));
+        let Watched { ledger, event_sink } =
+            Watched::new(&telemetry, Arc::clone(&shared) as _, Arc::clone(&broker) as _);
         let close: Vec<Close> = vec![
             Box::new(move || Box::pin(async move { rabbit.close().await })),
             Box::new(move || Box::pin(async move { store.close().await })),
         ];
+        let mut probes = vec![store_probe("postgres", Arc::clone(&sessions)), rabbit_probe(Arc::clone(&broker))];
+        if needs == Needs::Redis {
+            probes.push(redis_probe(Arc::clone(&members)));
+        }
         Ok(Self {
-            probes: vec![store_probe("postgres", Arc::clone(&sessions)), rabbit_probe(Arc::clone(&broker))],
+            probes,
             sessions,
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
-            ledger: Arc::clone(&shared) as _,
+            index: Arc::clone(&shared) as _,
+            requests: Arc::clone(&shared) as _,
+            verifications: Arc::clone(&shared) as _,
+            code_keys,
+            ledger,
             vigil: Arc::clone(&shared) as _,
-            outbox: shared,
+            outbox: Arc::clone(&shared) as _,
+            templates: Arc::clone(&shared) as _,
+            suppressions: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::clone(&broker) as _, &crash),
             pools: Arc::clone(&broker) as _,
-            event_sink: Arc::clone(&broker) as _,
             event_source: Arc::clone(&broker) as _,
+            event_log: Arc::clone(&shared) as _,
+            event_feed: Some(Arc::clone(&broker) as _),
             calls: broker,
+            webhooks: shared,
+            event_sink,
             leases,
             members,
             recipients,
@@ -89,6 +108,7 @@ impl Backends {
             entropy,
             crash,
             refused,
+            telemetry,
             close,
         })
     }

@@ -17,6 +17,7 @@ mod simulator;
 mod store;
 #[cfg(feature = "simulator")]
 mod up;
+mod watched;
 
 /// What the tools do with API keys is what the gateway does.
 pub use crate::gateway::usecase::{KeyDesk, MadeKey, NewKey};

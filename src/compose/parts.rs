@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{SessionId, WorkerName};
-use kurir_core::port::{Clock, Entropy, Messenger, PortError, SessionStore, StateStore, Web};
-use kurir_workers::{RelayPorts, WorkerPorts};
+use kurir_core::port::{Clock, Entropy, Membership, Messenger, PortError, SessionStore, StateStore, Web};
+use kurir_workers::{CourierPorts, GroupedLedger, GroupedQueue, RelayPorts, Worker, WorkerPorts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +76,8 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
         refused: backends.refused.clone(),
+        observer: Arc::clone(&backends.telemetry) as _,
+        suppressions: Arc::clone(&backends.suppressions),
     }
 }
 
@@ -85,7 +87,23 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
         outbox: Arc::clone(&backends.outbox),
         events: Arc::clone(&backends.event_sink),
         ledger: Arc::clone(&backends.ledger),
+        requests: Arc::clone(&backends.requests),
+        log: Arc::clone(&backends.event_log),
         clock: Arc::clone(&backends.clock),
+        verifications: Arc::clone(&backends.verifications),
+        jobs: Arc::clone(&backends.jobs),
+        web: Arc::clone(&backends.web),
+    }
+}
+
+/// What tells webhooks, over the process's ports.
+pub(super) fn courier_ports(backends: &Backends) -> CourierPorts {
+    CourierPorts {
+        log: Arc::clone(&backends.event_log),
+        webhooks: Arc::clone(&backends.webhooks),
+        web: Arc::clone(&backends.web),
+        clock: Arc::clone(&backends.clock),
+        entropy: Arc::clone(&backends.entropy),
     }
 }
 
@@ -106,16 +124,33 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         max_connections: settings.max_connections as usize,
         stop_deadline: settings.stop_deadline,
         probes: backends.probes.clone(),
+        messages: super::settings::messages(settings),
+        verify: super::settings::verify(config, backends.code_keys.clone()),
+        max_streams: settings.max_streams as usize,
+        streams_per_key: settings.streams_per_key as usize,
+        stream_patience: settings.stream_patience,
+        operator: config.fleet.tenant.clone(),
+        meter: Some(Arc::clone(&backends.telemetry) as _),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
         keys: Arc::clone(&backends.keys),
-        ledger: Arc::clone(&backends.ledger),
-        jobs: Arc::clone(&backends.jobs),
+        // Requests come one by one, and share commits and confirms.
+        ledger: Arc::new(GroupedLedger::new(Arc::clone(&backends.ledger))),
+        jobs: Arc::new(GroupedQueue::new(Arc::clone(&backends.jobs))),
         pools: Arc::clone(&backends.pools),
         vigil: Arc::clone(&backends.vigil),
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
+        index: Arc::clone(&backends.index),
+        requests: Arc::clone(&backends.requests),
+        events: Arc::clone(&backends.event_source),
+        verifications: Arc::clone(&backends.verifications),
+        event_log: Arc::clone(&backends.event_log),
+        webhooks: Arc::clone(&backends.webhooks),
+        web: Arc::clone(&backends.web),
+        templates: Arc::clone(&backends.templates),
+        suppressions: Arc::clone(&backends.suppressions),
         calls: Arc::clone(&backends.calls),
         wishes: Arc::clone(&backends.wishes),
     };
@@ -141,6 +176,23 @@ pub(super) fn rabbit_probe(broker: Arc<RabbitMq>) -> Probe {
     Probe::new("rabbitmq", PROBE_LIMIT, move || {
         let ready = broker.is_ready();
         async move { if ready { Ok(()) } else { Err(PortError::Closed("RabbitMQ's connection")) } }
+    })
+}
+
+/// Asks Redis who is alive.
+pub(super) fn redis_probe(members: Arc<dyn Membership>) -> Probe {
+    Probe::new("redis", PROBE_LIMIT, move || {
+        let members = Arc::clone(&members);
+        async move { members.members().await.map(|_| ()) }
+    })
+}
+
+/// Asks the worker whether it takes part in the fleet.
+pub(super) fn worker_probe(worker: &Worker) -> Probe {
+    let joined = worker.joined();
+    Probe::new("worker", PROBE_LIMIT, move || {
+        let takes_part = *joined.borrow();
+        async move { if takes_part { Ok(()) } else { Err(PortError::Closed("the worker")) } }
     })
 }
 

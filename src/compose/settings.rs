@@ -3,12 +3,13 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use kurir_core::domain::WorkerName;
-use kurir_core::policy::{AttemptRule, Backoff, DayRule, PaceRule};
+use kurir_core::domain::{CodeKeys, ConversionRule, WorkerName};
+use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, OptOutRule, PaceRule, WebhookRule};
 use kurir_core::port::RecipientRule;
-use kurir_workers::{Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
+use kurir_workers::{CourierOptions, Crash, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, GatewayConfig};
+use crate::gateway::{MessageOptions, QueueCaps, VerifyOptions};
 
 /// How many of something that is allowed `per_second` fit into a span; at least one.
 fn within(per_second: u32, span: Duration) -> usize {
@@ -56,6 +57,10 @@ pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions 
         default_country: config.fleet.default_country.clone(),
         prove_tenant: worker.prove_tenant,
         crash,
+        opt_out: OptOutRule {
+            stop: config.suppression.stop_words.clone(),
+            resume: config.suppression.resume_words.clone(),
+        },
     }
 }
 
@@ -72,12 +77,95 @@ pub fn senders(config: &Config) -> SenderOptions {
     SenderOptions { day, zones: sender.time_zones.0.clone(), warm: sender.warmed_up.0.clone() }
 }
 
+/// When a prefix of numbers gets no more codes.
+fn conversion(config: &Config) -> ConversionRule {
+    let verify = &config.verify;
+    ConversionRule { window: verify.conversion_window, most_lost: verify.block_after, block: verify.block_for }
+}
+
+/// How the gateway makes and limits verifications.
+pub fn verify(config: &Config, code_keys: CodeKeys) -> VerifyOptions {
+    let verify = &config.verify;
+    VerifyOptions {
+        code_keys,
+        code_length: verify.code_length,
+        alphabet: verify.alphabet,
+        ttl: verify.ttl,
+        locale: verify.locale.clone(),
+        max_checks: verify.max_checks,
+        max_sends: verify.max_sends,
+        resend_every: verify.resend_every,
+        patience: verify.patience,
+        per_recipient: verify.per_recipient,
+        per_prefix: verify.per_prefix,
+        per_country: verify.per_country,
+        per_ip: verify.per_ip,
+        countries: CountryRule { allowed: verify.countries_allowed.clone(), blocked: verify.countries_blocked.clone() },
+        conversion: conversion(config),
+    }
+}
+
 /// The settings of a relay.
-pub fn relay(config: &Config) -> RelayOptions {
+pub fn relay(config: &Config, code_keys: CodeKeys) -> RelayOptions {
+    let verify = kurir_workers::VerifyOptions {
+        scan_every: config.verify.scan_every,
+        webhook_timeout: config.verify.webhook_timeout,
+        conversion: conversion(config),
+        code_keys,
+        remember: config.verify.remember,
+    };
     RelayOptions {
+        verify,
         sweep_every: config.relay.sweep_every,
         age: config.relay.age,
         batch: config.relay.batch,
         remember: config.relay.remember,
+        keep_events: config.relay.keep_events,
+    }
+}
+
+/// How often webhooks are looked at.
+const WEBHOOKS_EVERY: Duration = Duration::from_millis(500);
+
+/// After so many failures in a row a webhook is left alone for a while: at first so long, at most so long.
+const BREAKS_AFTER: u32 = 5;
+const REST: Backoff = Backoff { base: Duration::from_secs(10), max: Duration::from_mins(5) };
+
+/// Deliveries under way in one relay, and waiting for one webhook.
+const DELIVERIES_AT_ONCE: usize = 128;
+const DELIVERIES_WAITING: u32 = 1000;
+
+/// The settings of whoever tells webhooks.
+pub fn courier(config: &Config) -> CourierOptions {
+    let webhooks = &config.webhooks;
+    let rest = Backoff { base: REST.base.min(webhooks.backoff_base), max: REST.max.min(webhooks.backoff_max) };
+    CourierOptions {
+        look_every: WEBHOOKS_EVERY,
+        rule: WebhookRule {
+            backoff: Backoff { base: webhooks.backoff_base, max: webhooks.backoff_max },
+            patience: webhooks.patience,
+            breaks_after: BREAKS_AFTER,
+            rest,
+            dead_after: webhooks.disable_after,
+        },
+        answer_within: webhooks.answer_within,
+        // What is written after the answer must come before others take it over.
+        claim_for: webhooks.answer_within + Duration::from_secs(45),
+        per_webhook: webhooks.at_once as usize,
+        at_once: DELIVERIES_AT_ONCE,
+        most_pending: DELIVERIES_WAITING,
+        keep: config.relay.keep_events,
+    }
+}
+
+/// How a gateway takes messages.
+pub fn messages(gateway: &GatewayConfig) -> MessageOptions {
+    MessageOptions {
+        remember: gateway.idempotency_ttl,
+        wait_default: gateway.wait_default,
+        wait_max: gateway.wait_max,
+        most_waits: gateway.max_waits as usize,
+        batch_body_limit: gateway.batch_body_limit as usize,
+        queue_caps: QueueCaps { otp: gateway.queue_cap_otp.into(), bulk: gateway.queue_cap_bulk.into() },
     }
 }

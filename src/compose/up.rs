@@ -6,14 +6,16 @@ use anyhow::Context as _;
 use kurir_core::domain::Secret;
 use kurir_core::port::Entropy;
 use kurir_sim::{SimHandle, Simulator};
-use kurir_workers::{Relay, StopReport, Worker};
+use kurir_workers::{Courier, Relay, StopReport, Worker};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::backends::Backends;
+use super::watched::{Monitoring, sampler};
 use super::{parts, settings, simulator};
 use crate::config::{Config, Role};
+use crate::telemetry::Sampler;
 
 /// How long each part may take to stop.
 const STOP: Duration = Duration::from_secs(10);
@@ -22,12 +24,17 @@ const STOP: Duration = Duration::from_secs(10);
 pub struct Embedded {
     /// Where the gateway listens: `http://127.0.0.1:PORT`.
     pub gateway_url: String,
+    /// Where health and metrics are told without a key, if the settings want that.
+    pub monitor_url: Option<String>,
     /// A key for the gateway.
     pub api_key: Secret<String>,
     /// The ports.
     pub backends: Backends,
     worker: Worker,
     relay: Relay,
+    courier: Courier,
+    sampler: Sampler,
+    monitoring: Monitoring,
     /// None where the settings name an endpoint.
     simulator: Option<SimHandle>,
     gateway: JoinHandle<()>,
@@ -50,7 +57,11 @@ pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
     let name = parts::worker_name(&config, &*backends.entropy);
     let options = settings::worker(&config, name, backends.crash.clone());
     let worker = Worker::start(options, parts::worker_ports(&backends, messenger));
-    let relay = Relay::start(settings::relay(&config), parts::relay_ports(&backends));
+    let relay = Relay::start(settings::relay(&config, backends.code_keys.clone()), parts::relay_ports(&backends));
+    let courier = Courier::start(settings::courier(&config), parts::courier_ports(&backends));
+    backends.telemetry.follow_worker(worker.held(), config.worker.capacity);
+    let sampler = sampler(&config, &backends);
+    let monitoring = Monitoring::start(&config, &backends, vec![parts::worker_probe(&worker)]).await?;
 
     let listen = config.gateway.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {
@@ -60,7 +71,22 @@ pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
     let stop_gateway = CancellationToken::new();
     let serving = parts::serve_gateway(parts::gateway(&config, &backends), listener, stop_gateway.clone());
     let gateway = tokio::spawn(serving);
-    Ok(Embedded { simulator, gateway_url, api_key: key, backends, worker, relay, gateway, stop_gateway })
+    let monitor_url = monitoring.url.clone();
+    let api_key = key;
+    Ok(Embedded {
+        gateway_url,
+        monitor_url,
+        api_key,
+        backends,
+        worker,
+        relay,
+        courier,
+        sampler,
+        monitoring,
+        simulator,
+        gateway,
+        stop_gateway,
+    })
 }
 
 async fn simulated(config: &Config) -> anyhow::Result<SimHandle> {
@@ -87,12 +113,17 @@ impl Embedded {
             Ok(Err(error)) => tracing::error!(%error, "the gateway's task broke"),
             Err(_) => tracing::warn!("the gateway did not stop in time"),
         }
+        if self.courier.stop(STOP).await.is_none() {
+            tracing::error!("the webhooks' courier broke");
+        }
+        self.sampler.stop().await;
         if self.relay.stop(STOP).await.is_none() {
             tracing::warn!("the relay did not stop in time");
         }
         if let Some(simulator) = self.simulator {
             simulator.stop(STOP).await;
         }
+        self.monitoring.stop().await;
         self.backends.close().await;
         report
     }

@@ -41,4 +41,28 @@ pub struct GatewayConfig {
     /// How long requests may go on after the signal to stop.
     #[serde(deserialize_with = "read::span")]
     pub stop_deadline: Duration,
+    /// How long a request with an `Idempotency-Key` is remembered with its answer.
+    #[serde(deserialize_with = "read::span")]
+    pub idempotency_ttl: Duration,
+    /// How long a caller waits who asks for a state and names no time.
+    #[serde(deserialize_with = "read::span")]
+    pub wait_default: Duration,
+    /// How long a caller may wait at most.
+    #[serde(deserialize_with = "read::span")]
+    pub wait_max: Duration,
+    /// How many callers may wait at the same time.
+    pub max_waits: u32,
+    /// Largest body of a batch or a CSV file, bytes.
+    pub batch_body_limit: u32,
+    /// Most jobs that may wait in an otp lane; 0: no such cap.
+    pub queue_cap_otp: u32,
+    /// Most jobs that may wait in a bulk lane; 0: no such cap.
+    pub queue_cap_bulk: u32,
+    /// Streams of events at the same time.
+    pub max_streams: u32,
+    /// Streams of events of one key.
+    pub streams_per_key: u32,
+    /// How long a stream's reader may take for what was sent to it.
+    #[serde(deserialize_with = "read::span")]
+    pub stream_patience: Duration,
 }

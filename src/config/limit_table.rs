@@ -48,6 +48,7 @@ pub fn limit_table(config: &Config) -> Vec<LimitRow> {
     let mut rows = of_senders(config);
     rows.extend(of_recipients(config));
     rows.extend(of_others(config));
+    rows.extend(of_codes(config));
     rows
 }
 
@@ -181,11 +182,33 @@ fn of_others(config: &Config) -> Vec<LimitRow> {
             down: "",
         },
         LimitRow {
+            limit: "gateway: messages that wait in a queue",
+            settings: &["gateway.queue_cap_otp", "gateway.queue_cap_bulk"],
+            value: {
+                let shown = |cap: u32| if cap == 0 { "none".to_owned() } else { cap.to_string() };
+                let gateway = &config.gateway;
+                format!("{} otp, {} bulk a lane", shown(gateway.queue_cap_otp), shown(gateway.queue_cap_bulk))
+            },
+            kept: "the queue; its depth is looked at once a second",
+            over: "429 `queue_full` with `Retry-After`; rows of a batch beyond it are refused",
+            reason: None,
+            down: "no such cap",
+        },
+        LimitRow {
             limit: "gateway: size of a request, connections",
             settings: &["gateway.body_limit", "gateway.max_connections"],
             value: format!("{} bytes, {}", config.gateway.body_limit, config.gateway.max_connections),
             kept: "the gateway's memory",
-            over: "413; further connections wait",
+            over: "413; the longest idle connection ends for a new one, else that waits",
+            reason: None,
+            down: "",
+        },
+        LimitRow {
+            limit: "gateway: streams of events",
+            settings: &["gateway.max_streams", "gateway.streams_per_key"],
+            value: format!("{}, {} of one key", config.gateway.max_streams, config.gateway.streams_per_key),
+            kept: "the gateway's memory; each gateway counts by itself",
+            over: "429 with `Retry-After`",
             reason: None,
             down: "",
         },
@@ -207,6 +230,67 @@ fn of_others(config: &Config) -> Vec<LimitRow> {
             reason: None,
             down: "nothing is published, taken or sent",
         },
+    ]
+}
+
+fn of_codes(config: &Config) -> Vec<LimitRow> {
+    let verify = &config.verify;
+    let row = |limit, settings, value, over| LimitRow {
+        limit,
+        settings,
+        value,
+        kept: "the store, for the whole fleet, each tenant's for itself",
+        over,
+        reason: None,
+        down: "503: no codes are sent or compared",
+    };
+    let an_hour = |count: u32| if count == 0 { "none".to_owned() } else { format!("{count} an hour") };
+    let countries = match (verify.countries_allowed.to_string(), verify.countries_blocked.to_string()) {
+        (allowed, blocked) if allowed.is_empty() && blocked.is_empty() => "none".to_owned(),
+        (allowed, blocked) if allowed.is_empty() => format!("all but {blocked}"),
+        (allowed, blocked) if blocked.is_empty() => format!("{allowed} only"),
+        (allowed, blocked) => format!("{allowed} only, not {blocked}"),
+    };
+    let blocked = if verify.block_after == 0 {
+        "none".to_owned()
+    } else {
+        let (window, block) = (show_span(verify.conversion_window), show_span(verify.block_for));
+        format!("{} lost in {window} and none approved: {block}", verify.block_after)
+    };
+    vec![
+        row(
+            "verification: codes given back",
+            &["verify.max_checks"],
+            verify.max_checks.to_string(),
+            "the verification ends as `max_attempts_reached`",
+        ),
+        row(
+            "verification: sendings of its code",
+            &["verify.max_sends", "verify.resend_every"],
+            format!("{}, 1 per {}", verify.max_sends, show_span(verify.resend_every)),
+            "429 `max_send_attempts_reached`, `resend_too_soon`",
+        ),
+        row(
+            "codes to a number",
+            &["verify.per_recipient"],
+            an_hour(verify.per_recipient),
+            "429 `recipient_limit_reached`",
+        ),
+        row("codes to a prefix", &["verify.per_prefix"], an_hour(verify.per_prefix), "429 `prefix_limit_reached`"),
+        row("codes to a country", &["verify.per_country"], an_hour(verify.per_country), "429 `country_limit_reached`"),
+        row("codes asked for by an address", &["verify.per_ip"], an_hour(verify.per_ip), "429 `ip_limit_reached`"),
+        row(
+            "countries that get codes",
+            &["verify.countries_allowed", "verify.countries_blocked"],
+            countries,
+            "403 `country_not_allowed`",
+        ),
+        row(
+            "prefixes whose codes never come back",
+            &["verify.block_after", "verify.conversion_window", "verify.block_for"],
+            blocked,
+            "403 `prefix_blocked`, `verification.prefix_blocked`",
+        ),
     ]
 }
 

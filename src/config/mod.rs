@@ -14,13 +14,17 @@ mod limit_table;
 mod limits;
 mod log;
 pub mod logging;
+mod metrics;
 mod problem;
 mod read;
 mod relations;
 mod require;
 mod sources;
 mod store;
+mod suppression;
+mod verify;
 mod web;
+mod webhooks;
 mod whatsapp;
 mod worker;
 
@@ -31,11 +35,16 @@ pub use gateway::GatewayConfig;
 pub use limit_table::{LimitRow, limit_table, limits_in_markdown};
 pub use limits::{LimitsConfig, NumberLimits, RecipientLimits, SenderLimits, WhenDown};
 pub use log::{LogConfig, LogFormat};
+pub use metrics::MetricsConfig;
 pub use problem::{ConfigError, Origin, Problem};
+pub use read::parse_span;
 pub use require::Role;
 pub use sources::{DEFAULTS, SECRET_KEYS, Sources};
 pub use store::{PostgresConfig, SqliteConfig, StoreConfig, StoreKind};
+pub use suppression::SuppressionConfig;
+pub use verify::VerifyConfig;
 pub use web::WebConfig;
+pub use webhooks::WebhooksConfig;
 pub use whatsapp::{ClientVersion, SimulatorConfig, WhatsappConfig};
 pub use worker::{RelayConfig, RetryConfig, WorkerConfig};
 
@@ -70,12 +79,20 @@ pub struct Config {
     pub gateway: GatewayConfig,
     /// Requests to addresses that callers name.
     pub web: WebConfig,
+    /// Webhooks.
+    pub webhooks: WebhooksConfig,
     /// WhatsApp.
     pub whatsapp: WhatsappConfig,
     /// The simulator.
     pub simulator: SimulatorConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Verifications.
+    pub verify: VerifyConfig,
+    /// What is told to whoever watches.
+    pub metrics: MetricsConfig,
+    /// Words by which recipients stop bulk messages.
+    pub suppression: SuppressionConfig,
 }
 
 impl Config {

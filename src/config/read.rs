@@ -12,7 +12,7 @@ use serde::de::{Deserializer, Error as _, Unexpected, Visitor};
 const SPAN: &str = "a span of time like \"500ms\", \"30s\", \"1m30s\" or \"6h\"";
 
 /// Reads `500ms`, `30s`, `1m30s`, `6h`, `7d` or `0`; `None` for anything else.
-pub(super) fn parse_span(text: &str) -> Option<Duration> {
+pub fn parse_span(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }
@@ -112,6 +112,13 @@ where
 pub(super) fn address<'de, D: Deserializer<'de>>(input: D) -> Result<std::net::SocketAddr, D::Error> {
     let text = String::deserialize(input)?;
     text.parse().map_err(|_| D::Error::custom("an IP address and a port, like \"127.0.0.1:8080\", is expected"))
+}
+
+/// For optional addresses to listen on: an empty text is `None`.
+pub(super) fn maybe_address<'de, D: Deserializer<'de>>(input: D) -> Result<Option<std::net::SocketAddr>, D::Error> {
+    let Some(text) = maybe_text(input)? else { return Ok(None) };
+    let parsed = text.parse().map(Some);
+    parsed.map_err(|_| D::Error::custom("an IP address and a port, like \"127.0.0.1:9464\", is expected"))
 }
 
 /// For addresses, networks and names of hosts, with commas between them.

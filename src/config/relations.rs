@@ -54,7 +54,10 @@ impl Config {
         self.check_limits(&mut found);
         self.check_relay(&mut found);
         self.check_gateway(&mut found);
+        self.check_verify(&mut found);
         self.check_whatsapp(&mut found);
+        self.check_metrics(&mut found);
+        self.check_suppression(&mut found);
         if let Err(advice) = logging::check_filter(&self.log.filter) {
             found.want(false, "log.filter", format!("{:?}", self.log.filter), advice);
         }
@@ -204,6 +207,32 @@ impl Config {
             show_span(self.rabbitmq.publish_timeout)
         );
         found.span(relay.age > self.rabbitmq.publish_timeout, "relay.age", relay.age, advice);
+        let (least, most) = (Duration::from_mins(1), Duration::from_hours(24 * 90));
+        found.between("relay.keep_events", relay.keep_events, least, most);
+        self.check_webhooks(found);
+    }
+
+    fn check_webhooks(&self, found: &mut Findings) {
+        let webhooks = &self.webhooks;
+        let (second, month) = (Duration::from_secs(1), Duration::from_hours(24 * 31));
+        found.between("webhooks.answer_within", webhooks.answer_within, second, Duration::from_mins(1));
+        found.between(
+            "webhooks.backoff_base",
+            webhooks.backoff_base,
+            Duration::from_millis(10),
+            Duration::from_hours(1),
+        );
+        let advice = format!("must be at least webhooks.backoff_base ({})", show_span(webhooks.backoff_base));
+        let fits = webhooks.backoff_max >= webhooks.backoff_base;
+        found.span(fits, "webhooks.backoff_max", webhooks.backoff_max, advice);
+        let kept = self.relay.keep_events;
+        let advice = format!(
+            "must be shorter than relay.keep_events ({}), or an event is gone before its last attempt",
+            show_span(kept)
+        );
+        found.span(webhooks.patience < kept, "webhooks.patience", webhooks.patience, advice);
+        found.count("webhooks.at_once", webhooks.at_once, 1, 256);
+        found.between("webhooks.disable_after", webhooks.disable_after, second, month);
     }
 
     fn check_gateway(&self, found: &mut Findings) {
@@ -222,8 +251,8 @@ impl Config {
         found.count("gateway.key_burst", gateway.key_burst, 1, 1_000_000);
         found.count("gateway.body_limit", gateway.body_limit, 1024, most);
         found.count("gateway.max_connections", gateway.max_connections, 1, 100_000);
-        let minute = Duration::from_mins(1);
-        found.between("gateway.header_timeout", gateway.header_timeout, Duration::from_millis(100), minute);
+        let longest = Duration::from_mins(10);
+        found.between("gateway.header_timeout", gateway.header_timeout, Duration::from_millis(100), longest);
         let request = gateway.request_timeout;
         let needed = self.rabbitmq.publish_timeout.saturating_add(self.postgres.acquire_timeout);
         let advice = format!(
@@ -237,6 +266,26 @@ impl Config {
             show_span(request)
         );
         found.span(gateway.stop_deadline >= request, "gateway.stop_deadline", gateway.stop_deadline, advice);
+        let month = Duration::from_hours(24 * 31);
+        found.between("gateway.idempotency_ttl", gateway.idempotency_ttl, Duration::from_mins(1), month);
+        let second = Duration::from_secs(1);
+        found.between("gateway.wait_max", gateway.wait_max, second, Duration::from_mins(10));
+        found.between("gateway.wait_default", gateway.wait_default, second, gateway.wait_max);
+        found.count("gateway.batch_body_limit", gateway.batch_body_limit, gateway.body_limit, 256 << 20);
+        found.count("gateway.max_waits", gateway.max_waits, 1, 1_000_000);
+        let advice = format!(
+            "must be from 1 to half of gateway.max_connections ({}), or streams leave no place for requests",
+            gateway.max_connections
+        );
+        let fits = (1..=gateway.max_connections.div_ceil(2)).contains(&gateway.max_streams);
+        found.want(fits, "gateway.max_streams", gateway.max_streams.to_string(), advice);
+        found.count("gateway.streams_per_key", gateway.streams_per_key, 1, gateway.max_streams.max(1));
+        found.between(
+            "gateway.stream_patience",
+            gateway.stream_patience,
+            Duration::from_secs(1),
+            Duration::from_mins(5),
+        );
         if let Some(ttl) = gateway.otp_ttl {
             let first_retry = self.worker.ack_patience.saturating_add(self.retry.backoff_base);
             let every = self.limits.recipient.otp_every;
@@ -251,6 +300,54 @@ impl Config {
                 show_span(first_retry)
             );
             found.span(ttl > first_retry, "gateway.otp_ttl", ttl, advice);
+        }
+    }
+
+    fn check_verify(&self, found: &mut Findings) {
+        let verify = &self.verify;
+        found.count("verify.code_length", verify.code_length, 4, 10);
+        found.count("verify.max_checks", verify.max_checks, 1, 20);
+        found.count("verify.max_sends", verify.max_sends, 1, 20);
+        let (second, hour, day) = (Duration::from_secs(1), Duration::from_hours(1), Duration::from_hours(24));
+        found.between("verify.ttl", verify.ttl, Duration::from_secs(30), day);
+        found.between("verify.resend_every", verify.resend_every, Duration::ZERO, hour);
+        found.between("verify.patience", verify.patience, second, hour);
+        found.between(
+            "verify.webhook_timeout",
+            verify.webhook_timeout,
+            Duration::from_millis(100),
+            Duration::from_mins(1),
+        );
+        found.between("verify.conversion_window", verify.conversion_window, Duration::from_mins(1), day * 31);
+        found.between("verify.block_for", verify.block_for, Duration::from_mins(1), day * 31);
+        found.between("verify.scan_every", verify.scan_every, Duration::from_millis(100), Duration::from_mins(1));
+        let advice = format!(
+            "must be longer than verify.ttl ({}) and verify.conversion_window ({}), or what they are about is forgotten before \
+             they end",
+            show_span(verify.ttl),
+            show_span(verify.conversion_window)
+        );
+        let fits = verify.remember > verify.ttl && verify.remember > verify.conversion_window;
+        found.span(fits, "verify.remember", verify.remember, advice);
+        let known = matches!(verify.locale.as_str(), "en" | "id");
+        found.want(known, "verify.locale", format!("{:?}", verify.locale), "must be \"en\" or \"id\"");
+    }
+
+    fn check_metrics(&self, found: &mut Findings) {
+        let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
+        found.between("metrics.sample_every", self.metrics.sample_every, second, hour);
+        if let Some(listen) = self.metrics.listen {
+            let same = listen == self.gateway.listen && listen.port() != 0;
+            let advice = "must differ from gateway.listen: it takes no key";
+            found.want(!same, "metrics.listen", format!("\"{listen}\""), advice);
+        }
+    }
+
+    fn check_suppression(&self, found: &mut Findings) {
+        let words = &self.suppression;
+        if let Some(word) = words.stop_words.overlap(&words.resume_words) {
+            let advice = format!("has {word:?}, which suppression.stop_words has too: a word means one thing");
+            found.want(false, "suppression.resume_words", format!("{:?}", words.resume_words.to_string()), advice);
         }
     }
 

@@ -98,6 +98,9 @@ pub struct RelayConfig {
     /// How long ended jobs are remembered.
     #[serde(deserialize_with = "read::span")]
     pub remember: Duration,
+    /// How long events stay in the log.
+    #[serde(deserialize_with = "read::span")]
+    pub keep_events: Duration,
 }
 
 #[cfg(test)]

@@ -76,6 +76,16 @@ impl ApiKeys {
         Ok(record)
     }
 
+    /// Whether a key that was taken still is.
+    pub async fn still(&self, key: &ApiKeyRecord) -> Result<bool, PortError> {
+        let now = self.clock.now();
+        if self.fixed.iter().any(|fixed| fixed.hash == key.hash) {
+            return Ok(true);
+        }
+        let known = self.registered(&key.id, now).await?;
+        Ok(known.is_some_and(|known| known.hash == key.hash && known.until.is_none_or(|until| now < until)))
+    }
+
     /// Has the next caller with this key asked for anew: it was changed through this gateway.
     pub fn forget(&self, id: &KeyId) {
         self.lock().remove(id);

@@ -5,24 +5,38 @@
 
 mod key_limit;
 mod keys;
+mod meter;
+mod monitor;
 pub mod native;
+mod queue_cap;
 mod ready;
+mod room;
 mod server;
+mod stream_limit;
+mod tail;
 pub mod usecase;
+mod waits;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::ApiKeyRecord;
-use kurir_core::port::{Calls, Clock, Entropy, JobQueue, KeyStore, Ledger, PoolQueue, SessionStore, Vigil, Wishes};
+use kurir_core::domain::{ApiKeyRecord, TenantId};
+use kurir_core::port::{
+    Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MessageIndex, PoolQueue, RequestLog,
+    SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use keys::fixed_key;
+pub use meter::Meter;
+pub use monitor::Monitor;
 pub use native::openapi_document;
-pub use ready::{Probe, ProbeReport};
+pub use queue_cap::QueueCaps;
+pub use ready::{Probe, ProbeReport, Readiness};
 pub use server::Abandoned;
+pub use usecase::VerifyOptions;
 
 /// What the gateway needs of the outside.
 #[derive(Clone)]
@@ -41,8 +55,26 @@ pub struct GatewayPorts {
     pub vigil: Arc<dyn Vigil>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness, for ids.
+    /// Randomness, for ids and codes.
     pub entropy: Arc<dyn Entropy>,
+    /// The record of every job, by what callers look for.
+    pub index: Arc<dyn MessageIndex>,
+    /// The requests that may be repeated.
+    pub requests: Arc<dyn RequestLog>,
+    /// What happens, told live.
+    pub events: Arc<dyn EventSource>,
+    /// The verifications.
+    pub verifications: Arc<dyn Verifications>,
+    /// The log of events.
+    pub event_log: Arc<dyn EventLog>,
+    /// The webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// Addresses that callers name.
+    pub web: Arc<dyn Web>,
+    /// The tenants' templates.
+    pub templates: Arc<dyn TemplateStore>,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
     /// Calls to the owners of sessions.
     pub calls: Arc<dyn Calls>,
     /// Where operators want which session.
@@ -67,18 +99,64 @@ pub struct GatewayOptions {
     pub request_timeout: Duration,
     /// How long the head of a request may take to arrive.
     pub header_timeout: Duration,
-    /// Connections at the same time; more wait to be accepted.
+    /// Connections at the same time; the longest idle one makes room for another.
     pub max_connections: usize,
     /// How long requests may go on after the signal to stop.
     pub stop_deadline: Duration,
     /// What must answer for the gateway to be ready.
     pub probes: Vec<Probe>,
+    /// How messages are taken.
+    pub messages: MessageOptions,
+    /// How verifications are made and limited.
+    pub verify: VerifyOptions,
+    /// Streams of events at the same time.
+    pub max_streams: usize,
+    /// Streams of events of one key.
+    pub streams_per_key: usize,
+    /// How long a stream's reader may take for what was sent to it.
+    pub stream_patience: Duration,
+    /// Whose admin keys may see what the process has counted.
+    pub operator: TenantId,
+    /// Who counts requests; `None`: nobody.
+    pub meter: Option<Arc<dyn Meter>>,
+}
+
+/// How the gateway takes messages.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageOptions {
+    /// How long a request that may be repeated is remembered with its answer.
+    pub remember: Duration,
+    /// How long a caller waits who asks for a state and names no time.
+    pub wait_default: Duration,
+    /// How long a caller may wait at most.
+    pub wait_max: Duration,
+    /// How many callers may wait at the same time; more are answered at once.
+    pub most_waits: usize,
+    /// Largest body of a batch, bytes.
+    pub batch_body_limit: usize,
+    /// Most jobs that may wait in a queue.
+    pub queue_caps: QueueCaps,
+}
+
+impl Default for MessageOptions {
+    fn default() -> Self {
+        Self {
+            remember: Duration::from_hours(24),
+            wait_default: Duration::from_secs(10),
+            wait_max: Duration::from_mins(1),
+            most_waits: 10_000,
+            batch_body_limit: 16 << 20,
+            queue_caps: QueueCaps::default(),
+        }
+    }
 }
 
 /// A gateway, ready to serve.
 pub struct Gateway {
     router: axum::Router,
     tasks: TaskTracker,
+    /// Ends what lasts as long as its caller likes: waits and streams.
+    stopping: CancellationToken,
     limits: server::Limits,
 }
 
@@ -92,8 +170,10 @@ impl Gateway {
             max_connections: options.max_connections,
             stop_deadline: options.stop_deadline,
         };
-        let router = native::router(options, ports, tasks.clone());
-        Self { router, tasks, limits }
+        // What lasts as long as its caller likes ends with the signal to stop, so that the stop waits for work only.
+        let stopping = CancellationToken::new();
+        let router = native::router(options, ports, tasks.clone(), stopping.clone());
+        Self { router, tasks, stopping, limits }
     }
 
     /// The routes alone.
@@ -104,6 +184,7 @@ impl Gateway {
     /// Serves until `stop`, then takes no more connections, lets the requests at hand end within the stop's deadline, and
     /// tells what it had to abandon.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Abandoned {
-        server::serve(listener, self.router, self.tasks, self.limits, stop).await
+        let ends = (self.stopping, stop);
+        server::serve(listener, self.router, self.tasks, self.limits, ends).await
     }
 }

@@ -1,11 +1,14 @@
-//! Readiness: whether those that the gateway depends on answer.
+//! Readiness: whether those that a process depends on answer.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt as _, join_all};
 use kurir_core::port::PortError;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// One question, like "does the store answer?".
 #[derive(Clone)]
@@ -16,12 +19,35 @@ pub struct Probe {
 }
 
 /// The answer to one question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ProbeReport {
-    /// Who was asked.
-    pub name: &'static str,
     /// `ok`, `failed` or `timeout`; details stand in the log, since anybody may ask.
+    #[schema(example = "ok")]
     pub status: &'static str,
+    /// How long the answer took, or its absence, in milliseconds.
+    #[schema(example = 1.3)]
+    pub latency_ms: f64,
+}
+
+/// What a process depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Readiness {
+    /// `ready` or `not_ready`.
+    #[schema(example = "ready")]
+    pub status: &'static str,
+    /// Each dependency.
+    #[schema(example = json!({"postgres": {"status": "ok", "latency_ms": 1.3}}))]
+    pub checks: BTreeMap<&'static str, ProbeReport>,
+    /// Those that did not answer as they should.
+    #[schema(example = json!([]))]
+    pub down: Vec<&'static str>,
+}
+
+impl Readiness {
+    /// Whether all of them answered.
+    pub fn is_ready(&self) -> bool {
+        self.down.is_empty()
+    }
 }
 
 impl Probe {
@@ -35,6 +61,7 @@ impl Probe {
     }
 
     async fn run(&self) -> ProbeReport {
+        let begun = Instant::now();
         let status = match tokio::time::timeout(self.limit, (self.ask)()).await {
             Ok(Ok(())) => "ok",
             Ok(Err(error)) => {
@@ -46,11 +73,17 @@ impl Probe {
                 "timeout"
             }
         };
-        ProbeReport { name: self.name, status }
+        // Tenths of a millisecond are as exact as this is.
+        let latency_ms = (begun.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
+        ProbeReport { status, latency_ms }
     }
 }
 
-/// Asks all at the same time; the answers are in order.
-pub(super) async fn ask_all(probes: &[Probe]) -> Vec<ProbeReport> {
-    join_all(probes.iter().map(Probe::run)).await
+/// Asks all at the same time.
+pub(super) async fn ask_all(probes: &[Probe]) -> Readiness {
+    let reports = join_all(probes.iter().map(Probe::run)).await;
+    let checks: BTreeMap<_, _> = probes.iter().map(|probe| probe.name).zip(reports).collect();
+    let down: Vec<_> = checks.iter().filter(|(_, report)| report.status != "ok").map(|(name, _)| *name).collect();
+    let status = if down.is_empty() { "ready" } else { "not_ready" };
+    Readiness { status, checks, down }
 }

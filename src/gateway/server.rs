@@ -1,17 +1,20 @@
 //! Connections: how many, how long, and how they end.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::room::{Answer, Place, Room};
 
 /// How long to wait after an accept that failed, which is mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -38,28 +41,24 @@ pub(super) async fn serve(
     router: axum::Router,
     tasks: TaskTracker,
     limits: Limits,
-    stop: CancellationToken,
+    (stopping, stop): (CancellationToken, CancellationToken),
 ) -> Abandoned {
-    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let room = Room::new(limits.max_connections);
     let mut connections = JoinSet::new();
     loop {
-        // A free slot first: what can't be served waits in the system's own queue.
-        let slot = tokio::select! {
-            () = stop.cancelled() => break,
-            Ok(slot) = Arc::clone(&slots).acquire_owned() => slot,
-            Some(_) = connections.join_next() => continue,
-        };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
         };
         match accepted {
             Ok((stream, _)) => {
-                let (router, stop) = (router.clone(), stop.clone());
-                connections.spawn(async move {
-                    drive(stream, router, limits.header_timeout, stop).await;
-                    drop(slot);
-                });
+                // What comes after it waits in the system's own queue.
+                let place = tokio::select! {
+                    () = stop.cancelled() => break,
+                    place = room.enter() => place,
+                };
+                connections.spawn(drive(stream, router.clone(), limits.header_timeout, place, stop.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -72,6 +71,7 @@ pub(super) async fn serve(
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
+    stopping.cancel();
     tasks.close();
     let ended = async {
         while connections.join_next().await.is_some() {}
@@ -86,23 +86,53 @@ pub(super) async fn serve(
     abandoned
 }
 
-async fn drive(stream: TcpStream, router: axum::Router, header_timeout: Duration, stop: CancellationToken) {
+/// Ends a connection at once, whatever is still to be written on it; each request has its connection's.
+#[derive(Clone)]
+pub(super) struct ConnectionEnd(CancellationToken);
+
+impl ConnectionEnd {
+    /// Ends it.
+    pub fn end(&self) {
+        self.0.cancel();
+    }
+}
+
+async fn drive(
+    stream: TcpStream,
+    router: axum::Router,
+    header_timeout: Duration,
+    place: Place,
+    stop: CancellationToken,
+) {
     // Answers are small; they must not wait for the caller's acknowledgement of the previous one.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection ended at once");
         return;
     }
+    let cut = ConnectionEnd(CancellationToken::new());
+    let (router, visit, handed) = (TowerToHyperService::new(router), place.visit(), cut.clone());
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(handed.clone());
+        let busy = visit.busy();
+        let answering = router.call(request);
+        async move { answering.await.map(|answer: Response<_>| answer.map(|body| Answer::new(body, busy))) }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
+    let end = place.end();
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = stop.cancelled() => {
+        () = cut.0.cancelled() => return,
+        () = async { tokio::select! { () = stop.cancelled() => {}, () = end.cancelled() => {} } } => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                served = connection => served,
+                () = cut.0.cancelled() => return,
+            }
         }
     };
     if let Err(error) = served {

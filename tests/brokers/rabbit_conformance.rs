@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use kurir::adapters::rabbitmq::QueueKind;
-use kurir_core::contract::{CallPorts, EventPorts, Queues, calls, events, job_queue};
+use kurir::adapters::rabbitmq::{QueueKind, topology};
+use kurir_core::contract::{CallPorts, EventPorts, FeedPorts, Queues, calls, event_feed, events, job_queue};
+use lapin::options::QueuePurgeOptions;
 
 use crate::rabbit_dead::DeadLetters;
-use crate::servers::rabbit;
+use crate::servers::{rabbit, raw_channel};
 
 async fn keeps_its_promises(kind: QueueKind) {
     job_queue(async || {
@@ -28,10 +29,17 @@ async fn classic_queues_keep_their_promises() {
 
 /// The only test of this target that publishes events: the suite wants to be alone on the exchange.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_event_exchange_keeps_its_promises() {
+async fn the_event_exchange_and_the_feed_of_the_log_keep_their_promises() {
     events(async || {
         let rabbit = Arc::new(rabbit(QueueKind::Classic).await);
         EventPorts { sink: rabbit.clone(), source: rabbit }
+    })
+    .await; // Every event is in the log's queue as well, whoever published it.
+    event_feed(async || {
+        let rabbit = Arc::new(rabbit(QueueKind::Classic).await);
+        let purged = raw_channel().await.queue_purge(topology::LOG_QUEUE.into(), QueuePurgeOptions::default()).await;
+        purged.unwrap();
+        FeedPorts { sink: rabbit.clone(), feed: rabbit }
     })
     .await;
 }

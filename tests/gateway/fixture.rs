@@ -4,13 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir::gateway::{Abandoned, Gateway, GatewayOptions, GatewayPorts, Probe, fixed_key};
-use kurir_core::domain::{
-    Fence, JobKey, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp,
-    WorkerName,
+use kurir::gateway::{
+    Abandoned, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, VerifyOptions, fixed_key,
 };
-use kurir_core::memory::{ManualClock, MemoryCalls, MemoryStores, MemoryVigil, MemoryWishes, SeededEntropy};
+use kurir::telemetry::{Part, Telemetry};
+use kurir_core::domain::{
+    CodeAlphabet, ConversionRule, Fence, JobKey, Keyring, Lane, LedgerEntry, QrCode, Secret, SessionId, SessionState,
+    SessionStatus, TenantId, Timestamp, WorkerName,
+};
+use kurir_core::memory::{
+    ManualClock, MemoryCalls, MemoryEvents, MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes, SeededEntropy,
+};
+use kurir_core::policy::CountryRule;
 use kurir_core::port::{Clock as _, JobQueue as _, Outbox as _, SessionStore as _, Written};
+use kurir_workers::Refused;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -30,7 +37,10 @@ pub struct Fixture {
     pub address: SocketAddr,
     pub stores: Arc<MemoryStores>,
     pub queue: Arc<FaultyQueue>,
+    pub told: Arc<MemoryEvents>,
     pub clock: Arc<ManualClock>,
+    pub events: Arc<MemoryEvents>,
+    pub web: Arc<MemoryWeb>,
     pub calls: MemoryCalls,
     pub wishes: Arc<MemoryWishes>,
     pub stop: CancellationToken,
@@ -87,6 +97,32 @@ pub struct Wishes {
     pub header_timeout: Duration,
     pub stop_deadline: Duration,
     pub max_connections: usize,
+    pub messages: MessageOptions,
+    pub verify: VerifyOptions,
+    pub max_streams: usize,
+    pub streams_per_key: usize,
+    pub stream_patience: Duration,
+}
+
+/// How the fixture's verifications are made: without a pause between sendings, and without limits.
+pub fn verify() -> VerifyOptions {
+    VerifyOptions {
+        code_keys: Keyring::parse("1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap().code_keys(),
+        code_length: 6,
+        alphabet: CodeAlphabet::Digits,
+        ttl: Duration::from_mins(10),
+        locale: "en".to_owned(),
+        max_checks: 5,
+        max_sends: 5,
+        resend_every: Duration::ZERO,
+        patience: Duration::from_secs(30),
+        per_recipient: 0,
+        per_prefix: 0,
+        per_country: 0,
+        per_ip: 0,
+        countries: CountryRule::default(),
+        conversion: ConversionRule { window: Duration::from_hours(24), most_lost: 0, block: Duration::from_hours(6) },
+    }
 }
 
 impl Default for Wishes {
@@ -99,6 +135,11 @@ impl Default for Wishes {
             header_timeout: PATIENCE,
             stop_deadline: PATIENCE,
             max_connections: 64,
+            messages: MessageOptions::default(),
+            verify: verify(),
+            max_streams: 32,
+            streams_per_key: 16,
+            stream_patience: PATIENCE,
         }
     }
 }
@@ -114,6 +155,8 @@ impl Fixture {
         let clock = Arc::new(ManualClock::new(start));
         let stores = Arc::new(MemoryStores::new(clock.clone()));
         let queue = Arc::new(FaultyQueue::new(clock.clone()));
+        let told = Arc::new(MemoryEvents::new(1024));
+        let web = Arc::new(MemoryWeb::default());
         let key = |key: &str, name| fixed_key(&Secret::new(key.to_owned()), tenant(name)).unwrap();
         let options = GatewayOptions {
             fixed_keys: vec![key(KEY, "acme"), key(OTHER_KEY, "other")],
@@ -127,6 +170,13 @@ impl Fixture {
             max_connections: wishes.max_connections,
             stop_deadline: wishes.stop_deadline,
             probes: wishes.probes,
+            messages: wishes.messages,
+            verify: wishes.verify,
+            max_streams: wishes.max_streams,
+            streams_per_key: wishes.streams_per_key,
+            stream_patience: wishes.stream_patience,
+            operator: tenant("acme"),
+            meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
         };
         let (calls, wishes) = (MemoryCalls::default(), Arc::new(MemoryWishes::default()));
         let ports = GatewayPorts {
@@ -138,6 +188,15 @@ impl Fixture {
             clock: clock.clone(),
             vigil: Arc::new(MemoryVigil::default()),
             entropy: Arc::new(SeededEntropy::new(7)),
+            index: stores.clone(),
+            requests: stores.clone(),
+            events: told.clone(),
+            verifications: stores.clone(),
+            event_log: stores.clone(),
+            webhooks: stores.clone(),
+            web: web.clone(),
+            templates: stores.clone(),
+            suppressions: stores.clone(),
             calls: Arc::new(calls.clone()),
             wishes: wishes.clone(),
         };
@@ -145,7 +204,8 @@ impl Fixture {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
-        Self { runtime, address, stores, queue, clock, calls, wishes, stop, served }
+        let events = told.clone();
+        Self { runtime, address, stores, queue, told, clock, calls, wishes, events, web, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -179,13 +239,18 @@ impl Fixture {
     }
 
     pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        Self::call_at(&self.url(path), method, headers, body)
+    }
+
+    /// As [`Fixture::call`], of whoever is there.
+    pub fn call_at(url: &str, method: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
             .allow_non_standard_methods(true)
             .build()
             .into();
-        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -194,7 +259,7 @@ impl Fixture {
         } else {
             agent.run(request.body(body.to_vec()).unwrap())
         };
-        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
         let bytes = answer.body_mut().read_to_vec().unwrap();
         Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), bytes }
     }
@@ -233,6 +298,11 @@ impl Fixture {
     pub fn depth(&self, id: &str, lane: Lane) -> u64 {
         self.runtime.block_on(self.queue.depth(&session(id), lane)).unwrap()
     }
+}
+
+/// A body as it goes over the wire: what is not JSON stands in the document as a text.
+pub fn written(body: &Value) -> String {
+    body.as_str().map_or_else(|| body.to_string(), str::to_owned)
 }
 
 /// Waits until `holds`, at most [`PATIENCE`].

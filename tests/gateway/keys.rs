@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::document::{Operation, addresses, bodies, operations};
-use crate::fixture::{Answer, Fixture, KEY, OTHER_KEY, Wishes};
+use crate::document::{Operation, addresses, bodies, kind_of_body, operations};
+use crate::fixture::{Answer, Fixture, KEY, OTHER_KEY, Wishes, written};
+use crate::openapi::{WEBHOOK, with_a_real_webhook};
 
 /// A text for a session of `acme`.
 fn text(session: &str) -> Value {
@@ -145,6 +146,27 @@ fn a_key_ends_by_its_date_by_revocation_and_by_rotation() {
     it.post("/v1/keys", &json!({"scopes": ["read"], "expires_at": "2026-11-21T12:00:00Z"})).error(422, "bad_field");
 }
 
+/// These make something of the caller's own, under a name that others may use as well.
+const MAKE_ONES_OWN: [(&str, &str); 2] = [("PUT", "/v1/templates/{name}"), ("PUT", "/v1/suppressions/{number}")];
+
+#[test]
+fn what_others_have_under_the_same_name_is_not_touched() {
+    let it = Fixture::new();
+    let own = json!({"name": "pesanan", "default_locale": "id", "texts": {"id": "x"}});
+    assert_eq!(it.post("/v1/templates", &own).status, 201);
+    assert_eq!(it.post("/v1/suppressions", &json!({"numbers": ["6281234567890"], "note": "x"})).status, 200);
+    let paths = ["/v1/templates/pesanan", "/v1/suppressions/6281234567890"];
+    let before = paths.map(|path| it.get(path).json());
+    let bodies = [json!({"default_locale": "en", "texts": {"en": "y"}}), json!({"note": "y"})];
+    for (path, body) in paths.into_iter().zip(bodies) {
+        let headers = [("X-Api-Key", OTHER_KEY), ("Content-Type", "application/json")];
+        let made = it.call("PUT", path, &headers, body.to_string().as_bytes());
+        assert!(made.status < 300, "{path}: {}", made.text());
+        assert_eq!(it.look(OTHER_KEY, path).json(), made.json());
+    }
+    assert_eq!(paths.map(|path| it.get(path).json()), before);
+}
+
 /// Whatever the document has: what belongs to one tenant is not there for another one.
 #[test]
 fn a_foreign_key_finds_nothing_anywhere() {
@@ -155,18 +177,36 @@ fn a_foreign_key_finds_nothing_anywhere() {
     message["id"] = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b".into();
     assert_eq!(it.post("/v1/messages", &message).status, 202);
     let (_, key) = it.key(&json!({"scopes": ["read"]}));
+    let content = json!({"type": "text", "text": "x"});
+    let batch = json!({"session": "toko-1", "content": content, "messages": [{"to": "6281234567890"}]});
+    let batch = it.post("/v1/messages/batch", &batch).json()["id"].as_str().unwrap().to_owned();
+    let made = it.post("/v1/verifications", &json!({"to": "6281234567890", "session": "toko-1"}));
+    assert_eq!(made.status, 201, "{}", made.text());
+    let verification = made.json()["id"].as_str().unwrap().to_owned();
+    let prefixes = it.get("/v1/verifications/prefixes").json();
+    let prefix = prefixes["prefixes"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(it.post("/v1/sessions", &json!({"id": "toko-2", "pool": "senders"})).status, 201);
+    let template = json!({"name": "pesanan_dikirim", "default_locale": "id", "texts": {"id": "x"}});
+    assert_eq!(it.post("/v1/templates", &template).status, 201);
+    assert_eq!(it.post("/v1/suppressions", &json!({"numbers": ["6281234567890"]})).status, 200);
     let mut walked = 0;
     for Operation { method, path, spec } in operations(&document, &[]) {
-        if !path.contains('{') {
+        if !path.contains('{') || MAKE_ONES_OWN.contains(&(method.as_str(), path)) {
             continue;
         }
         for address in addresses(&document, path, spec) {
-            let address = address.replace("5f0c2a91d3e84b76", &key);
+            let address = if address.contains(WEBHOOK) { with_a_real_webhook(&it, &address) } else { address };
+            let address = address
+                .replace("5f0c2a91d3e84b76", &key)
+                .replace("0190a1b2-c3d4-7e5f-8a6b-7c8d9e0fba7c", &batch)
+                .replace("0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2c", &verification)
+                .replace("5d41402abc4b2a76b9719d911017c592", &prefix);
+            let hook = address.strip_prefix("/v1/webhooks/").and_then(|rest| rest.split('/').next()).unwrap_or("-");
             for (_, body) in bodies(&document, spec) {
-                let body = body.map(|body| body.to_string()).unwrap_or_default();
+                let body = body.as_ref().map(written).unwrap_or_default();
                 let ask = |address: &str, key: &str| {
-                    let headers = [("X-Api-Key", key), ("Content-Type", "application/json")];
+                    let kind = kind_of_body(spec).unwrap_or("application/json");
+                    let headers = [("X-Api-Key", key), ("Content-Type", kind)];
                     it.call(&method, address, &headers, body.as_bytes())
                 };
                 let foreign = ask(&address, OTHER_KEY);
@@ -175,14 +215,25 @@ fn a_foreign_key_finds_nothing_anywhere() {
                 let none = address
                     .replace("toko-1", "nobodys")
                     .replace("senders", "nobodys")
-                    .replace("0190a1b2", "0190ffff")
-                    .replace(&key, "nobodys");
+                    .replace("pesanan_dikirim", "nobodys")
+                    .replace("6281234567890", "6281200000000")
+                    .replace(&batch, "0190ffff-c3d4-7e5f-8a6b-7c8d9e0fba7c")
+                    .replace(&verification, "nobodys")
+                    .replace(&prefix, "nobodys")
+                    .replace(&key, "nobodys")
+                    .replace(&format!("webhooks/{hook}"), "webhooks/nobodys")
+                    .replace("0190a1b2", "0190ffff");
                 assert_eq!(foreign.text(), ask(&none, OTHER_KEY).text(), "{method} {address}");
                 walked += 1;
             }
         }
     }
-    assert!(walked >= 9, "only {walked} routes");
+    assert!(walked >= 14, "only {walked} routes");
+    let check = json!({"to": "6281234567890", "code": "493817"});
+    it.post_as(OTHER_KEY, "/v1/verifications/check", &check).error(404, "not_found");
+    assert_eq!(it.look(OTHER_KEY, "/v1/verifications").json()["verifications"], json!([]));
+    assert_eq!(it.look(OTHER_KEY, "/v1/verifications/prefixes").json()["prefixes"], json!([]));
+    assert_eq!(it.get(&format!("/v1/verifications/{verification}")).json()["checks"], 0, "nothing was counted");
     assert_eq!(it.look(OTHER_KEY, "/v1/sessions").json()["sessions"], json!([]));
     assert_eq!(it.look(KEY, "/v1/sessions/toko-1").status, 200, "nothing was changed");
 }

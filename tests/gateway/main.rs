@@ -1,12 +1,17 @@
 //! The gateway over real HTTP on a loopback port, its ports in process.
 
+mod batches;
 mod calls;
 #[path = "../openapi/document.rs"]
 mod document;
+mod events;
 mod fixture;
+mod idempotency;
 mod input;
 mod keys;
+mod message_list;
 mod messages;
+mod metrics;
 mod openapi;
 mod pools;
 mod queue;
@@ -14,4 +19,10 @@ mod ready;
 mod session_desk;
 mod sessions;
 mod stop;
+mod suppressions;
+mod templates;
+mod verifications;
+mod verify_limits;
+mod waits;
+mod webhooks;
 mod withdraw;

@@ -12,11 +12,11 @@ impl Fixture {
         self.call(method, path, &headers, body.to_string().as_bytes())
     }
 
-    fn patch(&self, id: &str, body: &Value) -> Answer {
+    fn describe(&self, id: &str, body: &Value) -> Answer {
         self.send_json("PATCH", KEY, &format!("/v1/sessions/{id}"), body)
     }
 
-    fn told(&self, id: &str, order: &str) -> Answer {
+    fn order(&self, id: &str, order: &str) -> Answer {
         self.call("POST", &format!("/v1/sessions/{id}/{order}"), &[("X-Api-Key", KEY)], b"")
     }
 
@@ -54,17 +54,17 @@ fn a_session_is_created_with_what_it_is_called_and_not_started() {
 fn names_and_labels_are_changed_one_by_one() {
     let it = Fixture::new();
     it.create("s1");
-    let view = it.patch("s1", &json!({"name": "One", "labels": {"a": "1", "b": "2"}})).json();
+    let view = it.describe("s1", &json!({"name": "One", "labels": {"a": "1", "b": "2"}})).json();
     assert_eq!((&view["name"], &view["labels"]), (&json!("One"), &json!({"a": "1", "b": "2"})));
-    let view = it.patch("s1", &json!({"labels": {"a": null, "c": "3"}})).json();
+    let view = it.describe("s1", &json!({"labels": {"a": null, "c": "3"}})).json();
     assert_eq!((&view["name"], &view["labels"]), (&json!("One"), &json!({"b": "2", "c": "3"})));
-    let view = it.patch("s1", &json!({"name": null})).json();
+    let view = it.describe("s1", &json!({"name": null})).json();
     assert_eq!((&view["name"], &view["labels"]), (&Value::Null, &json!({"b": "2", "c": "3"})));
-    assert_eq!(it.patch("s1", &json!({})).json(), view, "nothing is a change of nothing");
+    assert_eq!(it.describe("s1", &json!({})).json(), view, "nothing is a change of nothing");
     let many: serde_json::Map<_, _> = (0..15).map(|n| (format!("k{n}"), json!("v"))).collect();
-    assert_eq!(it.patch("s1", &json!({ "labels": many })).error(422, "bad_field")["field"], "labels");
-    it.patch("s1", &json!({"wanted": "stopped"})).error(422, "bad_field");
-    it.patch("none", &json!({"name": "x"})).error(404, "not_found");
+    assert_eq!(it.describe("s1", &json!({ "labels": many })).error(422, "bad_field")["field"], "labels");
+    it.describe("s1", &json!({"wanted": "stopped"})).error(422, "bad_field");
+    it.describe("none", &json!({"name": "x"})).error(404, "not_found");
     assert_eq!(it.get("/v1/sessions/s1").json(), view);
 }
 
@@ -120,21 +120,21 @@ fn what_is_wanted_of_a_session_is_written_down_at_once() {
         ("logout", Wanted::LoggedOut, "STOPPED"),
         ("restart", Wanted::Running, "WORKING"),
     ] {
-        let answer = it.told("s1", order);
+        let answer = it.order("s1", order);
         assert_eq!(answer.status, 202, "{order}: {}", answer.text());
         let view = answer.json();
         assert_eq!((&view["wanted"], &view["status"]), (&json!(wanted.as_str()), &json!(status)), "{order}");
         assert_eq!(record().wanted, wanted);
     }
     assert_eq!(record().restarts, 1);
-    assert_eq!(it.told("s1", "restart").status, 202);
+    assert_eq!(it.order("s1", "restart").status, 202);
     assert_eq!(record().restarts, 2, "one that runs gets a new connection too");
     for order in ["start", "stop", "restart", "logout"] {
-        it.told("none", order).error(404, "not_found");
+        it.order("none", order).error(404, "not_found");
     }
     assert_eq!(it.delete("/v1/sessions/s1").status, 202);
     for order in ["start", "stop", "restart", "logout"] {
-        it.told("s1", order).error(409, "session_deleted");
+        it.order("s1", order).error(409, "session_deleted");
     }
     assert_eq!(record().wanted, Wanted::Deleted);
 }

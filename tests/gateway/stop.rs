@@ -121,17 +121,40 @@ fn a_body_that_does_not_come_ends_the_request() {
 }
 
 #[test]
-fn connections_beyond_the_bound_wait_for_a_place() {
+fn connections_beyond_the_bound_wait_for_a_place_while_all_are_busy() {
     let it = Fixture::with(Wishes { max_connections: 1, ..Wishes::default() });
-    let mut first = connect(&it);
-    first.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    let mut byte = [0];
-    first.read_exact(&mut byte).unwrap();
+    it.create("s1");
+    let permits = Arc::new(Semaphore::new(0));
+    it.queue.fail(Fault::Slow(Arc::clone(&permits)));
+    let first = send_raw(&it);
+    until("the first job is being published", || it.queue.publishing.load(Ordering::SeqCst) == 1);
     let mut second = connect(&it);
     second.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     second.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    assert!(second.read(&mut byte).is_err(), "answered while the only place was taken");
-    drop(first);
+    assert!(second.read(&mut [0]).is_err(), "answered while the only place was taken");
+    permits.add_permits(1);
     second.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(read_all(second).starts_with("HTTP/1.1 200"));
+    // The first one got its answer before it made room.
+    assert!(read_all(first).starts_with("HTTP/1.1 202"));
+}
+
+#[test]
+fn whoever_asks_nothing_makes_room_the_longest_idle_first() {
+    let it = Fixture::with(Wishes { max_connections: 8, ..Wishes::default() });
+    it.create("s1");
+    let mut idle: Vec<TcpStream> = (0..400).map(|_| connect(&it)).collect();
+    // One that has had its answer is idle as well.
+    let mut kept = connect(&it);
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    assert!(kept.read(&mut [0]).unwrap() > 0);
+    for _ in 0..20 {
+        let mut asking = connect(&it);
+        asking.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        assert!(read_all(asking).starts_with("HTTP/1.1 200"));
+    }
+    let body = message();
+    assert_eq!(it.post_text(KEY, "/v1/messages", &body).status, 202);
+    // The first ones were closed without a word.
+    assert_eq!(idle[0].read(&mut [0]).unwrap(), 0);
 }

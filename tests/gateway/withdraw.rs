@@ -265,10 +265,19 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 vigil: Arc::new(MemoryVigil::default()),
                 clock: it.clock.clone(),
                 entropy: Arc::new(SeededEntropy::new(1)),
+                index: it.stores.clone(),
+                requests: it.stores.clone(),
+                events: it.told.clone(),
+                verifications: it.stores.clone(),
+                web: it.web.clone(),
+                event_log: it.stores.clone(),
+                webhooks: it.stores.clone(),
+                templates: it.stores.clone(),
+                suppressions: it.stores.clone(),
                 calls: Arc::new(it.calls.clone()),
                 wishes: it.wishes.clone(),
             };
-            let cases = UseCases::new(ports, None, None);
+            let cases = UseCases::new(ports, None, None, crate::fixture::verify());
             let (acme, job): (_, JobId) = (tenant("acme"), ID.parse().unwrap());
             let answer = it.runtime.block_on(async {
                 if cancel {

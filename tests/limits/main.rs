@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use kurir::adapters::sqlite::{SqliteOptions, SqliteStore};
 use kurir_core::domain::{
-    Account, FailReason, Fence, JobId, JobKey, Keyring, Lane, LedgerEntry, MessageId, PhoneNumber, Rest, SenderPace,
-    SessionId, SessionState, SessionStatus, Spent, TenantId, WorkerName,
+    Account, FailReason, Fence, History, JobId, JobKey, Keyring, Lane, LedgerEntry, MessageId, PhoneNumber, Rest,
+    SenderPace, SessionId, SessionState, SessionStatus, Spent, TenantId, WorkerName,
 };
 use kurir_core::memory::{SystemClock, SystemEntropy};
 use kurir_core::policy::{Budget, DayRule, WarmUp, Zone};
@@ -81,6 +81,9 @@ async fn spent_something(folder: &Path, id: &SessionId) -> Rest {
         read_at: None,
         ended_at: None,
         metadata: std::collections::BTreeMap::new(),
+        history: History::default(),
+        batch: None,
+        to: None,
     };
     let write = LedgerWrite { fence: Some(fence), entry, spent: Some(Spent::from(pace)), events: vec![] };
     assert_eq!(store.write(vec![write]).await.unwrap(), [Written::Done]);

@@ -99,15 +99,19 @@ fn composed(document: &Value, schema: &Value) -> Option<Value> {
 
 /// Every body that the document gives for an operation, with its name.
 pub fn bodies(document: &Value, spec: &Value) -> Vec<(String, Option<Value>)> {
-    let content = &spec["requestBody"]["content"]["application/json"];
-    if content.is_null() {
-        return vec![("no body".into(), None)];
-    }
+    let Some(kind) = kind_of_body(spec) else { return vec![("no body".into(), None)] };
+    let content = &spec["requestBody"]["content"][kind];
     if let Some(examples) = content["examples"].as_object() {
         return examples.iter().map(|(name, example)| (name.clone(), Some(example["value"].clone()))).collect();
     }
     let example = content.get("example").cloned().or_else(|| composed(document, &content["schema"]));
     vec![("body".into(), Some(example.expect("a body has an example")))]
+}
+
+/// The content type of an operation's bodies, if it has any.
+pub fn kind_of_body(spec: &Value) -> Option<&str> {
+    let kinds = spec["requestBody"]["content"].as_object()?;
+    kinds.keys().next().map(String::as_str)
 }
 
 /// The path with its examples, and with and without its query.
@@ -125,6 +129,10 @@ pub fn addresses(document: &Value, path: &str, spec: &Value) -> Vec<String> {
         }
     }
     let plain = path.clone();
+    // What a file leaves out stands in the query.
+    if spec["requestBody"]["content"].get("text/csv").is_some() {
+        return vec![format!("{path}?{}", query.join("&"))];
+    }
     if query.is_empty() { vec![plain] } else { vec![plain, format!("{path}?{}", query.join("&"))] }
 }
 

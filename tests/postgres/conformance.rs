@@ -17,7 +17,14 @@ async fn the_store_keeps_its_promises() {
                 state: store.clone(),
                 ledger: store.clone(),
                 outbox: store.clone(),
-                keys: store,
+                keys: store.clone(),
+                index: store.clone(),
+                requests: store.clone(),
+                verifications: store.clone(),
+                log: store.clone(),
+                webhooks: store.clone(),
+                templates: store.clone(),
+                suppressions: store,
             }
         })
         .await;

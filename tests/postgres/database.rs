@@ -8,8 +8,8 @@ use base64::Engine as _;
 use futures_util::FutureExt as _;
 use kurir::adapters::postgres::{PostgresOptions, PostgresStore};
 use kurir_core::domain::{
-    Fence, JobId, JobKey, Keyring, Lane, LedgerEntry, MessageId, MessageState, Secret, SessionId, TenantId, Timestamp,
-    WorkerName,
+    Fence, History, JobId, JobKey, Keyring, Lane, LedgerEntry, MessageId, MessageState, Secret, SessionId, TenantId,
+    Timestamp, WorkerName,
 };
 use kurir_core::port::{Created, Entropy, NewSession, SessionStore};
 use sqlx::postgres::PgConnection;
@@ -168,5 +168,8 @@ pub fn entry(session: &SessionId) -> LedgerEntry {
         read_at: None,
         ended_at: None,
         metadata: std::collections::BTreeMap::default(),
+        history: History::default(),
+        batch: None,
+        to: None,
     }
 }

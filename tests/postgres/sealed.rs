@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use kurir_core::domain::{
-    Account, EventId, EventKind, OutboxEvent, PhoneNumber, QrCode, Secret, SenderPace, SessionState, SessionStatus,
-    Spent, Timestamp,
+    Account, EventId, EventKind, Initiator, KeyId, Locale, OutboxEvent, PhoneNumber, QrCode, Secret, SenderPace,
+    SessionState, SessionStatus, Spent, Suppression, Template, TemplateName, TemplateTexts, Timestamp,
 };
 use kurir_core::port::{
-    Ledger, LedgerWrite, Outbox, PortError, SessionStore, StateBatch, StateKey, StatePut, StateStore, Written,
+    Ledger, LedgerWrite, Outbox, PortError, SessionStore, StateBatch, StateKey, StatePut, StateStore, SuppressionList,
+    TemplateStore, Written,
 };
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _};
@@ -16,11 +17,16 @@ use kurir::adapters::postgres::PostgresStore;
 
 use crate::database::{Database, entry, owned, session_id, tenant, with_database};
 
-const SECRETS: [&str; 5] = ["QRTEXT-7f3a", "6281299998888", "SIGNALKEY-51c2", "METADATA-9b0d", "BODY-2e77"];
+const SECRETS: [&str; 7] =
+    ["QRTEXT-7f3a", "6281299998888", "SIGNALKEY-51c2", "METADATA-9b0d", "BODY-2e77", "NOTE-4d11", "TEMPLATE-8c20"];
+
+fn template_name() -> TemplateName {
+    TemplateName::new("greeting").unwrap()
+}
 
 /// Writes one of everything with a secret in it.
 async fn fill(store: &PostgresStore) -> kurir_core::domain::LedgerEntry {
-    let [qr, number, key, metadata, body] = SECRETS;
+    let [qr, number, key, metadata, body, note, text] = SECRETS;
     let id = session_id("sealed");
     let fence = owned(store, &id).await;
     let recipient = PhoneNumber::from_digits(number.to_owned()).unwrap();
@@ -48,7 +54,16 @@ async fn fill(store: &PostgresStore) -> kurir_core::domain::LedgerEntry {
     assert_eq!(store.apply(vec![(fence.clone(), batch)]).await.unwrap(), [Written::Done]);
     let mut job = entry(&id);
     job.metadata.insert("order".into(), metadata.to_owned());
-    let spent = Some(Spent { pace: SenderPace::default(), met: Some(recipient) });
+    let by = Initiator::Api(KeyId::new("k1").unwrap());
+    let wish = Suppression { number: recipient.clone(), by, note: Some(note.into()), since: Timestamp::from_millis(7) };
+    store.suppress(&tenant(), &[wish]).await.unwrap();
+    let locale = Locale::new("id").unwrap();
+    let texts = TemplateTexts::new(locale.clone(), [(locale, text.to_owned())].into()).unwrap();
+    let (created_at, updated_at) = (Timestamp::from_millis(8), Timestamp::from_millis(9));
+    let template = Template { name: template_name(), texts, created_at, updated_at };
+    assert!(store.add_template(&tenant(), &template).await.unwrap());
+    let bulk = Some(recipient.clone());
+    let spent = Some(Spent { pace: SenderPace::default(), met: Some(recipient), bulk });
     let write = LedgerWrite { fence: Some(fence), entry: job.clone(), spent, events: vec![] };
     assert_eq!(store.write(vec![write]).await.unwrap(), [Written::Done]);
     job
@@ -112,6 +127,11 @@ async fn assert_all_corrupt(store: &PostgresStore, job: &kurir_core::domain::Led
     assert_corrupt("an entry", Ledger::get(store, std::slice::from_ref(&job.key)).await);
     assert_corrupt("an entry by message", store.by_message(&id, std::slice::from_ref(&job.message_id)).await);
     assert_corrupt("the outbox", store.pending(Timestamp::from_millis(i64::MAX), 10).await);
+    let number = PhoneNumber::from_digits(SECRETS[1].to_owned()).unwrap();
+    assert_corrupt("a template", store.template(&tenant(), &template_name()).await);
+    assert_corrupt("a suppressed number", store.suppression(&tenant(), &number).await);
+    // Under another key nobody would be found; that must not look like an empty list.
+    assert_corrupt("a look into the list", store.suppressed(&[(tenant(), number)]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

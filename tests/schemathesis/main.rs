@@ -62,6 +62,8 @@ async fn the_gateway_answers_whatever_comes_as_its_document_says() {
     let tried = Command::new(program)
         .args(["run", &format!("{gateway}/openapi.json"), "--seed", SEED, "--max-examples", EXAMPLES])
         .args(["--header", &format!("Authorization: Bearer {API_KEY}"), "--request-timeout", "30", "--no-color"])
+        // A stream has no end that it could wait for.
+        .args(["--exclude-path", "/v1/events"])
         .args(["--phases", "examples,coverage,fuzzing", "--continue-on-failure"])
         .args([
             "--checks",

@@ -108,6 +108,7 @@ async fn live(gateway: &Client, phones: &Client, secrets: &mut Secrets) {
 
     send_all(gateway, secrets).await;
     ask_badly(gateway, secrets).await;
+    verify(gateway, phones, secrets).await;
 
     let (status, _) = phones.post(&format!("/phones/{STRANGER}/send"), json!({"to": SENDER, "text": INCOMING})).await;
     assert_eq!(status, 200);
@@ -151,6 +152,50 @@ async fn send_all(gateway: &Client, secrets: &mut Secrets) {
         let ended = |_, body: &Value| states.iter().any(|state| body["state"] == *state).then_some(());
         gateway.until(&format!("{states:?}"), 60, path, ended).await;
     }
+}
+
+/// Codes that kurir makes itself: one that arrives, and one that takes every channel in vain.
+async fn verify(gateway: &Client, phones: &Client, secrets: &mut Secrets) {
+    const ARRIVES: &str = "6281277770011";
+    const HOOK: &str = "https://sms-rahasia.invalid/kunci-hook";
+    for (what, word) in [("address of a webhook", "sms-rahasia"), ("key of a webhook", "kunci-hook")] {
+        secrets.word(what, word);
+    }
+    secrets.word("text", "Kode saja");
+    secrets.number(ARRIVES);
+    let made = |to: &str, fallback: Value| {
+        let wish = json!({
+            "to": to, "session": SESSION, "text": "Kode saja {code}", "fallback": fallback, "ip": "203.0.113.77",
+            "metadata": {"order": "nomor pesanan rahasia"},
+        });
+        let gateway = gateway.clone();
+        async move {
+            let (status, made) = gateway.post("/v1/verifications", wish).await;
+            assert_eq!(status, 201, "{made}");
+            format!("/v1/verifications/{}", made["id"].as_str().unwrap())
+        }
+    };
+    // No WhatsApp there, so the webhook is asked, which does not exist.
+    let lost = made("6281277780000", json!([{"webhook": HOOK}])).await;
+    secrets.number("6281277780000");
+    let arrived = made(ARRIVES, json!([])).await;
+    let text = phones
+        .until("code on the phone", 30, &format!("/phones/{ARRIVES}/inbox"), |_, body| {
+            body[0]["text"].as_str().map(str::to_owned)
+        })
+        .await;
+    let code = text.strip_prefix("Kode saja ").expect("the text that was given");
+    secrets.code(code);
+    let wrong: String = code.chars().rev().collect();
+    for given in [format!("x{wrong}"), code.to_owned(), code.to_owned()] {
+        assert_eq!(gateway.post(&format!("{arrived}/check"), json!({ "code": given })).await.0, 200);
+    }
+    let (status, _) = gateway.post(&format!("{arrived}/check"), json!({"kode-rahasia": code})).await;
+    assert_eq!(status, 422);
+    secrets.word("bad input", "kode-rahasia");
+    gateway.until("fall-back", 30, &lost, |_, body| (body["channel"] == "webhook").then_some(())).await;
+    let (status, _) = gateway.get(&format!("/v1/verifications?to={ARRIVES}")).await;
+    assert_eq!(status, 200);
 }
 
 /// Requests that are refused, each with something secret in it.

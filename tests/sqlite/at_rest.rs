@@ -2,16 +2,17 @@
 
 use bytes::Bytes;
 use kurir_core::domain::{
-    Account, FailReason, Keyring, Lane, PhoneNumber, QrCode, Secret, SessionState, SessionStatus,
+    Account, FailReason, Initiator, KeyId, Keyring, Lane, Locale, PhoneNumber, QrCode, Secret, SessionState,
+    SessionStatus, Suppression, Template, TemplateName, TemplateTexts,
 };
 use kurir_core::port::{
     DeadFilter, DeadLetter, DeadLetters as _, EventSink as _, JobQueue as _, Outbox as _, PortError, SessionStore,
-    Settled, StateBatch, StateKey, StatePut, StateStore, Written,
+    Settled, StateBatch, StateKey, StatePut, StateStore, SuppressionList as _, TemplateStore as _, Written,
 };
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use super::{KEY, OTHER_KEY, OTHER_VERSION, Place, WallClock, event, job, next, owned, session};
+use super::{KEY, OTHER_KEY, OTHER_VERSION, Place, WallClock, event, job, next, owned, session, tenant};
 use kurir::adapters::sqlite::SqliteStore;
 use kurir_core::port::Clock as _;
 
@@ -19,6 +20,21 @@ const QR: &str = "2@qrsecretqrsecret";
 const NUMBER: &str = "6281298765432";
 const VALUE: &str = "signalsecretsignalsecret";
 const BODIES: [&str; 4] = ["waiting code 481516", "dead code 234201", "outbox body 108108", "event body 424242"];
+
+const SUPPRESSED: &str = "6281355554444";
+const NOTE: &str = "a note that says 777001";
+const TEXT: &str = "a template that says 888002";
+
+fn suppressed() -> PhoneNumber {
+    PhoneNumber::from_digits(SUPPRESSED.into()).unwrap()
+}
+
+fn template() -> Template {
+    let locale = Locale::new("id").unwrap();
+    let texts = TemplateTexts::new(locale.clone(), [(locale, TEXT.to_owned())].into()).unwrap();
+    let now = WallClock.now();
+    Template { name: TemplateName::new("greeting").unwrap(), texts, created_at: now, updated_at: now }
+}
 
 fn put(key: &str, value: &str) -> StatePut {
     StatePut { at: StateKey::new("session", key), value: Bytes::from(value.to_owned()), expires_at: None }
@@ -46,10 +62,14 @@ async fn fill(store: &SqliteStore) {
     assert_eq!(next(&mut stream).await.settle.dead(letter).await.unwrap(), Settled::Yes);
     store.add(&[event(1, BODIES[2])]).await.unwrap();
     store.events().publish(&[event(2, BODIES[3])]).await.unwrap();
+    let by = Initiator::Api(KeyId::new("k1").unwrap());
+    let wish = Suppression { number: suppressed(), by, note: Some(NOTE.into()), since: now };
+    store.suppress(&tenant(), &[wish]).await.unwrap();
+    assert!(store.add_template(&tenant(), &template()).await.unwrap());
 }
 
 /// Which of these texts stand in the database's files.
-fn found<'a>(place: &Place, texts: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn found<'a>(place: &Place, texts: &[&'a str]) -> Vec<&'a str> {
     let mut bytes = Vec::new();
     for entry in std::fs::read_dir(place.file().parent().unwrap()).unwrap() {
         bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());
@@ -63,7 +83,7 @@ async fn no_secret_stands_in_the_files() {
     let place = Place::new();
     let store = place.open().await;
     fill(&store).await;
-    let secrets = [&[QR, NUMBER, VALUE][..], &BODIES].concat();
+    let secrets = [&[QR, NUMBER, VALUE, SUPPRESSED, NOTE, TEXT][..], &BODIES].concat();
     // While it is open much of it is in the write-ahead log, afterwards in the database.
     for when in ["open", "closed"] {
         if when == "closed" {
@@ -98,12 +118,26 @@ async fn a_wrong_key_is_told_everywhere() {
         let mut stream = store.queue().subscribe(&session(), Lane::Otp, 1).await.unwrap();
         assert!(is_corrupt(stream.next().await.map(|_| ())));
         drop(stream);
+        assert!(is_corrupt(store.suppression(&tenant(), &suppressed()).await));
+        assert!(is_corrupt(store.suppressions(&tenant(), None, 10).await));
+        assert!(is_corrupt(store.template(&tenant(), &template().name).await));
+        // Under another key nobody would be found; that must not look like an empty list.
+        let asked = [(tenant(), suppressed())];
+        if key == OTHER_KEY {
+            assert!(is_corrupt(store.suppressed(&asked).await));
+            let by = Initiator::Api(KeyId::new("k1").unwrap());
+            let wish = Suppression { number: suppressed(), by, note: None, since: WallClock.now() };
+            assert!(is_corrupt(store.suppress(&tenant(), &[wish]).await));
+        } else {
+            assert_eq!(store.suppressed(&asked).await.unwrap(), [true], "it is the same key, by another number");
+        }
         store.close().await;
     }
     // A wrong key harms nothing, and an old key among newer ones is enough.
     let store = place.open_with(&format!("{KEY},3:{}", &OTHER_KEY[2..])).await;
     let found = store.scan(&session(), "session", "a").await.unwrap();
     assert_eq!(found, [("a".to_owned(), Bytes::from(VALUE))]);
+    assert_eq!(store.suppressed(&[(tenant(), suppressed())]).await.unwrap(), [true]);
     let mut stream = store.queue().subscribe(&session(), Lane::Otp, 1).await.unwrap();
     assert_eq!(next(&mut stream).await.body, BODIES[0].as_bytes());
 }

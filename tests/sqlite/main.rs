@@ -1,6 +1,7 @@
 //! The SQLite adapter: the conformance suites of its ports, and what is its own: the file, the key, the restart.
 
 mod at_rest;
+mod codes;
 mod contract;
 mod file;
 mod limits;

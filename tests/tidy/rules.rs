@@ -35,11 +35,23 @@ pub const ROOMS: &[Room] = &[
     room("kurir::adapters::http", &["kurir_core"]),
     room("kurir::gateway", &["kurir_core"]),
     room("kurir::config", &["kurir_core"]),
+    // Counts what passes the ports, hears what workers and gateway tell.
+    room("kurir::telemetry", &["kurir_core", "kurir_workers", "kurir::gateway"]),
     room(
         "kurir::compose",
-        &["kurir_core", "kurir_workers", "kurir_sim", "kurir::adapters", "kurir::gateway", "kurir::config"],
+        &[
+            "kurir_core",
+            "kurir_workers",
+            "kurir_sim",
+            "kurir::adapters",
+            "kurir::gateway",
+            "kurir::config",
+            "kurir::telemetry",
+        ],
     ),
-    room("kurir::cli", &["kurir_core", "kurir_sim", "kurir::compose", "kurir::config"]),
+    // What anybody can write who has an address and a key; it knows nothing of what stands behind the gateway.
+    room("kurir::client", &["kurir_core::domain"]),
+    room("kurir::cli", &["kurir_core", "kurir_sim", "kurir::client", "kurir::compose", "kurir::config"]),
     // `src/main.rs` is a package of its own to the compiler.
     room("main", &["kurir::cli"]),
 ];
@@ -54,6 +66,7 @@ pub const VENDORS: &[(&[&str], &[&str])] = &[
         &["wacore", "wacore_binary", "wacore_noise", "wacore_libsignal", "waproto"],
         &["kurir::adapters::whatsapp", "kurir_sim"],
     ),
+    (&["prometheus_client"], &["kurir::telemetry"]),
     (&["reqwest"], &["kurir::adapters::http", "kurir::client"]),
     (&["axum", "tower_http"], &["kurir::gateway", "kurir::adapters::http", "kurir_sim"]),
 ];
@@ -74,6 +87,7 @@ pub const MANIFESTS: &[(&str, &[&str])] = &[
             "wacore",
             "waproto",
             "axum",
+            "prometheus-client",
         ],
     ),
     (
@@ -89,6 +103,7 @@ pub const MANIFESTS: &[(&str, &[&str])] = &[
             "wacore",
             "waproto",
             "axum",
+            "prometheus-client",
         ],
     ),
     ("sim/Cargo.toml", &["kurir", "kurir-core", "kurir-workers", "lapin", "redis", "deadpool-redis", "sqlx"]),

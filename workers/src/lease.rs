@@ -8,6 +8,8 @@ use kurir_core::domain::{LeaseToken, SessionId};
 use kurir_core::port::{Clock, LeaseStore, Renewal};
 use tokio_util::sync::CancellationToken;
 
+use crate::observer::{LeaseChange, Observer};
+
 /// Why a lease is not held any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
@@ -72,12 +74,19 @@ pub(crate) struct Keeper {
     clock: Arc<dyn Clock>,
     ttl: Duration,
     every: Duration,
+    observer: Arc<dyn Observer>,
     held: Mutex<HashMap<SessionId, Entry>>,
 }
 
 impl Keeper {
-    pub(crate) fn new(store: Arc<dyn LeaseStore>, clock: Arc<dyn Clock>, ttl: Duration, every: Duration) -> Self {
-        Self { store, clock, ttl, every, held: Mutex::new(HashMap::new()) }
+    pub(crate) fn new(
+        store: Arc<dyn LeaseStore>,
+        clock: Arc<dyn Clock>,
+        ttl: Duration,
+        every: Duration,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        Self { store, clock, ttl, every, observer, held: Mutex::new(HashMap::new()) }
     }
 
     fn entries(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Entry>> {
@@ -98,12 +107,14 @@ impl Keeper {
         let lease = Lease::held(sent, self.ttl, self.every);
         let entry = Entry { token, lease, lost: lost.clone() };
         self.entries().insert(session.clone(), entry);
+        self.observer.lease(LeaseChange::Acquired);
         Ok(Some(lost))
     }
 
     /// Gives a session's lease back. A failure is no harm: it runs out by itself.
     pub(crate) async fn release(&self, session: &SessionId) {
         let Some(entry) = self.entries().remove(session) else { return };
+        self.observer.lease(LeaseChange::Released);
         if let Err(error) = self.store.release(session, &entry.token).await {
             tracing::warn!(%session, error = %error.chain(), "the lease could not be given back; it runs out by itself");
         }
@@ -192,6 +203,7 @@ impl Keeper {
             entry.lease = entry.lease.at(now);
             if let Lease::Lost(loss) = entry.lease {
                 tracing::warn!(%session, ?loss, "lease lost");
+                self.observer.lease(LeaseChange::Lost);
                 entry.lost.cancel();
                 return false;
             }

@@ -2,25 +2,34 @@
 //!
 //! Every loop starts, says when it is ready, stops when told to within a deadline, and reports what it abandoned.
 
+mod courier;
 mod crash_point;
 mod fleet;
 mod group;
+mod grouped;
 mod job;
 mod lease;
+mod log_keeper;
+mod observer;
 mod options;
 mod ports;
 mod publisher;
 mod refused;
 mod relay;
 mod session;
+mod verify;
 mod worker;
 
+pub use courier::{Courier, CourierOptions, CourierPorts, CourierReport};
 #[cfg(feature = "crash-points")]
 pub use crash_point::NoSuchPoint;
 pub use crash_point::{Crash, CrashPoint};
 pub use group::GroupedState;
+pub use grouped::{GroupedLedger, GroupedQueue};
 pub use lease::{Lease, Loss};
-pub use options::{RelayOptions, SenderOptions, WhenDown, WorkerOptions};
+pub use log_keeper::{LogKeeper, LogKeeperPorts};
+pub use observer::{LeaseChange, Observer, Unobserved};
+pub use options::{RelayOptions, SenderOptions, VerifyOptions, WhenDown, WorkerOptions};
 pub use ports::{RelayPorts, WorkerPorts};
 pub use refused::Refused;
 pub use relay::{Relay, RelayReport};

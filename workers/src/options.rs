@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use kurir_core::domain::{Lane, PhoneNumber, SessionId, SessionRecord, TenantId, Timestamp, WorkerName};
-use kurir_core::policy::{AttemptRule, DayRule, PaceRule, Zone};
+use kurir_core::domain::{
+    CodeKeys, ConversionRule, Lane, PhoneNumber, SessionId, SessionRecord, TenantId, Timestamp, WorkerName,
+};
+use kurir_core::policy::{AttemptRule, DayRule, OptOutRule, PaceRule, Zone};
 use kurir_core::port::RecipientRule;
 
 /// The settings of a worker.
@@ -61,6 +63,8 @@ pub struct WorkerOptions {
     pub prove_tenant: bool,
     /// Where the process dies, if a test wants it to.
     pub crash: crate::Crash,
+    /// The words by which recipients stop bulk messages.
+    pub opt_out: OptOutRule,
 }
 
 impl WorkerOptions {
@@ -131,5 +135,24 @@ pub struct RelayOptions {
     /// How many events are published at once.
     pub batch: u32,
     /// How long ended jobs are remembered; within this span a repeated job id is recognised.
+    pub remember: Duration,
+    /// What it does for verifications.
+    pub verify: VerifyOptions,
+    /// How long events stay in the log.
+    pub keep_events: Duration,
+}
+
+/// What a relay does for verifications.
+#[derive(Clone, Debug)]
+pub struct VerifyOptions {
+    /// How often it looks for what is due.
+    pub scan_every: Duration,
+    /// How long a server of a caller's may take to answer.
+    pub webhook_timeout: Duration,
+    /// When a prefix of numbers is blocked.
+    pub conversion: ConversionRule,
+    /// What requests to callers' servers are signed with.
+    pub code_keys: CodeKeys,
+    /// How long verifications that have ended are remembered.
     pub remember: Duration,
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use kurir_core::port::{
-    Calls, Clock, Entropy, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue,
-    RecipientLimits, SessionStore, StateStore, Vigil, Wishes,
+    Calls, Clock, Entropy, EventLog, EventSink, JobQueue, LeaseStore, Ledger, Membership, Messenger, Outbox, PoolQueue,
+    RecipientLimits, RequestLog, SessionStore, StateStore, SuppressionList, Verifications, Vigil, Web, Wishes,
 };
 
+use crate::observer::Observer;
 use crate::refused::Refused;
 
 /// The ports of a worker.
@@ -46,6 +47,10 @@ pub struct WorkerPorts {
     pub entropy: Arc<dyn Entropy>,
     /// Counts the writes that the stores refused.
     pub refused: Refused,
+    /// Hears of what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
 }
 
 /// The ports of a relay.
@@ -57,6 +62,16 @@ pub struct RelayPorts {
     pub events: Arc<dyn EventSink>,
     /// Whose old entries are forgotten.
     pub ledger: Arc<dyn Ledger>,
+    /// Whose old requests are forgotten.
+    pub requests: Arc<dyn RequestLog>,
+    /// The log of events; its old ones are forgotten.
+    pub log: Arc<dyn EventLog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Verifications that are due.
+    pub verifications: Arc<dyn Verifications>,
+    /// Where the messages of their codes go.
+    pub jobs: Arc<dyn JobQueue>,
+    /// The callers' servers that are to send codes.
+    pub web: Arc<dyn Web>,
 }

@@ -1,4 +1,5 @@
-//! The relay sweeps what the workers left in the outbox, and forgets old entries of the ledger.
+//! The relay sweeps what the workers left in the outbox, forgets old entries of the ledger and old events, and takes the
+//! steps that verifications are due for.
 
 use std::time::Duration;
 
@@ -9,9 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::options::RelayOptions;
 use crate::ports::RelayPorts;
+use crate::verify;
 
-/// Most ledger entries that one pass forgets, so that a pass stays short.
+/// Most ledger entries, and requests, that one pass forgets, so that a pass stays short.
 const FORGET: u32 = 1000;
+
+/// Most events of the log that one step forgets.
+const FORGET_EVENTS: u32 = 5000;
 
 /// What a relay did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,30 +25,39 @@ pub struct RelayReport {
     pub published: u64,
     /// Ledger entries forgotten.
     pub forgotten: u64,
+    /// Verifications that were due and looked at.
+    pub verifications: u64,
+    /// Events forgotten by the log.
+    pub events_forgotten: u64,
 }
 
 /// A running relay. Several may run; an event that two publish has the same id.
 pub struct Relay {
     stop: CancellationToken,
     task: JoinHandle<RelayReport>,
+    verifications: JoinHandle<u64>,
 }
 
 impl Relay {
     /// Starts sweeping.
     pub fn start(options: RelayOptions, ports: RelayPorts) -> Self {
         let stop = CancellationToken::new();
+        let verifications = tokio::spawn(verify::run(options.verify.clone(), ports.clone(), stop.clone()));
         let task = tokio::spawn(run(options, ports, stop.clone()));
-        Self { stop, task }
+        Self { stop, task, verifications }
     }
 
     /// Stops after the pass that is under way, or at the deadline.
     pub async fn stop(self, deadline: Duration) -> Option<RelayReport> {
         self.stop.cancel();
-        let abort = self.task.abort_handle();
-        if let Ok(report) = tokio::time::timeout(deadline, self.task).await {
-            return report.ok();
+        let aborts = [self.task.abort_handle(), self.verifications.abort_handle()];
+        let both = async { tokio::join!(self.task, self.verifications) };
+        if let Ok((report, verifications)) = tokio::time::timeout(deadline, both).await {
+            return Some(RelayReport { verifications: verifications.ok()?, ..report.ok()? });
         }
-        abort.abort();
+        for abort in aborts {
+            abort.abort();
+        }
         None
     }
 }
@@ -86,5 +100,14 @@ async fn pass(
         }
     }
     report.forgotten += ports.ledger.forget(ports.clock.now().minus(options.remember), FORGET).await?;
+    ports.requests.forget_requests(ports.clock.now(), FORGET).await?;
+    // There are several events to a job, so the log gets as many steps as it takes.
+    while !stop.is_cancelled() {
+        let old = ports.log.forget(ports.clock.now().minus(options.keep_events), FORGET_EVENTS).await?;
+        report.events_forgotten += old;
+        if old < u64::from(FORGET_EVENTS) {
+            break;
+        }
+    }
     Ok(())
 }

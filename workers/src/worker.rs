@@ -39,6 +39,7 @@ pub struct StopReport {
 pub struct Worker {
     stop: CancellationToken,
     held: watch::Receiver<usize>,
+    joined: watch::Receiver<bool>,
     task: JoinHandle<StopReport>,
 }
 
@@ -47,8 +48,14 @@ impl Worker {
     pub fn start(options: WorkerOptions, ports: WorkerPorts) -> Self {
         let stop = CancellationToken::new();
         let (count, held) = watch::channel(0);
-        let task = tokio::spawn(run(options, ports, stop.clone(), count));
-        Self { stop, held, task }
+        let (join, joined) = watch::channel(false);
+        let task = tokio::spawn(run(options, ports, stop.clone(), count, join));
+        Self { stop, held, joined, task }
+    }
+
+    /// Whether it takes part in the fleet: its first look has succeeded, and it has not left yet. Followed live.
+    pub fn joined(&self) -> watch::Receiver<bool> {
+        self.joined.clone()
     }
 
     /// How many sessions it holds, followed live.
@@ -75,6 +82,7 @@ async fn run(
     ports: WorkerPorts,
     stop: CancellationToken,
     count: watch::Sender<usize>,
+    join: watch::Sender<bool>,
 ) -> StopReport {
     // Ends the parts that the sessions need until their very end.
     let parts = CancellationToken::new();
@@ -130,6 +138,7 @@ async fn run(
             if !joined && looked_well {
                 // The others give up what is this worker's share.
                 joined = true;
+                join.send_replace(true);
                 fleet.nudge().await;
             }
             asked = fleet.looks_again().map(|after| tokio::time::Instant::now() + after);
@@ -137,6 +146,7 @@ async fn run(
         }
         count.send_replace(fleet.held());
     }
+    join.send_replace(false);
     let report = fleet.stop().await;
     count.send_replace(0);
     parts.cancel();
@@ -196,6 +206,11 @@ fn share(options: WorkerOptions, ports: WorkerPorts, parts: &CancellationToken) 
         let ledger = Arc::clone(&ledger);
         async move { ledger.get(&keys).await }
     });
+    let list = Arc::clone(&ports.suppressions);
+    let suppressed = Group::start("the list of suppressed numbers", MOST_WRITES, move |asked: Vec<_>| {
+        let list = Arc::clone(&list);
+        async move { list.suppressed(&asked).await }
+    });
     let publisher = Publisher::start(
         Arc::clone(&ports.events),
         Arc::clone(&ports.outbox),
@@ -203,8 +218,13 @@ fn share(options: WorkerOptions, ports: WorkerPorts, parts: &CancellationToken) 
         parts.clone(),
         options.crash.clone(),
     );
-    let keeper =
-        Keeper::new(Arc::clone(&ports.leases), Arc::clone(&ports.clock), options.lease_ttl, options.renew_every);
+    let keeper = Keeper::new(
+        Arc::clone(&ports.leases),
+        Arc::clone(&ports.clock),
+        options.lease_ttl,
+        options.renew_every,
+        Arc::clone(&ports.observer),
+    );
     let instance = ports.entropy.nonce();
-    Shared { instance, options, ports, ledger: writes, entries, publisher, keeper }
+    Shared { instance, options, ports, ledger: writes, entries, publisher, keeper, suppressed }
 }

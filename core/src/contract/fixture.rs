@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 use crate::domain::{
-    EventId, EventKind, JobId, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, MessageId, MessageState,
+    EventId, EventKind, History, JobId, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, MessageId, MessageState,
     OutboxEvent, PhoneNumber, SessionId, SessionStatus, TenantId, Timestamp, WorkerName,
 };
 
@@ -83,6 +83,9 @@ pub(super) fn entry(key: &JobKey, session: Option<&SessionId>) -> LedgerEntry {
         read_at: None,
         ended_at: None,
         metadata: BTreeMap::new(),
+        history: History::default(),
+        batch: None,
+        to: None,
     }
 }
 

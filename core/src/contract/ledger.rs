@@ -11,7 +11,7 @@ use crate::domain::{
 use crate::port::{LedgerWrite, Written};
 
 fn written(entry: &LedgerEntry) -> LedgerEntry {
-    LedgerEntry { version: entry.version + 1, ..entry.clone() }
+    entry.as_written()
 }
 
 pub(super) async fn an_entry_is_read_back_whole(stores: Stores) {

@@ -9,8 +9,11 @@
 
 mod calls;
 mod dead;
+mod event_feed;
+mod event_log;
 mod events;
 mod fixture;
+mod index;
 mod jobs;
 mod jobs_park;
 mod jobs_pools;
@@ -23,6 +26,7 @@ mod members;
 mod outbox;
 mod recipients;
 mod recipients_day;
+mod requests;
 mod session_desk;
 mod sessions;
 mod sessions_guard;
@@ -33,12 +37,18 @@ mod state_guard;
 mod state_scan;
 mod stores;
 mod suite;
+mod suppressions;
+mod templates;
+mod verifications;
+mod verify_counts;
 mod vigil;
 mod web;
+mod webhooks;
 mod wishes;
 
 pub use calls::{CallPorts, calls};
 pub use dead::{DeadPorts, dead_letters};
+pub use event_feed::{FeedPorts, event_feed};
 pub use events::{EventPorts, events};
 pub use jobs::{DeadLetterProbe, Queues, job_queue};
 pub use lease::lease_store;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Stores;
 use super::fixture::{entry, event, job, now, session, status, tenant};
 use crate::domain::{EventId, EventKind, OutboxEvent};
-use crate::port::{Created, LedgerWrite, NewSession, Written};
+use crate::port::{Backlog, Created, LedgerWrite, NewSession, Written};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -112,4 +112,23 @@ pub(super) async fn five_hundred_events_at_once(stores: Stores) {
     assert_eq!(stores.waiting_ids().await, ids);
     stores.outbox.published(&ids).await.unwrap();
     assert_eq!(stores.waiting_ids().await, []);
+}
+
+pub(super) async fn the_backlog_is_counted(stores: Stores) {
+    assert_eq!(stores.outbox.backlog().await.unwrap(), Backlog::default());
+    let tenant = tenant();
+    // When it was written counts, not when what it tells happened.
+    let all: Vec<_> =
+        (0..3).map(|_| OutboxEvent { at: now().minus(HOUR.saturating_mul(50)), ..event(&tenant, None) }).collect();
+    for event in &all {
+        stores.outbox.add(std::slice::from_ref(event)).await.unwrap();
+    }
+    let backlog = stores.outbox.backlog().await.unwrap();
+    assert_eq!(backlog.events, 3);
+    let oldest = backlog.oldest.expect("there is an oldest one");
+    assert!(oldest > now().minus(HOUR) && oldest < now().plus(HOUR), "{oldest:?}");
+    stores.outbox.published(&[all[0].id, all[1].id]).await.unwrap();
+    let left = stores.outbox.backlog().await.unwrap();
+    assert_eq!(left.events, 1);
+    assert!(left.oldest.is_some_and(|left| left >= oldest), "{left:?}");
 }

@@ -30,7 +30,7 @@ fn intent(owned: &Owned, spent: impl Into<Spent>) -> LedgerWrite {
 
 /// An intent for a recipient that the session writes to for the first time.
 fn first_to(owned: &Owned, to: &PhoneNumber) -> LedgerWrite {
-    intent(owned, Spent { pace: SenderPace::default(), met: Some(to.clone()) })
+    intent(owned, Spent { pace: SenderPace::default(), met: Some(to.clone()), bulk: None })
 }
 
 async fn saved(stores: &Stores, owned: &Owned) -> SenderPace {
@@ -84,9 +84,10 @@ pub(super) async fn an_old_owner_spends_nothing(stores: Stores) {
     let (old, owned) = stores.taken_over().await;
     assert_eq!(stores.ledger.write(vec![intent(&owned, state(3))]).await.unwrap(), [Written::Done]);
     let to = number();
-    let late = Spent { pace: state(8), met: Some(to.clone()) };
+    let late = Spent { pace: state(8), met: Some(to.clone()), bulk: None };
     let late = LedgerWrite { fence: Some(old), ..intent(&owned, late) };
-    let nobody = LedgerWrite { fence: None, ..intent(&owned, Spent { pace: state(9), met: Some(to.clone()) }) };
+    let nobody =
+        LedgerWrite { fence: None, ..intent(&owned, Spent { pace: state(9), met: Some(to.clone()), bulk: None }) };
     let answers = stores.ledger.write(vec![late, nobody]).await.unwrap();
     assert_eq!(answers, [Written::Fenced, Written::Done]);
     assert_eq!(saved(&stores, &owned).await, state(3));

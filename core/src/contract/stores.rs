@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    fixture, keys, ledger, ledger_guard, outbox, session_desk, sessions, sessions_guard, sessions_pools, spending,
-    state, state_guard, state_scan,
+    event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions, sessions_guard,
+    sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, verifications, verify_counts,
+    webhooks,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
-use crate::port::{Created, KeyStore, Ledger, LedgerWrite, NewSession, Outbox, SessionStore, StateStore, Written};
+use crate::port::{
+    Created, EventLog, KeyStore, Ledger, LedgerWrite, MessageIndex, NewSession, Outbox, RequestLog, SessionStore,
+    StateStore, SuppressionList, TemplateStore, Verifications, WebhookStore, Written,
+};
 
 /// The ports of one store: what is written through one is seen through the others.
 #[derive(Clone)]
@@ -23,6 +27,20 @@ pub struct Stores {
     pub outbox: Arc<dyn Outbox>,
     /// The API keys.
     pub keys: Arc<dyn KeyStore>,
+    /// The jobs, by what they are looked for.
+    pub index: Arc<dyn MessageIndex>,
+    /// The requests that may be repeated.
+    pub requests: Arc<dyn RequestLog>,
+    /// The verifications.
+    pub verifications: Arc<dyn Verifications>,
+    /// The log of events.
+    pub log: Arc<dyn EventLog>,
+    /// The webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// The templates.
+    pub templates: Arc<dyn TemplateStore>,
+    /// Who wants no bulk messages.
+    pub suppressions: Arc<dyn SuppressionList>,
 }
 
 /// A session that a check has created and claimed.
@@ -181,10 +199,70 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             outbox::an_event_told_twice_does_not_stop_its_fact,
             outbox::session_writes_bring_their_events,
             outbox::five_hundred_events_at_once,
+            outbox::the_backlog_is_counted,
             keys::a_key_is_read_back_whole,
             keys::an_id_is_used_once,
             keys::each_tenant_has_its_keys,
             keys::a_key_ends_and_never_later_than_it_would,
+            index::pages_hold_every_message_once_the_newest_first,
+            index::a_message_is_found_by_what_it_is,
+            index::what_a_message_is_found_by_stays_while_its_state_moves,
+            index::messages_are_counted_by_state,
+            index::the_history_is_kept_with_the_entry,
+            requests::a_request_is_carried_out_once_and_answered_the_same,
+            requests::names_are_the_tenants_own,
+            requests::a_dead_run_is_taken_over_with_its_seed,
+            requests::a_run_that_did_nothing_leaves_nothing,
+            requests::one_of_many_at_once_carries_it_out,
+            requests::what_is_old_is_forgotten_and_its_name_is_free,
+            verifications::a_verification_is_read_back_whole,
+            verifications::one_is_open_to_a_number_and_its_end_makes_room,
+            verifications::of_many_who_enter_one_is_new,
+            verifications::of_many_who_write_one_version_one_is_done,
+            verifications::events_come_with_their_write_only,
+            verifications::a_code_goes_with_the_end,
+            verifications::tenants_have_their_own,
+            verifications::pages_are_filtered_and_newest_first,
+            verifications::what_is_due_comes_in_order_and_ends_are_never_due,
+            verifications::ended_ones_are_forgotten_and_open_ones_are_not,
+            verify_counts::a_limit_holds_within_its_window,
+            verify_counts::who_is_over_one_limit_is_counted_by_none,
+            verify_counts::many_at_once_do_not_exceed_a_limit,
+            verify_counts::a_prefix_counts_and_is_blocked_by_losses,
+            verify_counts::one_approval_keeps_a_prefix_open,
+            verify_counts::prefixes_are_listed_and_unblocked,
+            verify_counts::losses_at_once_block_once,
+            event_log::events_are_read_back_whole_and_in_order,
+            event_log::an_event_is_kept_once,
+            event_log::what_links_a_session_is_left_out,
+            event_log::a_filter_lets_through_what_it_names,
+            event_log::pages_tell_how_far_they_went,
+            event_log::entries_are_found_by_their_positions,
+            event_log::a_moment_has_its_position,
+            event_log::the_oldest_are_forgotten_and_positions_go_on,
+            event_log::a_reader_misses_nothing_that_is_appended_beside_it,
+            webhooks::a_webhook_is_read_back_whole,
+            webhooks::a_change_is_made_once_and_a_cursor_never_goes_back,
+            webhooks::a_cursor_moves_once_with_its_deliveries,
+            webhooks::a_delivery_is_with_one_until_its_claim_ends,
+            webhooks::claims_at_the_same_time_share_the_deliveries,
+            webhooks::attempts_are_remembered_and_health_is_kept,
+            webhooks::a_webhook_is_disabled_once_and_its_deliveries_end,
+            webhooks::a_delivery_is_tried_anew_when_somebody_wants_it,
+            webhooks::ended_deliveries_are_forgotten_and_all_go_with_their_webhook,
+            templates::a_template_is_read_back_whole,
+            templates::a_templates_name_is_used_once_by_each_tenant,
+            templates::a_template_put_again_keeps_when_it_was_made,
+            templates::pages_hold_every_template_once_in_bytewise_order,
+            templates::a_removed_template_is_gone,
+            suppressions::a_suppression_is_read_back_whole,
+            suppressions::each_number_is_suppressed_for_its_tenant_alone,
+            suppressions::wishes_of_one_call_see_each_other_and_what_is_there,
+            suppressions::a_release_needs_the_right_to_it,
+            suppressions::pages_hold_every_number_once,
+            suppressions::a_thousand_wishes_in_one_call,
+            suppressions::a_reply_counts_from_whom_got_a_bulk_message,
+            suppressions::who_got_a_bulk_message_goes_with_the_session,
         ]
     );
 }

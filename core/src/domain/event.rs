@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{JobKey, MessageState, SessionId, TenantId, Timestamp, WorkerName};
+use super::{
+    JobKey, MessageState, NumberPrefix, SessionId, TenantId, Timestamp, VerificationId, WebhookId, WorkerName,
+};
 
 /// Namespace of the event ids (UUID version 5). Fixed for ever: a repeated event must be recognisable.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6b75_7269_7200_4e53_8a01_6576_656e_7473);
@@ -72,6 +74,32 @@ kinds! {
     MessageCancelled = "message.cancelled",
     /// Somebody wrote to the session.
     MessageReceived = "message.received",
+    /// A verification was asked for.
+    VerificationCreated = "verification.created",
+    /// Its code was handed to a channel.
+    VerificationSent = "verification.sent",
+    /// The code was given back.
+    VerificationApproved = "verification.approved",
+    /// No channel could deliver the code; it can be sent again.
+    VerificationFailed = "verification.failed",
+    /// Its time passed without the code.
+    VerificationExpired = "verification.expired",
+    /// Taken back.
+    VerificationCanceled = "verification.canceled",
+    /// Too many wrong codes.
+    VerificationMaxAttemptsReached = "verification.max_attempts_reached",
+    /// A channel did not deliver, the next one is used.
+    VerificationFallback = "verification.fallback",
+    /// Numbers of a prefix never convert: they get no more codes for a while.
+    VerificationPrefixBlocked = "verification.prefix_blocked",
+    /// A webhook is told no more: it failed for too long, or is gone.
+    WebhookDisabled = "webhook.disabled",
+    /// Somebody tries a webhook.
+    WebhookTest = "webhook.test",
+    /// A recipient wants no bulk messages any more: he replied with a word for it.
+    RecipientSuppressed = "recipient.suppressed",
+    /// A recipient takes that back.
+    RecipientResumed = "recipient.resumed",
     /// A worker joined the fleet.
     WorkerJoined = "fleet.worker_joined",
     /// A worker left the fleet.
@@ -118,9 +146,24 @@ impl EventId {
         Self::of(&format!("session/{session}/{kind}/{occasion}"))
     }
 
+    /// Of a verification; `turn` tells apart what happens more than once (sends and their channels).
+    pub fn of_verification(tenant: &TenantId, id: VerificationId, kind: EventKind, turn: &str) -> Self {
+        Self::of(&format!("verification/{tenant}/{id}/{kind}/{turn}"))
+    }
+
+    /// Of a prefix of numbers that was blocked at a moment.
+    pub fn of_prefix(tenant: &TenantId, prefix: &NumberPrefix, kind: EventKind, at: Timestamp) -> Self {
+        Self::of(&format!("prefix/{tenant}/{}/{kind}/{}", prefix.digits(), at.as_millis()))
+    }
+
     /// Of a worker process.
     pub fn of_fleet(worker: &WorkerName, kind: EventKind, instance: u128) -> Self {
         Self::of(&format!("fleet/{worker}/{kind}/{instance:032x}"))
+    }
+
+    /// Of a webhook; `occasion` tells apart what happens more than once.
+    pub fn of_webhook(webhook: &WebhookId, kind: EventKind, occasion: &str) -> Self {
+        Self::of(&format!("webhook/{webhook}/{kind}/{occasion}"))
     }
 
     fn of(name: &str) -> Self {

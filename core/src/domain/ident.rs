@@ -116,49 +116,70 @@ name!(
     KeyId, "key id"
 );
 name!(
+    /// A webhook.
+    WebhookId, "webhook id"
+);
+name!(
     /// A group of sessions that share jobs.
     PoolId, "pool"
+);
+name!(
+    /// A template of a tenant's, or one that kurir brings along.
+    TemplateName, "template's name"
 );
 name!(
     /// A worker process. Two processes with the same name are told apart by their lease tokens.
     WorkerName, "worker name"
 );
 
-/// The producer's id of a job.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct JobId(Uuid);
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
 
-impl JobId {
-    /// From a UUID of any version.
-    pub const fn new(id: Uuid) -> Self {
-        Self(id)
-    }
+        impl $name {
+            /// From a UUID of any version.
+            pub const fn new(id: Uuid) -> Self {
+                Self(id)
+            }
 
-    /// The UUID.
-    pub const fn as_uuid(self) -> Uuid {
-        self.0
-    }
+            /// The UUID.
+            pub const fn as_uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdentError;
+            fn from_str(text: &str) -> Result<Self, IdentError> {
+                Uuid::parse_str(text).map(Self).map_err(|_| IdentError::NotUuid { len: text.len() })
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
 }
 
-impl FromStr for JobId {
-    type Err = IdentError;
-    fn from_str(text: &str) -> Result<Self, IdentError> {
-        Uuid::parse_str(text).map(Self).map_err(|_| IdentError::NotUuid { len: text.len() })
-    }
-}
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Debug for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
+number!(
+    /// The producer's id of a job.
+    JobId
+);
+number!(
+    /// A batch: jobs that were asked for together.
+    BatchId
+);
 
 /// A job's identity in the ledger: two tenants may use the same UUID without meeting.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

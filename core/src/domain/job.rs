@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::placeholder::{UnknownPlaceholder, fill};
 use super::{JobId, JobKey, PhoneNumber, PoolId, Secret, SessionId, TenantId, Timestamp};
 
 /// Which of a sender's two queues a job stands in. Two queues, not priorities: an OTP never waits behind a blast.
@@ -100,11 +101,6 @@ pub enum Content {
     },
 }
 
-/// A placeholder of a template that no value was given for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the text has the placeholder {{{0}}}, and no value was given for it")]
-pub struct UnknownPlaceholder(pub String);
-
 impl Content {
     /// The text to send. Placeholders are `{word}`; braces around anything else stay as they are.
     pub fn render(&self) -> Result<Secret<String>, UnknownPlaceholder> {
@@ -114,28 +110,6 @@ impl Content {
             Self::Template { text, values } => fill(text, |name| values.get(name).map(|value| value.expose().as_str())),
         }
     }
-}
-
-fn fill<'a>(text: &str, value_of: impl Fn(&str) -> Option<&'a str>) -> Result<Secret<String>, UnknownPlaceholder> {
-    let mut out = String::with_capacity(text.len() + 16);
-    let mut rest = text;
-    while let Some(open) = rest.find('{') {
-        out.push_str(&rest[..open]);
-        let after = &rest[open + 1..];
-        let name = after
-            .find('}')
-            .map(|close| &after[..close])
-            .filter(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
-        if let Some(name) = name {
-            out.push_str(value_of(name).ok_or_else(|| UnknownPlaceholder(name.to_owned()))?);
-            rest = &after[name.len() + 1..];
-        } else {
-            out.push('{');
-            rest = after;
-        }
-    }
-    out.push_str(rest);
-    Ok(Secret::new(out))
 }
 
 /// One message to one number, as the producer enqueued it.

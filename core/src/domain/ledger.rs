@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FailReason, JobKey, Lane, MessageId, SessionId, Timestamp};
+use super::{BatchId, FailReason, History, JobKey, Lane, MessageId, PhoneNumber, SessionId, Timestamp};
 
 /// Where a message stands. WhatsApp's answers come in any order (a receipt may overtake the server's ack), so the
 /// states after `Sending` only ever move forward.
@@ -167,6 +167,16 @@ pub struct LedgerEntry {
     pub ended_at: Option<Timestamp>,
     /// The producer's own words.
     pub metadata: BTreeMap<String, String>,
+    /// How it came to stand there.
+    #[serde(default)]
+    pub history: History,
+    /// The batch that it was asked for in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchId>,
+    /// The recipient's whole number, in an entry that was made from its job and not read from a store. It is not
+    /// stored: the first write leaves a keyed mark of it, to find the entry by.
+    #[serde(skip)]
+    pub to: Option<PhoneNumber>,
 }
 
 impl LedgerEntry {
@@ -196,7 +206,20 @@ impl LedgerEntry {
             read_at: None,
             ended_at: None,
             metadata: job.metadata.clone(),
+            history: History::begun(MessageState::Queued, job.enqueued_at.unwrap_or(now)),
+            batch: None,
+            to: Some(job.to.clone()),
         }
+    }
+
+    /// The entry as it stands in the store once it is written: the next version, with the reason of its newest step.
+    #[must_use]
+    pub fn as_written(&self) -> Self {
+        let mut entry = self.clone();
+        entry.version = entry.version.saturating_add(1);
+        entry.to = None;
+        entry.history.explain(entry.state, entry.reason, entry.code);
+        entry
     }
 
     /// The entry after it came to stand in `next` at `at`; the caller fills in a reason where there is one.
@@ -206,6 +229,9 @@ impl LedgerEntry {
         }
         let mut entry = self.clone();
         entry.state = next;
+        for step in self.state.steps_to(next) {
+            entry.history.push(step, at);
+        }
         match next {
             MessageState::Queued | MessageState::Delayed => {}
             MessageState::Sending => {
@@ -262,6 +288,47 @@ mod tests {
         for state in MessageState::ALL {
             assert_eq!(MessageState::parse(state.as_str()), Some(state));
         }
+    }
+
+    fn entry() -> LedgerEntry {
+        let job = super::super::Job {
+            id: "018f2a52-7c4e-7a3b-9d10-0123456789ab".parse().unwrap(),
+            tenant: super::super::TenantId::new("acme").unwrap(),
+            target: super::super::Target::Session(SessionId::new("s1").unwrap()),
+            to: PhoneNumber::from_digits("6281234567890".into()).unwrap(),
+            lane: Lane::Bulk,
+            content: super::super::Content::Text("x".to_owned().into()),
+            expires_at: None,
+            enqueued_at: None,
+            metadata: BTreeMap::new(),
+        };
+        LedgerEntry::new(&job, Timestamp::from_millis(1))
+    }
+
+    #[test]
+    fn every_step_stands_in_the_history_with_its_reason() {
+        let at = Timestamp::from_millis;
+        let mut delayed = entry().as_written().advance(Delayed, at(2)).unwrap();
+        (delayed.reason, delayed.code) = (Some(FailReason::RateLimited), Some(429));
+        let sending = delayed.as_written().advance(Sending, at(3)).unwrap().as_written();
+        // The receipt overtook the server's answer.
+        let read = sending.advance(Read, at(4)).unwrap().as_written();
+        let steps: Vec<_> = read.history.steps().iter().map(|step| (step.state, step.at.as_millis())).collect();
+        assert_eq!(steps, [(Queued, 1), (Delayed, 2), (Sending, 3), (Sent, 4), (Delivered, 4), (Read, 4)]);
+        let why = &read.history.steps()[1];
+        assert_eq!((why.reason, why.code), (Some(FailReason::RateLimited), Some(429)));
+        assert!(read.history.steps()[2..].iter().all(|step| step.reason.is_none()));
+        assert_eq!(read.version, 4);
+    }
+
+    #[test]
+    fn an_entry_of_before_histories_is_readable_and_the_whole_number_is_never_written() {
+        let json = serde_json::to_value(entry()).unwrap();
+        assert!(!json.to_string().contains("6281234567890"));
+        let mut old = json;
+        old.as_object_mut().unwrap().remove("history");
+        let old: LedgerEntry = serde_json::from_value(old).unwrap();
+        assert_eq!((old.history.steps(), old.to), (&[][..], None));
     }
 
     #[test]

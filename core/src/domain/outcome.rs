@@ -105,6 +105,8 @@ reasons! {
     SenderLoggedOut = "sender_logged_out",
     /// The sender is banned.
     SenderBanned = "sender_banned",
+    /// The recipient wants no bulk messages of this tenant.
+    Suppressed = "suppressed",
     /// Its session was deleted before it was on the wire.
     SessionDeleted = "session_deleted",
     /// The client could not put it on the wire.

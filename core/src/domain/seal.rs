@@ -8,6 +8,8 @@ use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
+use super::CodeKeys;
+
 /// Bytes before the ciphertext: the key's version (4, big-endian) and the nonce (12).
 const HEADER: usize = 16;
 
@@ -19,6 +21,8 @@ pub struct Keyring {
     newest: u32,
     /// What fingerprints are made with; of the oldest key, which stays when a new one comes.
     fingerprints: [u8; 32],
+    /// What the codes of verifications are marked with.
+    codes: CodeKeys,
 }
 
 /// Why a text gives no keyring. It never repeats a key.
@@ -54,6 +58,7 @@ impl Keyring {
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
         let mut ciphers = BTreeMap::new();
         let mut oldest: Option<(u32, [u8; 32])> = None;
+        let mut codes = BTreeMap::new();
         for (at, part) in text.split(',').map(str::trim).filter(|part| !part.is_empty()).enumerate() {
             let (version, key) = part.split_once(':').ok_or(KeyringError::Form(at + 1))?;
             let version = version.trim().parse().ok().filter(|v| *v > 0).ok_or(KeyringError::Form(at + 1))?;
@@ -63,6 +68,7 @@ impl Keyring {
             if ciphers.insert(version, cipher).is_some() {
                 return Err(KeyringError::Twice(version));
             }
+            codes.insert(version, Sha256::new().chain_update(b"kurir codes").chain_update(&key).finalize().into());
             if oldest.is_none_or(|(oldest, _)| version < oldest) {
                 let secret = Sha256::new().chain_update(b"kurir fingerprints").chain_update(&key).finalize();
                 oldest = Some((version, secret.into()));
@@ -70,7 +76,7 @@ impl Keyring {
         }
         let newest = *ciphers.keys().next_back().ok_or(KeyringError::Empty)?;
         let (_, fingerprints) = oldest.ok_or(KeyringError::Empty)?;
-        Ok(Self { ciphers, newest, fingerprints })
+        Ok(Self { ciphers, newest, fingerprints, codes: CodeKeys::new(codes) })
     }
 
     /// Seals `plain`; `place` (a table and a key, say) is bound to it, so that a sealed value can't be moved to
@@ -95,6 +101,11 @@ impl Keyring {
         let mut short = [0; 16];
         short.copy_from_slice(&mark[..16]);
         short
+    }
+
+    /// The keys that codes of verifications are marked with; they open nothing.
+    pub fn code_keys(&self) -> CodeKeys {
+        self.codes.clone()
     }
 
     /// Opens what [`Keyring::seal`] made for the same place.

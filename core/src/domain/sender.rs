@@ -81,11 +81,13 @@ pub struct Spent {
     pub pace: SenderPace,
     /// The recipient, if the session writes to it for the first time: known from then on.
     pub met: Option<PhoneNumber>,
+    /// The recipient, if it gets a bulk message: a word to stop them counts from then on.
+    pub bulk: Option<PhoneNumber>,
 }
 
 impl From<SenderPace> for Spent {
     fn from(pace: SenderPace) -> Self {
-        Self { pace, met: None }
+        Self { pace, met: None, bulk: None }
     }
 }
 

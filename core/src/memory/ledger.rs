@@ -9,8 +9,10 @@ use super::stores::Tables;
 use crate::domain::{JobKey, LedgerEntry, MessageId, PhoneNumber, SessionId, Timestamp};
 use crate::port::{Ledger, LedgerWrite, PortError, Written};
 
-struct Row {
-    entry: LedgerEntry,
+pub(super) struct Row {
+    pub(super) entry: LedgerEntry,
+    /// The recipient, as the first write named it.
+    pub(super) to: Option<PhoneNumber>,
     written_at: Timestamp,
 }
 
@@ -30,19 +32,27 @@ impl Entries {
         self.rows.get(key).map(|row| row.entry.clone())
     }
 
-    fn remove(&mut self, key: &JobKey) {
-        let message = self.rows.remove(key).and_then(|row| message_of(&row.entry));
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values()
+    }
+
+    fn remove(&mut self, key: &JobKey) -> Option<Row> {
+        let row = self.rows.remove(key);
+        let message = row.as_ref().and_then(|row| message_of(&row.entry));
         if let Some(message) = message.filter(|message| self.by_message.get(message) == Some(key)) {
             self.by_message.remove(&message);
         }
+        row
     }
 
-    fn put(&mut self, entry: LedgerEntry, written_at: Timestamp) {
-        self.remove(&entry.key);
+    fn put(&mut self, written: LedgerEntry, written_at: Timestamp) {
+        let known = self.remove(&written.key);
+        let to = known.map_or_else(|| written.to.clone(), |row| row.to);
+        let entry = written.as_written();
         if let Some(message) = message_of(&entry) {
             self.by_message.insert(message, entry.key.clone());
         }
-        self.rows.insert(entry.key.clone(), Row { entry, written_at });
+        self.rows.insert(entry.key.clone(), Row { entry, to, written_at });
     }
 }
 
@@ -63,8 +73,11 @@ fn write(tables: &mut Tables, write: LedgerWrite, now: Timestamp) -> Written {
         if let Some(recipient) = spent.met {
             tables.met.entry(fence.session.clone()).or_default().insert(recipient);
         }
+        if let Some(recipient) = spent.bulk {
+            tables.bulk.entry(fence.session.clone()).or_default().insert(recipient);
+        }
     }
-    tables.ledger.put(LedgerEntry { version: stored + 1, ..write.entry }, now);
+    tables.ledger.put(write.entry, now);
     tables.outbox.add(&write.events, now);
     Written::Done
 }

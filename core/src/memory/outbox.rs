@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::MemoryStores;
 use crate::domain::{EventId, OutboxEvent, Timestamp};
-use crate::port::{Outbox, PortError};
+use crate::port::{Backlog, Outbox, PortError};
 
 /// Events in the order of writing.
 #[derive(Default)]
@@ -52,5 +52,12 @@ impl Outbox for MemoryStores {
         let now = self.clock.now();
         self.tables().outbox.add(events, now);
         Ok(())
+    }
+
+    async fn backlog(&self) -> Result<Backlog, PortError> {
+        let tables = self.tables();
+        let rows = &tables.outbox.rows;
+        let events = u64::try_from(rows.len()).unwrap_or(u64::MAX).min(u64::from(Backlog::MOST));
+        Ok(Backlog { events, oldest: rows.values().next().map(|(_, written_at)| *written_at) })
     }
 }

@@ -110,6 +110,7 @@ impl SessionStore for MemoryStores {
         tables.retired.insert(fence.session.clone(), fence.epoch);
         tables.state.remove(&fence.session);
         tables.met.remove(&fence.session);
+        tables.bulk.remove(&fence.session);
         Ok(Written::Done)
     }
 

@@ -3,11 +3,18 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::event_log::Logged;
 use super::ledger::Entries;
 use super::lock;
 use super::outbox::Waiting;
+use super::requests::Requests;
 use super::state::Values;
-use crate::domain::{ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, TenantId};
+use super::suppressions::Suppressed;
+use super::verifications::Codes;
+use super::webhooks::Webhooks;
+use crate::domain::{
+    ApiKeyRecord, Epoch, Fence, KeyId, PhoneNumber, PoolId, SessionId, SessionRecord, Template, TemplateName, TenantId,
+};
 use crate::port::{Clock, PortError};
 
 /// A store that keeps everything until it is dropped. It guards its writes as a real one does.
@@ -32,6 +39,14 @@ pub(super) struct Tables {
     pub(super) met: HashMap<SessionId, HashSet<PhoneNumber>>,
     pub(super) ledger: Entries,
     pub(super) outbox: Waiting,
+    pub(super) requests: Requests,
+    pub(super) verify: Codes,
+    pub(super) log: Logged,
+    pub(super) webhooks: Webhooks,
+    pub(super) templates: HashMap<TenantId, BTreeMap<TemplateName, Template>>,
+    pub(super) suppressed: HashMap<TenantId, Suppressed>,
+    /// Whom each session has written bulk messages to.
+    pub(super) bulk: HashMap<SessionId, HashSet<PhoneNumber>>,
 }
 
 impl Tables {

@@ -249,9 +249,18 @@ pub(super) const ALL: &[(&str, Tz)] = &[
 /// The longest code of the table.
 const LONGEST: usize = 4;
 
+/// The longest code that a number in international form begins with.
+pub(super) fn code(digits: &str) -> Option<&'static str> {
+    find(digits).map(|(code, _)| code)
+}
+
 /// The zone of a number in international form: of the longest code that it begins with.
 pub(super) fn zone(digits: &str) -> Option<Tz> {
-    let of = |code: &str| ALL.binary_search_by(|(known, _)| (*known).cmp(code)).ok().map(|at| ALL[at].1);
+    find(digits).map(|(_, zone)| zone)
+}
+
+fn find(digits: &str) -> Option<(&'static str, Tz)> {
+    let of = |code: &str| ALL.binary_search_by(|(known, _)| (*known).cmp(code)).ok().map(|at| ALL[at]);
     (1..=LONGEST).rev().find_map(|length| digits.get(..length).and_then(of))
 }
 

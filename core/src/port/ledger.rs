@@ -58,6 +58,20 @@ pub trait Ledger: Send + Sync {
     async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
 }
 
+/// How much waits in the outbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many events, at most [`Backlog::MOST`].
+    pub events: u64,
+    /// When the oldest of them was written.
+    pub oldest: Option<Timestamp>,
+}
+
+impl Backlog {
+    /// As far as a backlog is counted.
+    pub const MOST: u32 = 100_000;
+}
+
 /// Events that wait for the broker.
 #[async_trait]
 pub trait Outbox: Send + Sync {
@@ -71,4 +85,7 @@ pub trait Outbox: Send + Sync {
     /// Puts events into the outbox that tell of no stored fact, or of one stored elsewhere. An id that is there
     /// already is kept as it is.
     async fn add(&self, events: &[OutboxEvent]) -> Result<(), PortError>;
+
+    /// How much waits. Counts no further than [`Backlog::MOST`], so that asking is cheap however much there is.
+    async fn backlog(&self) -> Result<Backlog, PortError>;
 }

@@ -173,6 +173,25 @@ impl std::fmt::Debug for ReceivedDataV1 {
     }
 }
 
+/// Data of `recipient.*` events: somebody who got bulk messages wants none any more, or wants them again.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RecipientDataV1 {
+    /// The recipient's number, digits in international form: whoever keeps addresses needs all of it.
+    pub number: String,
+    /// How it is known: `reply`.
+    pub source: String,
+    /// The word that was written, as the settings have it.
+    pub word: String,
+    /// WhatsApp's id of the message that said so.
+    pub message_id: String,
+}
+
+impl std::fmt::Debug for RecipientDataV1 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RecipientDataV1({})", self.message_id)
+    }
+}
+
 /// Data of `fleet.*` events.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FleetDataV1 {
@@ -185,7 +204,7 @@ pub struct FleetDataV1 {
 }
 
 impl<D: Serialize> EventV1<D> {
-    fn outbox(
+    pub(super) fn outbox(
         id: EventId,
         kind: EventKind,
         tenant: &TenantId,
@@ -358,6 +377,27 @@ impl ReceivedDataV1 {
         };
         let occasion = format!("{}/{message}", from.map_or("-", |number| number.digits()));
         let id = EventId::of_session(session, kind, &occasion);
+        EventV1::outbox(id, kind, tenant, Some(session), message.to_string(), at, data)
+    }
+}
+
+impl RecipientDataV1 {
+    /// `recipient.suppressed` or `recipient.resumed`, by what somebody wrote to a session.
+    pub fn event(
+        kind: EventKind,
+        tenant: &TenantId,
+        session: &SessionId,
+        (message, number): (&MessageId, &crate::domain::PhoneNumber),
+        word: &str,
+        at: Timestamp,
+    ) -> OutboxEvent {
+        let data = Self {
+            number: number.digits().to_owned(),
+            source: "reply".to_owned(),
+            word: word.to_owned(),
+            message_id: message.to_string(),
+        };
+        let id = EventId::of_session(session, kind, &format!("{}/{message}", number.digits()));
         EventV1::outbox(id, kind, tenant, Some(session), message.to_string(), at, data)
     }
 }

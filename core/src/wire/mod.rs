@@ -3,11 +3,20 @@
 mod asyncapi;
 mod call;
 mod event;
+mod event_kept;
 mod job;
 mod schema;
+mod verification;
+mod webhook;
 
 pub use asyncapi::asyncapi;
 pub use call::{CallAnswerV1, CallV1};
-pub use event::{EVENT_KIND, EventV1, FleetDataV1, MessageDataV1, PairingCodeV1, QrV1, ReceivedDataV1, SessionDataV1};
+pub use event::{
+    EVENT_KIND, EventV1, FleetDataV1, MessageDataV1, PairingCodeV1, QrV1, ReceivedDataV1, RecipientDataV1,
+    SessionDataV1,
+};
+pub use event_kept::{UnreadableEvent, read_event, without_credentials};
 pub use job::{ContentV1, JOB_KIND, JobV1, MAX_BODY, Malformed, OTP_TEXT};
 pub use schema::schemas;
+pub use verification::{PrefixDataV1, VerificationDataV1};
+pub use webhook::WebhookDataV1;

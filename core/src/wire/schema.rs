@@ -3,7 +3,10 @@
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::{EventV1, FleetDataV1, JobV1, MessageDataV1, ReceivedDataV1, SessionDataV1};
+use super::{
+    EventV1, FleetDataV1, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, RecipientDataV1, SessionDataV1,
+    VerificationDataV1, WebhookDataV1,
+};
 use crate::domain::EventKind;
 
 fn schema<T: schemars::JsonSchema>() -> Value {
@@ -18,6 +21,10 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("event.received.v1", schema::<EventV1<ReceivedDataV1>>()),
         ("event.session.v1", schema::<EventV1<SessionDataV1>>()),
         ("event.fleet.v1", schema::<EventV1<FleetDataV1>>()),
+        ("event.verification.v1", schema::<EventV1<VerificationDataV1>>()),
+        ("event.prefix.v1", schema::<EventV1<PrefixDataV1>>()),
+        ("event.webhook.v1", schema::<EventV1<WebhookDataV1>>()),
+        ("event.recipient.v1", schema::<EventV1<RecipientDataV1>>()),
     ]
 }
 
@@ -26,6 +33,10 @@ pub(super) fn schema_of(kind: EventKind) -> &'static str {
     match kind.as_str().split('.').next() {
         Some("session") => "event.session.v1",
         Some("fleet") => "event.fleet.v1",
+        Some("verification") if kind == EventKind::VerificationPrefixBlocked => "event.prefix.v1",
+        Some("verification") => "event.verification.v1",
+        Some("webhook") => "event.webhook.v1",
+        Some("recipient") => "event.recipient.v1",
         _ if kind == EventKind::MessageReceived => "event.received.v1",
         _ => "event.message.v1",
     }

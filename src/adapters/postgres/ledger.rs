@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use kurir_core::domain::{JobKey, LedgerEntry, MessageId, PhoneNumber, SessionId, TenantId, Timestamp};
+use kurir_core::domain::{BatchId, JobKey, LedgerEntry, MessageId, PhoneNumber, SessionId, TenantId, Timestamp};
 use kurir_core::port::{Ledger, LedgerWrite, PortError, Written};
 use sqlx::Row as _;
 use sqlx::postgres::{PgExecutor, PgRow};
@@ -13,7 +13,7 @@ use super::error::{corrupt, port_error};
 use super::rows::{self, EventColumns};
 use super::sealing::Place;
 use super::spending::{self, Together};
-use super::{PostgresStore, outbox};
+use super::{PostgresStore, index, outbox};
 
 // `present` locks the entries that are to be changed in the order of their keys, because an UPDATE takes them in any
 // order; new ones are inserted in that order, too. An entry of a version above 0 that is not there is not made anew.
@@ -22,9 +22,11 @@ WITH asked AS MATERIALIZED (
     SELECT * FROM unnest(
         $1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::bigint[],
         $7::text[], $8::text[], $9::text[], $10::bytea[],
-        $11::bigint[], $12::bigint[], $13::text[], $14::bytea[]
+        $11::bigint[], $12::bigint[], $13::text[], $14::bytea[],
+        $15::text[], $16::bytea[], $17::uuid[], $18::bigint[], $26::bytea[]
     ) AS w(ord, fence_session, fence_epoch, tenant, job, version,
-           session, message_id, state, entry, pace, turn, spent, met)
+           session, message_id, state, entry, pace, turn, spent, met,
+           lane, mark, batch, enqueued_at, bulk)
 ), held AS MATERIALIZED (
     SELECT id, epoch FROM session WHERE id = ANY($2) ORDER BY id FOR SHARE
 ), allowed AS MATERIALIZED (
@@ -44,8 +46,8 @@ WITH asked AS MATERIALIZED (
     WHERE j.tenant = a.tenant AND j.job = a.job AND j.version = a.version
     RETURNING a.ord
 ), made AS (
-    INSERT INTO job (tenant, job, version, session, message_id, state, entry)
-    SELECT a.tenant, a.job, 1, a.session, a.message_id, a.state, a.entry
+    INSERT INTO job (tenant, job, version, session, message_id, state, entry, lane, mark, batch, enqueued_at)
+    SELECT a.tenant, a.job, 1, a.session, a.message_id, a.state, a.entry, a.lane, a.mark, a.batch, a.enqueued_at
     FROM allowed a WHERE a.version = 0
     ORDER BY a.tenant COLLATE \"C\", a.job
     ON CONFLICT (tenant, job) DO NOTHING
@@ -69,10 +71,17 @@ WITH asked AS MATERIALIZED (
     WHERE a.met IS NOT NULL
     ORDER BY 1, 2
     ON CONFLICT DO NOTHING
+), addressed AS (
+    INSERT INTO bulk_recipient (session, recipient)
+    SELECT DISTINCT a.fence_session COLLATE \"C\", a.bulk
+    FROM done JOIN allowed a ON a.ord = done.ord
+    WHERE a.bulk IS NOT NULL
+    ORDER BY 1, 2
+    ON CONFLICT DO NOTHING
 ), told AS (
     INSERT INTO outbox (id, tenant, session, kind, at, body)
     SELECT e.id, e.tenant, e.session, e.kind, e.at, e.body
-    FROM unnest($15::bigint[], $16::uuid[], $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bytea[])
+    FROM unnest($19::bigint[], $20::uuid[], $21::text[], $22::text[], $23::text[], $24::bigint[], $25::bytea[])
          WITH ORDINALITY AS e(of, id, tenant, session, kind, at, body, ord)
     JOIN done ON done.ord = e.of
     ORDER BY e.ord
@@ -126,6 +135,11 @@ struct Columns<'a> {
     turns: Vec<Option<i64>>,
     spent: Vec<Option<&'a str>>,
     met: Vec<Option<&'a [u8]>>,
+    lanes: Vec<&'static str>,
+    marks: Vec<Option<&'a [u8]>>,
+    batches: Vec<Option<Uuid>>,
+    enqueued: Vec<i64>,
+    bulk: Vec<Option<&'a [u8]>>,
 }
 
 /// One write, ready for the database.
@@ -133,11 +147,13 @@ struct Prepared<'a> {
     write: &'a LedgerWrite,
     sealed: Vec<u8>,
     spent: Option<spending::Row>,
+    /// Of the recipient, in the first write of an entry.
+    mark: Option<Vec<u8>>,
 }
 
 impl<'a> Columns<'a> {
     fn push(&mut self, ord: i64, prepared: &'a Prepared<'a>, spends: bool) {
-        let Prepared { write, sealed, spent } = prepared;
+        let Prepared { write, sealed, spent, mark } = prepared;
         let entry = &write.entry;
         let spent = spent.as_ref().filter(|_| spends);
         self.ords.push(ord);
@@ -154,6 +170,11 @@ impl<'a> Columns<'a> {
         self.turns.push(spent.map(|row| row.turn));
         self.spent.push(spent.map(|row| row.spent.as_str()));
         self.met.push(spent.and_then(|row| row.met.as_deref()));
+        self.lanes.push(entry.lane.as_str());
+        self.marks.push(mark.as_deref());
+        self.batches.push(entry.batch.map(BatchId::as_uuid));
+        self.enqueued.push(entry.enqueued_at.as_millis());
+        self.bulk.push(spent.and_then(|row| row.bulk.as_deref()));
     }
 }
 
@@ -207,6 +228,10 @@ async fn write_round(
         .bind(&columns.turns)
         .bind(&columns.spent)
         .bind(&columns.met)
+        .bind(&columns.lanes)
+        .bind(&columns.marks)
+        .bind(&columns.batches)
+        .bind(&columns.enqueued)
         .bind(&events.of)
         .bind(&events.ids)
         .bind(&events.tenants)
@@ -214,6 +239,7 @@ async fn write_round(
         .bind(&events.kinds)
         .bind(&events.ats)
         .bind(&events.bodies)
+        .bind(&columns.bulk)
         .fetch_all(executor)
         .await?;
     rows.iter()
@@ -269,11 +295,11 @@ impl PostgresStore {
         Ok(answers)
     }
 
-    fn entry(&self, key: &JobKey, sealed: &[u8]) -> Result<LedgerEntry, PortError> {
+    pub(super) fn entry(&self, key: &JobKey, sealed: &[u8]) -> Result<LedgerEntry, PortError> {
         self.vault.open_json(&Place::Job(key), sealed)
     }
 
-    fn entry_with_key(&self, row: &PgRow) -> Result<Option<LedgerEntry>, PortError> {
+    pub(super) fn entry_with_key(&self, row: &PgRow) -> Result<Option<LedgerEntry>, PortError> {
         let failed = |e| port_error("reading the ledger by message", e);
         let Some(tenant) = row.try_get::<Option<&str>, _>("tenant").map_err(failed)? else { return Ok(None) };
         let tenant = TenantId::new(tenant).map_err(|e| corrupt("the tenant of a job".to_owned(), e))?;
@@ -293,9 +319,10 @@ impl Ledger for PostgresStore {
         let prepared = writes
             .iter()
             .map(|write| {
-                let next = LedgerEntry { version: write.entry.version.saturating_add(1), ..write.entry.clone() };
+                let next = write.entry.as_written();
                 let sealed = self.vault.seal_json(&Place::Job(&next.key), &next)?;
-                Ok(Prepared { write, sealed, spent: spending::row(&self.vault, write)? })
+                let mark = write.entry.to.as_ref().map(|to| index::mark(&self.vault, &next.key.tenant, to));
+                Ok(Prepared { write, sealed, spent: spending::row(&self.vault, write)?, mark })
             })
             .collect::<Result<Vec<_>, PortError>>()?;
         let (writes, prepared, plan) = (&writes, &prepared, &Plan::new(&prepared));

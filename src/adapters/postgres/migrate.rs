@@ -10,43 +10,24 @@ use super::error::{port_error, refused};
 
 const ACTION: &str = "migrating the schema";
 
+/// What each version is called and does, from the first one on.
+const VERSIONS: &[(&str, &str)] = &[
+    ("sessions, state, ledger, outbox", include_str!("migrations/0001_sessions_state_ledger_outbox.sql")),
+    ("what senders have spent", include_str!("migrations/0002_spending.sql")),
+    ("pools", include_str!("migrations/0003_pools.sql")),
+    ("API keys", include_str!("migrations/0004_api_keys.sql")),
+    ("messages in numbers", include_str!("migrations/0005_messages_in_numbers.sql")),
+    ("verifications", include_str!("migrations/0006_verifications.sql")),
+    ("the log of events, webhooks", include_str!("migrations/0007_event_log_webhooks.sql")),
+    ("what callers say of sessions", include_str!("migrations/0008_session_desk.sql")),
+    ("templates, suppression", include_str!("migrations/0009_templates_suppression.sql")),
+];
+
 fn migrator(schema: Option<&str>) -> Migrator {
-    let first = Migration::new(
-        1,
-        "sessions, state, ledger, outbox".into(),
-        MigrationType::Simple,
-        include_str!("migrations/0001_sessions_state_ledger_outbox.sql").into_sql_str(),
-        false,
-    );
-    let second = Migration::new(
-        2,
-        "what senders have spent".into(),
-        MigrationType::Simple,
-        include_str!("migrations/0002_spending.sql").into_sql_str(),
-        false,
-    );
-    let third = Migration::new(
-        3,
-        "pools".into(),
-        MigrationType::Simple,
-        include_str!("migrations/0003_pools.sql").into_sql_str(),
-        false,
-    );
-    let fourth = Migration::new(
-        4,
-        "API keys".into(),
-        MigrationType::Simple,
-        include_str!("migrations/0004_api_keys.sql").into_sql_str(),
-        false,
-    );
-    let fifth = Migration::new(
-        5,
-        "what callers say of sessions".into(),
-        MigrationType::Simple,
-        include_str!("migrations/0005_session_desk.sql").into_sql_str(),
-        false,
-    );
-    let mut migrator = Migrator::with_migrations(vec![first, second, third, fourth, fifth]);
+    let migration = |(version, (name, script)): (i64, &(&'static str, &'static str))| {
+        Migration::new(version, (*name).into(), MigrationType::Simple, script.into_sql_str(), false)
+    };
+    let mut migrator = Migrator::with_migrations((1..).zip(VERSIONS).map(migration).collect());
     if let Some(name) = schema {
         // Checked when the store was connected: a plain name needs no quotes.
         migrator.create_schema(name.to_owned());

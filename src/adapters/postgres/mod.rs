@@ -14,16 +14,25 @@
 mod api_keys;
 mod connect;
 mod error;
+mod event_log;
+mod index;
 mod ledger;
 mod migrate;
 mod outbox;
+mod prefixes;
+mod requests;
 mod rows;
 mod sealing;
 mod session_desk;
 mod sessions;
 mod spending;
 mod state;
+mod suppressions;
+mod templates;
+mod verifications;
 mod vigil;
+mod webhook_rows;
+mod webhooks;
 
 use std::time::Duration;
 

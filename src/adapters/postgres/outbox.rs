@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{EventId, OutboxEvent, Timestamp};
-use kurir_core::port::{Outbox, PortError};
+use kurir_core::port::{Backlog, Outbox, PortError};
 use sqlx::postgres::PgExecutor;
 use uuid::Uuid;
 
@@ -25,6 +25,9 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::by
      AS e(id, tenant, session, kind, at, body, ord)
 ORDER BY e.ord
 ON CONFLICT (id) DO NOTHING";
+
+const BACKLOG: &str = "\
+SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT $1) AS some), (SELECT added_at FROM outbox ORDER BY seq LIMIT 1)";
 
 /// Puts events into the outbox, in order.
 pub(super) async fn add(executor: impl PgExecutor<'_>, events: &EventColumns<'_>) -> Result<(), sqlx::Error> {
@@ -69,5 +72,14 @@ impl Outbox for PostgresStore {
         }
         let columns = &EventColumns::of_one(&self.vault, events);
         self.retrying("adding to the outbox", |_| add(&self.pool, columns)).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, PortError> {
+        let (events, oldest): (i64, Option<i64>) = sqlx::query_as(BACKLOG)
+            .bind(i64::from(Backlog::MOST))
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|e| port_error("counting the outbox", e))?;
+        Ok(Backlog { events: u64::try_from(events).unwrap_or(0), oldest: oldest.map(Timestamp::from_millis) })
     }
 }

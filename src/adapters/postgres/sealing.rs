@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kurir_core::domain::{EventId, JobKey, Keyring, SessionId};
+use kurir_core::domain::{
+    EventId, JobKey, Keyring, PrefixId, RequestKey, SessionId, TemplateName, TenantId, VerificationId, WebhookId,
+};
 use kurir_core::port::{Entropy, PortError};
 
 use super::error::corrupt;
@@ -18,6 +20,24 @@ pub(super) enum Place<'a> {
     Job(&'a JobKey),
     /// An event's envelope.
     Event(EventId),
+    /// The answer to a request.
+    Answer(&'a RequestKey),
+    /// A verification.
+    Verification(&'a TenantId, VerificationId),
+    /// The code of a verification.
+    Code(&'a TenantId, VerificationId),
+    /// A prefix of numbers.
+    Prefix(&'a TenantId, PrefixId),
+    /// An event's envelope in the log.
+    Logged(EventId),
+    /// A webhook's settings.
+    Webhook(&'a WebhookId),
+    /// The texts of a template.
+    Template { tenant: &'a TenantId, name: &'a TemplateName },
+    /// A number on a tenant's list, by its mark.
+    Suppression { tenant: &'a TenantId, mark: &'a [u8; 16] },
+    /// What was done to it.
+    SuppressionChange { tenant: &'a TenantId, mark: &'a [u8; 16] },
 }
 
 impl Place<'_> {
@@ -27,6 +47,17 @@ impl Place<'_> {
             Self::State { session, area, key } => format!("state/{session}/{area}/{key}"),
             Self::Job(key) => format!("job/{}/{}", key.tenant, key.job),
             Self::Event(id) => format!("outbox/{id}"),
+            Self::Answer(key) => format!("request/{}/{}", key.tenant, u256(&key.name)),
+            Self::Verification(tenant, id) => format!("verification/{tenant}/{id}"),
+            Self::Code(tenant, id) => format!("verification-code/{tenant}/{id}"),
+            Self::Prefix(tenant, id) => format!("verification-prefix/{tenant}/{id}"),
+            Self::Logged(id) => format!("event_log/{id}"),
+            Self::Webhook(id) => format!("webhook/{id}"),
+            Self::Template { tenant, name } => format!("template/{tenant}/{name}"),
+            Self::Suppression { tenant, mark } => format!("suppression/{tenant}/{:032x}", u128::from_be_bytes(**mark)),
+            Self::SuppressionChange { tenant, mark } => {
+                format!("suppression_change/{tenant}/{:032x}", u128::from_be_bytes(**mark))
+            }
         }
         .into_bytes()
     }
@@ -40,8 +71,24 @@ impl fmt::Display for Place<'_> {
             Self::State { session, area, .. } => write!(f, "a value in area {area} of session {session}"),
             Self::Job(key) => write!(f, "the entry of job {} of {}", key.job, key.tenant),
             Self::Event(id) => write!(f, "the body of event {id}"),
+            Self::Answer(key) => write!(f, "the answer to a request of {}", key.tenant),
+            Self::Verification(tenant, id) => write!(f, "verification {id} of {tenant}"),
+            Self::Code(tenant, id) => write!(f, "the code of verification {id} of {tenant}"),
+            Self::Prefix(tenant, id) => write!(f, "prefix {id} of {tenant}"),
+            Self::Webhook(id) => write!(f, "the settings of webhook {id}"),
+            Self::Logged(id) => write!(f, "the body of event {id} in the log"),
+            Self::Template { tenant, name } => write!(f, "template {name} of {tenant}"),
+            Self::Suppression { tenant, .. } => write!(f, "a suppressed number of {tenant}"),
+            Self::SuppressionChange { tenant, .. } => write!(f, "a change of a suppressed number of {tenant}"),
         }
     }
+}
+
+/// In hexadecimal digits.
+fn u256(bytes: &[u8; 32]) -> String {
+    let (high, low) = bytes.split_at(16);
+    let number = |half: &[u8]| half.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    format!("{:032x}{:032x}", number(high), number(low))
 }
 
 /// The keys, and where nonces come from.

@@ -23,6 +23,12 @@ SELECT DISTINCT m.session COLLATE \"C\", m.recipient FROM unnest($1::text[], $2:
 ORDER BY 1, 2
 ON CONFLICT DO NOTHING";
 
+const MEET_IN_BULK: &str = "\
+INSERT INTO bulk_recipient (session, recipient)
+SELECT DISTINCT m.session COLLATE \"C\", m.recipient FROM unnest($1::text[], $2::bytea[]) AS m(session, recipient)
+ORDER BY 1, 2
+ON CONFLICT DO NOTHING";
+
 const MET: &str = "\
 SELECT EXISTS (SELECT 1 FROM met WHERE session = $1 AND recipient = r.recipient)
 FROM unnest($2::bytea[]) WITH ORDINALITY AS r(recipient, ord)
@@ -35,10 +41,17 @@ pub(super) struct Row {
     pub(super) spent: String,
     /// The fingerprint of the recipient that was met.
     pub(super) met: Option<Vec<u8>>,
+    /// The fingerprint of the recipient of a bulk message.
+    pub(super) bulk: Option<Vec<u8>>,
 }
 
 fn fingerprint(vault: &Vault, session: &SessionId, recipient: &PhoneNumber) -> Vec<u8> {
     vault.fingerprint(&format!("met/{session}"), recipient.digits()).to_vec()
+}
+
+/// What a recipient of bulk messages is known by.
+pub(super) fn bulk_fingerprint(vault: &Vault, session: &SessionId, recipient: &PhoneNumber) -> Vec<u8> {
+    vault.fingerprint(&format!("bulk/{session}"), recipient.digits()).to_vec()
 }
 
 /// What a write spends; nothing without a fence, because it is the owner's.
@@ -49,6 +62,7 @@ pub(super) fn row(vault: &Vault, write: &LedgerWrite) -> Result<Option<Row>, Por
         turn: spent.pace.turn.cast_signed(),
         spent: serde_json::to_string(&spent.pace).map_err(|e| refused("writing a sender's state as JSON", e))?,
         met: spent.met.as_ref().map(|recipient| fingerprint(vault, &fence.session, recipient)),
+        bulk: spent.bulk.as_ref().map(|recipient| bulk_fingerprint(vault, &fence.session, recipient)),
     }))
 }
 
@@ -65,6 +79,7 @@ pub(super) fn read(session: &SessionId, pace: Option<i64>, spent: Option<&str>) 
 pub(super) struct Together<'a> {
     states: std::collections::BTreeMap<&'a str, &'a Row>,
     met: Vec<(&'a str, &'a [u8])>,
+    bulk: Vec<(&'a str, &'a [u8])>,
 }
 
 impl<'a> Together<'a> {
@@ -75,6 +90,7 @@ impl<'a> Together<'a> {
             *latest = row;
         }
         self.met.extend(row.met.as_deref().map(|recipient| (session, recipient)));
+        self.bulk.extend(row.bulk.as_deref().map(|recipient| (session, recipient)));
     }
 
     /// Saves it.
@@ -89,9 +105,11 @@ impl<'a> Together<'a> {
                 .execute(&mut *connection)
                 .await?;
         }
-        if !self.met.is_empty() {
-            let (sessions, recipients): (Vec<&str>, Vec<&[u8]>) = self.met.iter().copied().unzip();
-            sqlx::query(MEET).bind(sessions).bind(recipients).execute(connection).await?;
+        for (statement, recipients) in [(MEET, &self.met), (MEET_IN_BULK, &self.bulk)] {
+            if !recipients.is_empty() {
+                let (sessions, recipients): (Vec<&str>, Vec<&[u8]>) = recipients.iter().copied().unzip();
+                sqlx::query(statement).bind(sessions).bind(recipients).execute(&mut *connection).await?;
+            }
         }
         Ok(())
     }

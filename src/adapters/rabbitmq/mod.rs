@@ -17,6 +17,7 @@ mod consume;
 mod dead;
 mod dead_headers;
 mod error;
+mod event_feed;
 mod events;
 mod headers;
 mod options;

@@ -25,6 +25,9 @@ pub const DEAD_EXCHANGE: &str = "kurir.dlx";
 /// Where dead letters wait for a human.
 pub const DEAD_QUEUE: &str = "kurir.dead";
 
+/// Where every event waits for the relays, which keep the log of events.
+pub const LOG_QUEUE: &str = "kurir.log";
+
 /// The name of a delay step's exchange and queue. A step has an exchange of its own, because a message must enter the
 /// delay under its original routing key: that key is what leads it back to its session's queue.
 pub fn delay_name(step: std::time::Duration) -> String {
@@ -39,7 +42,8 @@ pub fn lane_queue(target: &Target, lane: Lane) -> String {
 /// Declares what the whole fleet shares. Called on every new connection: a broker may have been replaced meanwhile.
 ///
 /// The delay queues and the dead letters are quorum queues whatever the session queues are: a job waits in them for up
-/// to 6 hours, so they must survive a node, and there are only a dozen of them.
+/// to 6 hours, so they must survive a node, and there are only a dozen of them. So is the log's
+/// queue: while no relay runs it has what nobody else has any more.
 pub(super) async fn declare_fleet(channel: &Channel) -> lapin::Result<()> {
     exchange(channel, DEAD_EXCHANGE, ExchangeKind::Fanout, FieldTable::default()).await?;
     queue(channel, DEAD_QUEUE, durable(QueueKind::Quorum)).await?;
@@ -49,6 +53,8 @@ pub(super) async fn declare_fleet(channel: &Channel) -> lapin::Result<()> {
     exchange(channel, EVENTS, ExchangeKind::Topic, FieldTable::default()).await?;
     // No alternate exchange: a call that no owner hears comes back to its caller.
     exchange(channel, CALLS, ExchangeKind::Direct, FieldTable::default()).await?;
+    queue(channel, LOG_QUEUE, durable(QueueKind::Quorum)).await?;
+    bind(channel, LOG_QUEUE, EVENTS, "#").await?;
     // A job whose session was removed while it waited must not vanish.
     let mut or_dead = FieldTable::default();
     or_dead.insert("alternate-exchange".into(), text(DEAD_EXCHANGE));

@@ -1,4 +1,5 @@
-//! The events: a table that publishers append to and subscribers follow.
+//! The events: a table that publishers append to and subscribers follow. What is published enters the log of recent events
+//! in the same transaction, so nobody has to carry it there.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use super::database::Database;
 use super::error::{SYSTEM, corrupt, sql};
+use super::event_log;
 use super::outbox::SealedEvent;
 use super::row::row;
 
@@ -68,6 +70,7 @@ impl EventSink for SqliteEvents {
         if events.is_empty() {
             return Ok(());
         }
+        let logged = event_log::sealed(&self.db, events);
         let events: Vec<_> = events.iter().map(|event| SealedEvent::new(&self.db, event, &place(event.id))).collect();
         let db = self.db.clone();
         let told = self
@@ -92,8 +95,9 @@ impl EventSink for SqliteEvents {
                     }
                     sqlx::query("DELETE FROM event WHERE seq <= ?1")
                         .bind(newest - db.events_kept)
-                        .execute(connection)
+                        .execute(&mut *connection)
                         .await?;
+                    event_log::insert(&mut *connection, logged).await?;
                     Ok(Told { db, newest })
                 })
             })

@@ -9,9 +9,10 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::database::{Database, SqliteStore};
 use super::error::{Failure, corrupt, sql};
+use super::index;
 use super::outbox::{self, SealedEvent};
 use super::sessions::{Guard, guard};
-use super::spending::{self, Together};
+use super::spending::{self, Addressed, Together};
 use super::state::hexadecimal;
 
 /// A write with everything made ready for the transaction.
@@ -22,38 +23,44 @@ struct Prepared {
     json: String,
     /// The sender's state, and as it will stand there.
     spent: Option<(SenderPace, String)>,
-    met: Option<[u8; 16]>,
+    addressed: Addressed,
+    mark: Option<[u8; 16]>,
     events: Vec<SealedEvent>,
     at: i64,
 }
 
 impl Prepared {
     fn new(db: &Database, write: LedgerWrite) -> Result<Self, PortError> {
-        let mut entry = write.entry;
-        entry.version += 1;
+        let entry = write.entry.as_written();
+        // Only the first write knows the number.
+        let mark = write.entry.to.as_ref().map(|to| index::mark(db, &entry.key.tenant, to));
         let json = serde_json::to_string(&entry).map_err(|error| corrupt("a ledger entry to write", error))?;
         let events = outbox::sealed(db, &write.events);
-        let (mut spent, mut met) = (None, None);
+        let (mut spent, mut addressed) = (None, Addressed::default());
         // What is spent is the owner's, so only an owner writes it.
         if let (Some(fence), Some(of)) = (&write.fence, write.spent) {
             let json = serde_json::to_string(&of.pace).map_err(|error| corrupt("a sender's state to write", error))?;
             spent = Some((of.pace, json));
-            met = of.met.map(|recipient| spending::fingerprint(db, &fence.session, &recipient));
+            addressed = Addressed {
+                met: of.met.map(|recipient| spending::fingerprint(db, &fence.session, &recipient)),
+                bulk: of.bulk.map(|recipient| spending::bulk_fingerprint(db, &fence.session, &recipient)),
+            };
         }
-        Ok(Self { fence: write.fence, entry, json, spent, met, events, at: db.clock.now().as_millis() })
+        let at = db.clock.now().as_millis();
+        Ok(Self { fence: write.fence, entry, json, spent, addressed, mark, events, at })
     }
 
     /// Writes the entry; false when another write came first.
     async fn store(&self, connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
         // An entry of version 1 is the first one and must not be there; any other follows one.
         let statement = if self.entry.version == 1 {
-            "INSERT INTO ledger (tenant, job, version, session, message_id, state, open, entry, updated_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (tenant, job) DO NOTHING"
+            "INSERT INTO ledger (tenant, job, version, session, message_id, state, open, entry, updated_at, lane, mark, \
+             batch, enqueued_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (tenant, job) DO NOTHING"
         } else {
             "UPDATE ledger SET version = ?3, session = ?4, message_id = ?5, state = ?6, open = ?7, entry = ?8, \
              updated_at = ?9 WHERE tenant = ?1 AND job = ?2 AND version = ?3 - 1"
         };
-        let done = sqlx::query(statement)
+        let query = sqlx::query(statement)
             .bind(self.entry.key.tenant.as_str())
             .bind(self.entry.key.job.as_uuid().as_bytes().as_slice())
             .bind(self.entry.version.cast_signed())
@@ -62,10 +69,18 @@ impl Prepared {
             .bind(self.entry.state.as_str())
             .bind(self.entry.state.is_open())
             .bind(self.json.as_str())
-            .bind(self.at)
-            .execute(connection)
-            .await?;
-        Ok(done.rows_affected() > 0)
+            .bind(self.at);
+        // What it is found by stays as the first write says it.
+        let query = if self.entry.version == 1 {
+            query
+                .bind(self.entry.lane.as_str())
+                .bind(self.mark.as_ref().map(<[u8; 16]>::as_slice))
+                .bind(self.entry.batch.map(|batch| batch.as_uuid().as_bytes().to_vec()))
+                .bind(self.entry.enqueued_at.as_millis())
+        } else {
+            query
+        };
+        Ok(query.execute(connection).await?.rows_affected() > 0)
     }
 }
 
@@ -95,7 +110,7 @@ async fn carry_out(connection: &mut SqliteConnection, writes: Vec<Prepared>) -> 
         }
         outbox::insert(connection, write.events).await?;
         if let (Some(fence), Some((state, json))) = (write.fence, write.spent) {
-            spent.entry(fence.session).or_default().add(state, json, write.met);
+            spent.entry(fence.session).or_default().add(state, json, write.addressed);
         }
         answers.push(Written::Done);
     }
@@ -105,7 +120,7 @@ async fn carry_out(connection: &mut SqliteConnection, writes: Vec<Prepared>) -> 
     Ok(answers)
 }
 
-fn entry(json: &str) -> Result<LedgerEntry, PortError> {
+pub(super) fn entry(json: &str) -> Result<LedgerEntry, PortError> {
     serde_json::from_str(json).map_err(|_| corrupt("a ledger entry", "it is none"))
 }
 

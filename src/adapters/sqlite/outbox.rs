@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{EventId, EventKind, OutboxEvent, SessionId, TenantId, Timestamp};
-use kurir_core::port::{Outbox, PortError};
+use kurir_core::port::{Backlog, Outbox, PortError};
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ pub(super) struct SealedEvent {
     pub(super) kind: EventKind,
     pub(super) at: i64,
     pub(super) body: Vec<u8>,
-    added_at: i64,
+    pub(super) added_at: i64,
 }
 
 impl SealedEvent {
@@ -138,5 +138,17 @@ impl Outbox for SqliteStore {
                 Box::pin(async move { insert(connection, events).await.map_err(Failure::Sql) })
             })
             .await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, PortError> {
+        let (events, oldest): (i64, Option<i64>) = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT ?1)), \
+             (SELECT added_at FROM outbox ORDER BY seq LIMIT 1)",
+        )
+        .bind(Backlog::MOST)
+        .fetch_one(&self.db.readers)
+        .await
+        .map_err(|error| sql("counting the outbox", error))?;
+        Ok(Backlog { events: u64::try_from(events).unwrap_or(0), oldest: oldest.map(Timestamp::from_millis) })
     }
 }

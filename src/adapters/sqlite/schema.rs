@@ -12,12 +12,16 @@ const APPLICATION: i64 = 0x6b75_7269;
 
 /// One script for each version of the schema; `PRAGMA user_version` says how many a file has seen. Scripts are only
 /// ever appended.
-const VERSIONS: [&str; 5] = [
+const VERSIONS: &[&str] = &[
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
     include_str!("schema/0003.sql"),
     include_str!("schema/0004.sql"),
     include_str!("schema/0005.sql"),
+    include_str!("schema/0006.sql"),
+    include_str!("schema/0007.sql"),
+    include_str!("schema/0008.sql"),
+    include_str!("schema/0009.sql"),
 ];
 
 /// Brings the file to the newest version, each step in a transaction of its own.

@@ -8,9 +8,25 @@ use super::database::Database;
 use super::error::{corrupt, sql};
 use super::state::hexadecimal;
 
+const MEET: &str = "INSERT INTO met (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
+const BULK: &str = "INSERT INTO bulk_recipient (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
 /// The fingerprint of a recipient of a session.
 pub(super) fn fingerprint(db: &Database, session: &SessionId, recipient: &PhoneNumber) -> [u8; 16] {
     db.sealer.fingerprint(&format!("met/{session}"), recipient.digits())
+}
+
+/// What a recipient of a session's bulk messages is known by.
+pub(super) fn bulk_fingerprint(db: &Database, session: &SessionId, recipient: &PhoneNumber) -> [u8; 16] {
+    db.sealer.fingerprint(&format!("bulk/{session}"), recipient.digits())
+}
+
+/// The fingerprints of whom a write addresses: who is met, who gets a bulk message.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Addressed {
+    pub(super) met: Option<[u8; 16]>,
+    pub(super) bulk: Option<[u8; 16]>,
 }
 
 /// Reads a sender's state. A row that an earlier version wrote has its pace and nothing else.
@@ -27,19 +43,19 @@ pub(super) fn read(session: &str, pace: i64, spent: Option<&str>) -> Result<Send
 #[derive(Default)]
 pub(super) struct Together {
     latest: Option<(SenderPace, String)>,
-    met: Vec<[u8; 16]>,
+    addressed: Vec<Addressed>,
 }
 
 impl Together {
-    /// Adds what one write spends that was done: the state, how it will stand there, who was met.
-    pub(super) fn add(&mut self, state: SenderPace, json: String, met: Option<[u8; 16]>) {
+    /// Adds what one write spends that was done: the state, how it will stand there, whom it addresses.
+    pub(super) fn add(&mut self, state: SenderPace, json: String, addressed: Addressed) {
         if self.latest.as_ref().is_none_or(|(latest, _)| latest.turn <= state.turn) {
             self.latest = Some((state, json));
         }
-        self.met.extend(met);
+        self.addressed.push(addressed);
     }
 
-    /// Saves the state unless a later one is there, and who was met.
+    /// Saves the state unless a later one is there, and who was addressed.
     pub(super) async fn save(self, connection: &mut SqliteConnection, session: &SessionId) -> Result<(), sqlx::Error> {
         if let Some((state, json)) = self.latest {
             sqlx::query(
@@ -52,12 +68,15 @@ impl Together {
             .execute(&mut *connection)
             .await?;
         }
-        for recipient in self.met {
-            sqlx::query("INSERT INTO met (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
-                .bind(session.as_str())
-                .bind(recipient.as_slice())
-                .execute(&mut *connection)
-                .await?;
+        for Addressed { met, bulk } in self.addressed {
+            for (statement, recipient) in [(MEET, met), (BULK, bulk)] {
+                let Some(recipient) = recipient else { continue };
+                sqlx::query(statement)
+                    .bind(session.as_str())
+                    .bind(recipient.as_slice())
+                    .execute(&mut *connection)
+                    .await?;
+            }
         }
         Ok(())
     }

@@ -30,6 +30,11 @@ pub struct Scanner {
 }
 
 impl Scanner {
+    /// The phones of the simulator whose control interface is here.
+    pub const fn at(control: String) -> Self {
+        Self { control }
+    }
+
     /// Scans a code with the phone of `number`.
     pub async fn scan(&self, qr: &str, number: String) -> anyhow::Result<()> {
         let (url, body) = (format!("{}/scan", self.control), serde_json::json!({"qr": qr, "phone": number}));

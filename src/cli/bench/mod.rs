@@ -7,6 +7,7 @@ mod crowd;
 mod figures;
 mod fleet;
 mod flood;
+mod gateway;
 mod launch;
 mod link;
 mod process;
@@ -40,6 +41,9 @@ enum What {
     /// Kills the worker that has all sessions, and stops another one; tells how long sessions are without a connection. It
     /// needs the servers, as `send` does.
     Takeover(TakeoverArgs),
+    /// Has the gateway of one process (SQLite, simulator and worker in it) take as many messages as it can; tells how many
+    /// a second, and how long each took. Nothing has to be installed.
+    Gateway(GatewayArgs),
     /// The client alone; started by `send`, obeys lines on its standard input.
     #[command(hide = true)]
     Bare,
@@ -87,6 +91,26 @@ struct CrowdArgs {
     at_once: usize,
 }
 
+/// Options of `kurir bench gateway`.
+#[derive(Debug, Args)]
+struct GatewayArgs {
+    /// For how many seconds.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=120))]
+    seconds: u32,
+    /// Connections, each with one request at a time.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=512))]
+    connections: u16,
+    /// Linked sessions that the messages are for.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=50))]
+    sessions: u16,
+    /// Messages in one request; 0: single messages.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    rows: u32,
+    /// Gives each request an Idempotency-Key.
+    #[arg(long)]
+    named: bool,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LaneArg {
     Otp,
@@ -116,6 +140,7 @@ pub async fn run(args: BenchArgs, config: Config, given: Given) -> anyhow::Resul
         What::Send(args) => Box::pin(send::run(args, config, given)).await?,
         What::Crowd(args) => Box::pin(crowd::run(args, config, given)).await?,
         What::Takeover(args) => Box::pin(takeover::run(args, config, given)).await?,
+        What::Gateway(args) => Box::pin(gateway::run(args, given)).await?,
         What::Bare => bare::run(&config).await?,
     }
     Ok(ExitCode::SUCCESS)

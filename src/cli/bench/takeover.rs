@@ -47,7 +47,7 @@ async fn measure(args: &TakeoverArgs, config: &Config, launch: &Launch) -> anyho
     config.redis.prefix = schema;
     let simulator = Simulator::start(&launch).await?;
     let launch = launch.with("whatsapp.endpoint", &simulator.endpoint);
-    let backends = Backends::fleet(&config, "bench", Needs::Redis).await?;
+    let backends = Backends::fleet(&config, "bench", &[], Needs::Redis).await?;
     let filter = EventFilter { tenant: Some(tenant.clone()), ..EventFilter::default() };
     let mut events = backends.event_source.subscribe(filter).await?;
     let sessions = (0..args.sessions).map(|at| SessionId::new(format!("b{at}-{tag}")));

@@ -10,6 +10,7 @@ use kurir_core::domain::SessionId;
 use kurir_core::port::{DeadFilter, DeadId, DeadLetters, Retried};
 use serde_json::json;
 
+use super::remote::Output;
 use crate::compose::OpenDeadLetters;
 use crate::config::Config;
 
@@ -65,6 +66,16 @@ enum What {
     },
 }
 
+impl What {
+    /// With what the whole program was told about its output.
+    fn shown(mut self, output: Output) -> Self {
+        let (Self::List { json, .. } | Self::Show { json, .. } | Self::Retry { json, .. } | Self::Drop { json, .. }) =
+            &mut self;
+        *json = output.json(*json);
+        self
+    }
+}
+
 /// Which letters to look at.
 #[derive(Debug, Args)]
 struct Which {
@@ -103,10 +114,10 @@ impl Chosen {
 
 /// Does what was asked and tells it on standard output. The status is a failure where a letter that was named is not
 /// there, or one could not be tried again.
-pub(super) async fn run(args: DeadArgs, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: DeadArgs, config: &Config, output: Output) -> anyhow::Result<ExitCode> {
     let open = OpenDeadLetters::open(config).await?;
     let mut out = Vec::new();
-    let done = carry_out(args.what, &*open.letters, &mut out).await;
+    let done = carry_out(args.what.shown(output), &*open.letters, &mut out).await;
     open.close().await;
     std::io::stdout().write_all(&out)?;
     Ok(if done? { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use kurir_core::domain::{ApiKeyRecord, Scope, SessionId, TenantId};
+use kurir_core::domain::{ApiKeyRecord, Channel, Scope, SessionId, TenantId, Verification};
 
 use super::App;
 use super::error::ApiError;
@@ -37,6 +37,29 @@ impl Caller {
     pub fn covers_message(&self, session: Option<&SessionId>) -> Result<(), ApiError> {
         let covered = session.map_or(self.0.sessions.is_none(), |session| self.0.covers(session));
         if covered { Ok(()) } else { Err(no_such("message")) }
+    }
+
+    /// Whether the key is good for a verification: for each channel that its code may take.
+    pub fn covers_verification(&self, of: &Verification) -> bool {
+        of.hops.iter().all(|hop| self.covers_channel(&hop.channel).is_ok())
+    }
+
+    /// Whether the key is good for a channel of a verification.
+    pub fn covers_channel(&self, channel: &Channel) -> Result<(), ApiError> {
+        match channel {
+            Channel::Session(session) => self.covers(session),
+            Channel::Pool(_) => self.covers_pools(),
+            Channel::Webhook(_) => Ok(()),
+        }
+    }
+
+    /// Whether the key is good for what belongs to the whole tenant.
+    pub fn covers_tenant(&self) -> Result<(), ApiError> {
+        if self.0.sessions.is_none() {
+            return Ok(());
+        }
+        let detail = "this key is good for some sessions only, and this is the whole tenant's";
+        Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", detail))
     }
 
     /// Whether the key is good for all sessions of its tenant, as pools are.
@@ -101,6 +124,9 @@ pub(super) async fn check(State(app): State<Arc<App>>, mut request: Request, nex
     tracing::Span::current().record("tenant", tracing::field::display(&key.tenant));
     let spent = app.key_limit.take(&key, app.clock.now());
     let mut response = if let Some(wait) = spent.and_then(|spent| spent.wait) {
+        if let Some(meter) = &app.meter {
+            meter.key_limited();
+        }
         too_fast(wait).into_response()
     } else {
         request.extensions_mut().insert(Caller(key));

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
+use crate::gateway::usecase::UseCaseError;
 
 /// Reads a JSON body of at most `limit` bytes.
 pub(super) async fn read<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, ApiError> {
@@ -41,7 +42,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
-async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<axum::body::Bytes, ApiError> {
+/// Takes in a whole body of at most `limit` bytes.
+pub(super) async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<axum::body::Bytes, ApiError> {
     let too_large = || {
         let message = format!("a body has at most {limit} bytes");
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
@@ -76,6 +78,14 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| describe(&error))?;
     reader.end().map_err(|_| bad_json("something follows the JSON object".to_owned()))?;
     Ok(value)
+}
+
+/// Reads a value that is JSON already: a part of a body.
+pub(super) fn of_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, UseCaseError> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let ApiError { field, detail: message, .. } = describe(&error);
+        UseCaseError::BadRow { field, message }
+    })
 }
 
 fn bad_json(message: String) -> ApiError {

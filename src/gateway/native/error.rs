@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kurir_core::domain::FailReason;
 
-use super::problem::{MEDIA_TYPE, Problem};
+use super::problem::{MEDIA_TYPE, Problem, RowProblem};
 use super::sessions::SessionView;
 use crate::gateway::usecase::UseCaseError;
 
@@ -15,7 +15,7 @@ const LATER: u32 = 5;
 
 /// An error answer.
 #[derive(Debug)]
-pub(super) struct ApiError {
+pub(in crate::gateway) struct ApiError {
     pub status: StatusCode,
     pub code: &'static str,
     pub detail: String,
@@ -25,12 +25,14 @@ pub(super) struct ApiError {
     pub retry_after: Option<u32>,
     /// What exists already, beside the error.
     pub session: Option<Box<SessionView>>,
+    /// The bad rows of a batch.
+    pub rows: Box<[RowProblem]>,
 }
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, code, detail, field: None, state: None, retry_after: None, session: None }
+        Self { status, code, detail, field: None, state: None, retry_after: None, session: None, rows: Box::default() }
     }
 
     pub fn field(mut self, field: impl Into<String>) -> Self {
@@ -56,6 +58,7 @@ impl IntoResponse for ApiError {
             state: self.state,
             retry_after_seconds: self.retry_after,
             session: self.session,
+            rows: self.rows.into_vec(),
         };
         let mut response = (self.status, Json(problem)).into_response();
         let headers = response.headers_mut();
@@ -78,6 +81,8 @@ impl From<UseCaseError> for ApiError {
             UseCaseError::Field { field, reason, .. } => {
                 plain(StatusCode::UNPROCESSABLE_ENTITY, reason.as_str()).field(field)
             }
+            UseCaseError::Value { field, .. } => plain(StatusCode::UNPROCESSABLE_ENTITY, "bad_field").field(field),
+            UseCaseError::TemplateExists => plain(StatusCode::CONFLICT, "template_exists").field("name"),
             UseCaseError::NotFound { field, .. } => {
                 let mut answer = plain(StatusCode::NOT_FOUND, "not_found");
                 answer.field = field.map(str::to_owned);
@@ -109,6 +114,8 @@ impl From<UseCaseError> for ApiError {
             UseCaseError::WhatsAppRefused => plain(StatusCode::CONFLICT, "whatsapp_refused"),
             UseCaseError::NotUnderstood => plain(StatusCode::SERVICE_UNAVAILABLE, "worker_version").retry_later(),
             UseCaseError::KeyEnded => plain(StatusCode::CONFLICT, "key_ended"),
+            UseCaseError::TooManyWebhooks { .. } => plain(StatusCode::CONFLICT, "too_many_webhooks"),
+            UseCaseError::WebhookDisabled => plain(StatusCode::CONFLICT, "webhook_disabled"),
             UseCaseError::SessionDeleted => plain(StatusCode::CONFLICT, "session_deleted").field("session"),
             UseCaseError::IdReused => plain(StatusCode::CONFLICT, "id_reused").field("id"),
             UseCaseError::TooLate { state } => {
@@ -133,9 +140,29 @@ impl From<UseCaseError> for ApiError {
                 answer.state = Some(state.as_str());
                 answer
             }
+            UseCaseError::QueueFull => plain(StatusCode::TOO_MANY_REQUESTS, "queue_full").retry_later(),
+            UseCaseError::BadRow { field, .. } => {
+                let mut answer = plain(StatusCode::UNPROCESSABLE_ENTITY, "bad_field");
+                answer.field = field;
+                answer
+            }
+            UseCaseError::OthersBad => plain(StatusCode::UNPROCESSABLE_ENTITY, "others_bad"),
             UseCaseError::TooLarge => {
                 plain(StatusCode::PAYLOAD_TOO_LARGE, FailReason::BodyTooLarge.as_str()).field("content")
             }
+            UseCaseError::CodeRefused { why, after } => {
+                let status = if why.is_forbidden() { StatusCode::FORBIDDEN } else { StatusCode::TOO_MANY_REQUESTS };
+                let mut answer = plain(status, why.code());
+                answer.retry_after =
+                    after.map(|after| u32::try_from(after.as_millis().div_ceil(1000)).unwrap_or(u32::MAX));
+                answer
+            }
+            UseCaseError::VerificationEnded(ended) => {
+                let mut answer = plain(StatusCode::CONFLICT, "verification_ended");
+                answer.state = Some(ended.0.as_str());
+                answer
+            }
+            UseCaseError::CodeKeyGone => plain(StatusCode::CONFLICT, "code_key_gone"),
             UseCaseError::Draw(error) => {
                 tracing::error!(%error, "a QR code could not be drawn");
                 plain(StatusCode::INTERNAL_SERVER_ERROR, "internal")
@@ -155,11 +182,11 @@ impl From<UseCaseError> for ApiError {
 }
 
 /// No route of this path.
-pub(super) async fn no_such_path() -> ApiError {
+pub(in crate::gateway) async fn no_such_path() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_path", "there is nothing at this path")
 }
 
 /// A route of this path, but not for this method; the allowed ones stand in `Allow`.
-pub(super) async fn wrong_method() -> ApiError {
+pub(in crate::gateway) async fn wrong_method() -> ApiError {
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "this path does not take this method; see Allow")
 }

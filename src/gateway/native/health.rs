@@ -1,6 +1,5 @@
 //! For whoever watches the process.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -12,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::problem::Problems;
 use super::{App, Routes};
-use crate::gateway::ready::ask_all;
+use crate::gateway::ready::{Readiness, ask_all};
 
 pub(super) fn routes() -> Routes {
     Routes::new().routes(routes!(alive)).routes(routes!(ready))
@@ -20,7 +19,7 @@ pub(super) fn routes() -> Routes {
 
 /// That the process lives.
 #[derive(Serialize, ToSchema)]
-struct Alive {
+pub(in crate::gateway) struct Alive {
     /// `ok`.
     #[schema(example = "ok")]
     status: &'static str,
@@ -29,32 +28,23 @@ struct Alive {
 /// Whether the process lives.
 #[utoipa::path(get, path = "/healthz", tag = "health", operation_id = "health", security(()),
     responses((status = 200, description = "It does", body = Alive), Problems))]
-async fn alive() -> Json<Alive> {
+pub(in crate::gateway) async fn alive() -> Json<Alive> {
     Json(Alive { status: "ok" })
-}
-
-/// What the gateway depends on.
-#[derive(Serialize, ToSchema)]
-struct Readiness {
-    /// `ready` or `not_ready`.
-    #[schema(example = "ready")]
-    status: &'static str,
-    /// Each dependency: `ok`, `failed` or `timeout`.
-    #[schema(example = json!({"store": "ok", "queue": "ok"}))]
-    checks: BTreeMap<&'static str, &'static str>,
 }
 
 /// Whether everything that the gateway depends on answers.
 #[utoipa::path(get, path = "/readyz", tag = "health", operation_id = "readiness", security(()),
     responses(
         (status = 200, description = "All of it", body = Readiness),
-        (status = 503, description = "Not all of it", body = Readiness),
+        (status = 503, description = "Not all of it; `down` names what does not", body = Readiness),
         Problems
     ))]
 async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Readiness>) {
-    let reports = ask_all(&app.probes).await;
-    let all = reports.iter().all(|report| report.status == "ok");
-    let checks = reports.iter().map(|report| (report.name, report.status)).collect();
-    let (code, status) = if all { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
-    (code, Json(Readiness { status, checks }))
+    answer(ask_all(&app.probes).await)
+}
+
+/// A readiness with its status.
+pub(in crate::gateway) fn answer(readiness: Readiness) -> (StatusCode, Json<Readiness>) {
+    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
 }

@@ -2,28 +2,36 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use kurir_core::domain::{FailReason, JobId, Lane, LedgerEntry, SessionId, Timestamp};
+use kurir_core::domain::{JobId, Lane, LedgerEntry, RequestSeed, SessionId};
 use kurir_core::wire::ContentV1;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::auth::{Caller, MayRead, MaySend};
 use super::body;
 use super::error::ApiError;
+use super::idempotency::once;
+use super::message_view::MessageView;
 use super::problem::{Problem, Problems};
 use super::schemas::ContentSchema;
 use super::sessions::ended_early;
 use super::{App, Routes};
-use crate::gateway::usecase::{Enqueue, Receipt, UseCaseError};
+use crate::gateway::usecase::{Enqueue, Receipt, UseCaseError, Wording};
+use crate::gateway::waits::Goal;
 
 /// Longest `traceparent` that is passed on; the W3C's version 0 has 55 characters.
 const MAX_TRACEPARENT: usize = 128;
+
+/// Where messages are made.
+pub(super) const PATH: &str = "/v1/messages";
 
 pub(super) fn routes() -> Routes {
     Routes::new().routes(routes!(enqueue)).routes(routes!(one)).routes(routes!(cancel)).routes(routes!(reschedule))
@@ -33,120 +41,41 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewMessage)]
-struct Send {
+pub(super) struct Send {
     /// The caller's id of it, a UUID; the same id again is the same message. Without one it gets one.
     #[serde(default)]
     #[schema(format = "uuid", example = json!(null))]
-    id: Option<String>,
+    pub id: Option<String>,
     /// The session that is to send it; without this and `pool` the default session.
     #[serde(default)]
     #[schema(example = "toko-1")]
-    session: Option<String>,
+    pub session: Option<String>,
     /// The pool of which any session may send it.
     #[serde(default)]
     #[schema(example = json!(null))]
-    pool: Option<String>,
+    pub pool: Option<String>,
     /// The recipient's number, as people write it.
     #[schema(example = "+62 812-3456-7890")]
-    to: String,
+    pub to: String,
     /// `otp` or `bulk`; without it `otp` for a one-time password and `bulk` for everything else.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "otp")]
-    lane: Option<Lane>,
+    pub lane: Option<Lane>,
     /// What it says.
     #[schema(value_type = ContentSchema, example = json!({"type": "otp", "code": "493817", "text": "Kode: {code}"}))]
-    content: ContentV1,
+    pub content: Wording,
     /// Its deadline: at or past it no attempt is begun. The otp lane needs one, or the gateway's default.
     #[serde(default)]
     #[schema(format = DateTime, example = json!(null))]
-    expires_at: Option<String>,
+    pub expires_at: Option<String>,
     /// Its deadline in seconds from now, at most 30 days; not beside `expires_at`.
     #[serde(default)]
     #[schema(example = 300)]
-    ttl: Option<u32>,
+    pub ttl: Option<u32>,
     /// The caller's own words, repeated in every event: at most 16 of them.
     #[serde(default)]
     #[schema(example = json!({"order": "77"}))]
-    metadata: BTreeMap<String, String>,
-}
-
-/// A message and where it stands.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Message)]
-struct MessageView {
-    /// Its id.
-    #[schema(format = "uuid", example = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b")]
-    id: String,
-    /// `queued`, `delayed`, `sending`, `sent`, `delivered`, `read`, `failed`, `expired`, `uncertain` or `cancelled`.
-    #[schema(example = "delivered")]
-    state: &'static str,
-    /// WhatsApp's id of it.
-    #[schema(example = "3EB0C767D26A1F4B8A")]
-    message_id: String,
-    /// The session that sends it; for a pool's message none before the first attempt.
-    #[schema(example = "toko-1")]
-    session: Option<String>,
-    /// The recipient's number, masked.
-    #[schema(example = "62812****7890")]
-    to: String,
-    /// `otp` or `bulk`.
-    #[schema(example = "otp")]
-    lane: &'static str,
-    /// How often it was put on the wire.
-    #[schema(example = 1)]
-    attempts: u32,
-    /// Why it failed or waits.
-    reason: Option<&'static str>,
-    /// WhatsApp's code that led to the reason.
-    code: Option<u16>,
-    /// Its deadline.
-    #[schema(format = DateTime)]
-    expires_at: Option<String>,
-    /// When it was taken.
-    #[schema(format = DateTime)]
-    enqueued_at: String,
-    /// Not before this moment, while it is delayed.
-    #[schema(format = DateTime)]
-    not_before: Option<String>,
-    /// When WhatsApp's server took it.
-    #[schema(format = DateTime)]
-    sent_at: Option<String>,
-    /// When the phone had it.
-    #[schema(format = DateTime)]
-    delivered_at: Option<String>,
-    /// When it was read.
-    #[schema(format = DateTime)]
-    read_at: Option<String>,
-    /// When it failed, expired, became uncertain or was cancelled.
-    #[schema(format = DateTime)]
-    ended_at: Option<String>,
-    /// The caller's own words.
-    metadata: BTreeMap<String, String>,
-}
-
-impl MessageView {
-    fn of(entry: LedgerEntry) -> Self {
-        let moment = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339);
-        Self {
-            id: entry.key.job.to_string(),
-            state: entry.state.as_str(),
-            message_id: entry.message_id.to_string(),
-            session: entry.session.map(|session| session.to_string()),
-            to: entry.recipient,
-            lane: entry.lane.as_str(),
-            attempts: entry.attempts,
-            reason: entry.reason.map(FailReason::as_str),
-            code: entry.code,
-            expires_at: moment(entry.expires_at),
-            enqueued_at: entry.enqueued_at.to_rfc3339(),
-            not_before: moment(entry.not_before),
-            sent_at: moment(entry.sent_at),
-            delivered_at: moment(entry.delivered_at),
-            read_at: moment(entry.read_at),
-            ended_at: moment(entry.ended_at),
-            metadata: entry.metadata,
-        }
-    }
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// Send a message. It is queued when the answer comes; what becomes of it, events tell, or looking at it.
@@ -163,45 +92,101 @@ impl MessageView {
         ("template" = (summary = "A text with placeholders", value = json!({
             "session": "toko-1", "to": "6281234567890",
             "content": {"type": "template", "text": "Halo {nama}", "values": {"nama": "Sari"}}
+        }))),
+        ("named" = (summary = "A template by its name", value = json!({
+            "session": "toko-1", "to": "6281234567890",
+            "content": {"type": "template", "name": "notification", "locale": "en", "values": {"title": "Order 77", "message": "It is on its way."}}
+        }))),
+        ("named_otp" = (summary = "A one-time password in the text of a template", value = json!({
+            "session": "toko-1", "to": "6281234567890", "ttl": 300,
+            "content": {"type": "otp", "code": "493817", "template": "otp_with_name", "locale": "id", "values": {"name": "Sari"}}
         })))
     )),
-    params(("traceparent" = Option<String>, Header, description = "W3C trace context, passed on to the worker")),
+    params(
+        ("traceparent" = Option<String>, Header, description = "W3C trace context, passed on to the worker"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name for this request, up to 255 characters: \
+          repeated under it, the request is carried out once and answered the same for a day, with `Idempotent-Replayed: true`"),
+        Wait
+    ),
     responses(
-        (status = 202, description = "It is queued; its place stands in `Location`", body = MessageView),
-        (status = 200, description = "It was taken before, under the same id", body = MessageView),
+        (status = 202, description = "It is queued; its place stands in `Location`. With `wait`: it has not come that far yet. A bulk message to a suppressed number has `failed` already (`suppressed`)", body = MessageView),
+        (status = 200, description = "It was taken before, under the same id; with `wait`: it has come that far, or to its end", body = MessageView),
+        (status = 409, description = "`id_reused`; `idempotency_key_in_use`: the same request is being carried out", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`queue_full`: as many messages wait as may, nothing was stored", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is bad; `idempotency_key_reused`: the key names another request", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
 async fn enqueue(
     State(app): State<Arc<App>>,
     MaySend(caller): MaySend,
+    wait: Result<Query<Wait>, QueryRejection>,
     request: Request,
+) -> Result<Response, ApiError> {
+    let wait =
+        wait.map_err(|_| bad_wait("wait", "the query takes `wait`, `sent` or `delivered`, and `timeout`, seconds"));
+    let wait = wanted(&app, wait?.0)?;
+    let (limit, inner, sender) = (app.body_limit, Arc::clone(&app), caller.clone());
+    once(&app, &caller, request, limit, async move |request, seed| send(&inner, &sender, wait, request, seed).await)
+        .await
+}
+
+/// Waits for a state before it answers.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wait {
+    /// Answer when WhatsApp's server has the message (`sent`), when the phone has it (`delivered`), or when it has come to its
+    /// end otherwise.
+    #[serde(default)]
+    #[param(example = "sent")]
+    wait: Option<String>,
+    /// For so many seconds at most.
+    #[serde(default)]
+    #[param(example = 1)]
+    timeout: Option<u32>,
+}
+
+fn bad_wait(field: &'static str, message: impl Into<String>) -> ApiError {
+    UseCaseError::field(field, message).into()
+}
+
+/// What a caller waits for, and how long.
+fn wanted(app: &App, Wait { wait, timeout }: Wait) -> Result<Option<(Goal, Duration)>, ApiError> {
+    let goal = match wait.as_deref() {
+        None if timeout.is_some() => return Err(bad_wait("timeout", "goes with `wait`")),
+        None => return Ok(None),
+        Some("sent") => Goal::Sent,
+        Some("delivered") => Goal::Delivered,
+        Some(_) => return Err(bad_wait("wait", "is `sent` or `delivered`")),
+    };
+    let most = app.messages.wait_max;
+    let limit = timeout.map_or(app.messages.wait_default, |seconds| Duration::from_secs(seconds.into()));
+    if limit.is_zero() || limit > most {
+        return Err(bad_wait("timeout", format!("must be from 1 to {} seconds", most.as_secs())));
+    }
+    Ok(Some((goal, limit)))
+}
+
+async fn send(
+    app: &Arc<App>,
+    caller: &Caller,
+    wait: Option<(Goal, Duration)>,
+    request: Request,
+    seed: RequestSeed,
 ) -> Result<Response, ApiError> {
     let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     let traceparent = traceparent.filter(|value| value.len() <= MAX_TRACEPARENT).map(str::to_owned);
+    // Under a name the ids are the same for whoever takes the request over.
+    let named = request.headers().contains_key("idempotency-key");
     let mut send: Send = body::read(request, app.body_limit).await?;
     if send.session.is_none() && send.pool.is_none() {
         let default = app.cases.default_session(caller.tenant()).await?;
         send.session = default.map(|session| session.to_string());
     }
-    check_target(&caller, &send)?;
-    let id = send.id.map(|id| id.parse::<JobId>()).transpose();
-    let id = id.map_err(|error| UseCaseError::Field {
-        field: "id",
-        reason: FailReason::BadField,
-        message: error.to_string(),
-    })?;
-    let job = Enqueue {
-        id,
-        session: send.session,
-        pool: send.pool,
-        to: send.to,
-        lane: send.lane,
-        content: send.content,
-        expires_at: send.expires_at,
-        ttl: send.ttl,
-        metadata: send.metadata,
-        traceparent,
-    };
+    let content = app.cases.content_of(caller.tenant(), send.content.clone()).await?;
+    let mut job = to_enqueue(caller, send, content)?;
+    job.id = job.id.or_else(|| named.then(|| seed.job(0)));
+    job.traceparent = traceparent;
     let (cases, tenant) = (app.cases.clone(), caller.tenant().clone());
     // In a task of its own: between the ledger and the queue nothing may stop because a caller hangs up.
     let done = app.tasks.spawn(async move { cases.enqueue(&tenant, job).await });
@@ -209,7 +194,14 @@ async fn enqueue(
         Receipt::Accepted(entry) => (StatusCode::ACCEPTED, entry),
         Receipt::Known(entry) => (StatusCode::OK, entry),
     };
-    let place = format!("/v1/messages/{}", entry.key.job);
+    let (status, entry) = match wait {
+        None => (status, entry),
+        Some((goal, limit)) => {
+            let seen = app.waits.until(entry.key.clone(), goal, limit).await.unwrap_or(entry);
+            (if goal.is_reached(seen.state) { StatusCode::OK } else { StatusCode::ACCEPTED }, seen)
+        }
+    };
+    let place = format!("{PATH}/{}", entry.key.job);
     let mut response = (status, Json(MessageView::of(entry))).into_response();
     if let Ok(place) = HeaderValue::from_str(&place) {
         response.headers_mut().insert(header::LOCATION, place);
@@ -229,16 +221,32 @@ async fn one(
     Ok(Json(MessageView::of(own(&app, &caller, named(&id)?).await?)).into_response())
 }
 
-/// Whether the key is good for the session or the pool that a message names; what is no name is refused elsewhere.
-fn check_target(caller: &Caller, send: &Send) -> Result<(), ApiError> {
+/// A message as the use case takes it, if the key is good for the session or the pool that it names. What is no name is
+/// refused elsewhere.
+pub(super) fn to_enqueue(caller: &Caller, send: Send, content: ContentV1) -> Result<Enqueue, UseCaseError> {
+    let key = caller.key();
     let session = send.session.as_deref().and_then(|session| SessionId::new(session).ok());
-    if let Some(session) = session {
-        caller.covers(&session).map_err(|error| error.field("session"))?;
+    if session.is_some_and(|session| !key.covers(&session)) {
+        return Err(UseCaseError::NotFound { what: "session", field: Some("session") });
     }
-    if send.pool.is_some() {
-        caller.covers_pools().map_err(|error| error.field("pool"))?;
+    if send.pool.is_some() && key.sessions.is_some() {
+        return Err(UseCaseError::NotFound { what: "pool", field: Some("pool") });
     }
-    Ok(())
+    let id = send.id.map(|id| id.parse::<JobId>()).transpose();
+    let id = id.map_err(|error| UseCaseError::field("id", error.to_string()))?;
+    Ok(Enqueue {
+        id,
+        session: send.session,
+        pool: send.pool,
+        to: send.to,
+        lane: send.lane.or(send.content.lane()),
+        content,
+        expires_at: send.expires_at,
+        ttl: send.ttl,
+        metadata: send.metadata,
+        traceparent: None,
+        batch: None,
+    })
 }
 
 /// A message that the key is good for.

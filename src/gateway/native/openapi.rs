@@ -26,9 +26,14 @@ use super::App;
     tags(
         (name = "sessions", description = "Linked WhatsApp accounts"),
         (name = "messages", description = "What is sent, and what becomes of it"),
+        (name = "verifications", description = "Codes that are sent to numbers and asked back"),
+        (name = "events", description = "What happens, as it happens"),
+        (name = "webhooks", description = "Where to tell what happens"),
         (name = "keys", description = "Who may call, and what for"),
         (name = "pools", description = "Sessions that share messages"),
         (name = "numbers", description = "What is asked of WhatsApp at once: who is there, what was read, who writes"),
+        (name = "templates", description = "Texts with placeholders, in several languages"),
+        (name = "suppressions", description = "Who gets no bulk messages"),
         (name = "health", description = "For whoever watches the process; no key needed"),
     )
 )]

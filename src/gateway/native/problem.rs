@@ -39,6 +39,28 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<SessionView>)]
     pub session: Option<Box<SessionView>>,
+    /// The bad messages of a batch of which none was taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub rows: Vec<RowProblem>,
+}
+
+/// What is wrong with one message of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::gateway) struct RowProblem {
+    /// Its place in the request, from 0.
+    pub index: usize,
+    /// Its line in the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The kind of problem.
+    #[schema(example = "bad_number")]
+    pub code: &'static str,
+    /// Which field is bad.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What is wrong with it.
+    pub detail: String,
 }
 
 /// Every answer that tells of a problem.

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use kurir_core::wire::{ContentV1, QrV1};
+use kurir_core::wire::QrV1;
 use schemars::JsonSchema;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
+
+use crate::gateway::usecase::Wording;
 
 /// The contract's schema of a type, without what belongs to a whole document.
 fn of_contract<T: JsonSchema>() -> RefOr<Schema> {
@@ -39,7 +41,7 @@ macro_rules! described {
 
 described! {
     /// What a message says.
-    ContentSchema = ContentV1 as "Content";
+    ContentSchema = Wording as "Content";
     /// A QR code.
     QrSchema = QrV1 as "QrCode";
 }

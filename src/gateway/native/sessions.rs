@@ -32,7 +32,7 @@ pub(super) fn routes() -> Routes {
 /// A session.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Session)]
-pub(super) struct SessionView {
+pub(in crate::gateway) struct SessionView {
     /// Its id.
     #[schema(example = "toko-1")]
     id: String,

@@ -18,17 +18,14 @@
 use std::collections::BTreeMap;
 
 use kurir_core::domain::{
-    FailReason, Job, JobId, Lane, LedgerEntry, MessageState, Target, TenantId, Timestamp, Wanted,
+    BatchId, FailReason, Job, JobId, Lane, LedgerEntry, MessageState, PhoneNumber, Target, TenantId, Timestamp, Wanted,
 };
-use kurir_core::port::{Enqueued, JobHeaders, LedgerWrite, PortError, PublishJob, Written};
-use kurir_core::wire::{ContentV1, JOB_KIND, JobV1, MAX_BODY, MessageDataV1};
-use uuid::Uuid;
+use kurir_core::port::{Enqueued, LedgerWrite, PortError, PublishJob, Written};
+use kurir_core::wire::{ContentV1, MessageDataV1};
 
 use super::messages::is_untouched;
+use super::prepare::{Prepared, is_same};
 use super::{UseCaseError, UseCases};
-
-/// Longest time to live that a caller may ask for.
-const MAX_TTL: u32 = 30 * 24 * 3600;
 
 /// A message to enqueue.
 #[derive(Clone, Debug)]
@@ -53,6 +50,8 @@ pub struct Enqueue {
     pub metadata: BTreeMap<String, String>,
     /// W3C trace context.
     pub traceparent: Option<String>,
+    /// The batch that it is asked for in.
+    pub batch: Option<BatchId>,
 }
 
 /// What became of a message to enqueue.
@@ -68,40 +67,30 @@ impl UseCases {
     /// Enqueues a message. Must not be dropped halfway: run it in a task of its own.
     pub async fn enqueue(&self, tenant: &TenantId, request: Enqueue) -> Result<Receipt, UseCaseError> {
         let now = self.ports.clock.now();
-        let traceparent = request.traceparent.clone();
-        let wire = self.wire(tenant, request, now)?;
-        let body = serde_json::to_vec(&wire).map_err(|error| UseCaseError::field("content", error.to_string()))?;
-        if body.len() > MAX_BODY {
-            return Err(UseCaseError::TooLarge);
-        }
-        let job = wire.into_job(self.default_country.as_deref()).map_err(|(reason, detail)| bad(reason, &detail))?;
+        let Prepared { job, publish, batch } = self.prepare(tenant, request, now)?;
         self.check_target(tenant, &job.target).await?;
+        if self.room.take(&job.target, job.lane, 1).await == 0 {
+            return Err(UseCaseError::QueueFull);
+        }
         if job.expired(now) && self.entry(&job.key()).await?.is_none() {
             return Err(UseCaseError::field("expires_at", "lies in the past"));
         }
-        let (entry, known) = self.enter(&job, now).await?;
+        // One-time passwords go: their recipient has asked for them.
+        let suppressed = job.lane == Lane::Bulk && self.is_suppressed(tenant, &job.to).await?;
+        let (entry, known) = self.enter(&job, batch, suppressed, now).await?;
         if known && !is_untouched(&entry) {
             return Ok(Receipt::Known(entry));
         }
-        let publish = PublishJob {
-            target: job.target.clone(),
-            lane: job.lane,
-            body,
-            headers: JobHeaders {
-                kind: JOB_KIND.to_owned(),
-                message_id: Some(job.id.to_string()),
-                traceparent,
-                user: Some(job.tenant.to_string()),
-                enqueued_at: Some(now),
-                ..JobHeaders::default()
-            },
-        };
+        if suppressed {
+            // A new one has ended already; one that was taken before ends now, wherever its job stands.
+            return Ok(if known { Receipt::Known(self.suppressed(entry).await?) } else { Receipt::Accepted(entry) });
+        }
         let entry = self.publish(entry, publish).await?;
         Ok(if known { Receipt::Known(entry) } else { Receipt::Accepted(entry) })
     }
 
     /// Whether the tenant may send through this session or pool.
-    async fn check_target(&self, tenant: &TenantId, target: &Target) -> Result<(), UseCaseError> {
+    pub(super) async fn check_target(&self, tenant: &TenantId, target: &Target) -> Result<(), UseCaseError> {
         match target {
             Target::Session(session) => {
                 let record = self.own_session(tenant, session).await.map_err(|error| match error {
@@ -122,68 +111,42 @@ impl UseCases {
     }
 
     /// Makes sure that the queues of a target exist.
-    async fn declare(&self, target: &Target) -> Result<(), PortError> {
+    pub(super) async fn declare(&self, target: &Target) -> Result<(), PortError> {
         match target {
             Target::Session(session) => self.ports.jobs.declare(session).await,
             Target::Pool(pool) => self.ports.pools.declare_pool(pool).await,
         }
     }
 
-    /// The request as a job of the contract.
-    fn wire(&self, tenant: &TenantId, request: Enqueue, now: Timestamp) -> Result<JobV1, UseCaseError> {
-        let otp = matches!(request.content, ContentV1::Otp { .. });
-        let lane = request.lane.unwrap_or(if otp { Lane::Otp } else { Lane::Bulk });
-        let ttl = match (request.ttl, &request.expires_at) {
-            (Some(_), Some(_)) => {
-                return Err(UseCaseError::field("ttl", "either ttl or expires_at is given, not both"));
-            }
-            (Some(ttl), None) if (1..=MAX_TTL).contains(&ttl) => Some(std::time::Duration::from_secs(ttl.into())),
-            (Some(_), None) => {
-                return Err(UseCaseError::field("ttl", format!("must be from 1 to {MAX_TTL} seconds")));
-            }
-            (None, None) if lane == Lane::Otp => self.otp_ttl,
-            (None, _) => None,
-        };
-        let expires_at = ttl.map(|ttl| now.plus(ttl).to_rfc3339()).or(request.expires_at);
-        Ok(JobV1 {
-            id: request.id.map_or_else(|| self.random_job_id(now), JobId::as_uuid),
-            tenant: tenant.to_string(),
-            session: request.session,
-            pool: request.pool,
-            to: request.to,
-            lane,
-            content: request.content,
-            expires_at,
-            enqueued_at: Some(now.to_rfc3339()),
-            metadata: request.metadata,
-        })
+    async fn is_suppressed(&self, tenant: &TenantId, to: &PhoneNumber) -> Result<bool, UseCaseError> {
+        let asked = [(tenant.clone(), to.clone())];
+        Ok(self.ports.suppressions.suppressed(&asked).await? == [true])
     }
 
-    /// A UUID of version 7.
-    fn random_job_id(&self, now: Timestamp) -> Uuid {
-        let mut random = [0; 10];
-        self.ports.entropy.fill(&mut random);
-        let millis = u64::try_from(now.as_millis()).unwrap_or(0);
-        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    /// Ends an entry whose recipient was suppressed after it was entered; if a worker was faster, tells how far it came.
+    pub(super) async fn suppressed(&self, entry: LedgerEntry) -> Result<LedgerEntry, UseCaseError> {
+        Ok(self.end(&entry, MessageState::Failed, FailReason::Suppressed).await?.0)
     }
 
-    /// Writes the entry, or finds the one that is there; tells which.
-    async fn enter(&self, job: &Job, now: Timestamp) -> Result<(LedgerEntry, bool), UseCaseError> {
-        let mut entry = LedgerEntry::new(job, now);
+    /// Writes the entry, or finds the one that is there; tells which. The entry of a suppressed one is its end.
+    async fn enter(
+        &self,
+        job: &Job,
+        batch: Option<BatchId>,
+        suppressed: bool,
+        now: Timestamp,
+    ) -> Result<(LedgerEntry, bool), UseCaseError> {
+        let mut entry = LedgerEntry { batch, ..LedgerEntry::new(job, now) };
+        if suppressed {
+            entry = ended_as_suppressed(entry, now);
+        }
         let events = MessageDataV1::events(&entry, MessageState::Queued, entry.session.as_ref(), now);
         let write = LedgerWrite { fence: None, entry: entry.clone(), spent: None, events };
         if self.ports.ledger.write(vec![write]).await?.first() == Some(&Written::Done) {
-            entry.version = 1;
-            return Ok((entry, false));
+            return Ok((entry.as_written(), false));
         }
         let found = self.entry(&entry.key).await?.ok_or(UseCaseError::Unsettled)?;
-        // The ledger holds neither the number nor the text, so this is as much as can be compared.
-        // A pool's job belongs to a session by now, or to none yet.
-        let sessions_differ = entry.session.is_some() && found.session != entry.session;
-        if found.recipient != entry.recipient || sessions_differ || found.lane != entry.lane {
-            return Err(UseCaseError::IdReused);
-        }
-        Ok((found, true))
+        if is_same(&found, &entry) { Ok((found, true)) } else { Err(UseCaseError::IdReused) }
     }
 
     async fn publish(&self, entry: LedgerEntry, job: PublishJob) -> Result<LedgerEntry, UseCaseError> {
@@ -216,7 +179,7 @@ impl UseCases {
 
     /// Ends an entry whose job is not in the queue, as far as the gateway knows. If a worker has got it nevertheless,
     /// tells how far it came (`false`).
-    async fn end(
+    pub(super) async fn end(
         &self,
         entry: &LedgerEntry,
         how: MessageState,
@@ -245,10 +208,11 @@ impl UseCases {
     }
 }
 
-/// The contract tells a bad field as `field: what is wrong`.
-fn bad(reason: FailReason, detail: &str) -> UseCaseError {
-    const FIELDS: [&str; 7] = ["session", "pool", "to", "content", "expires_at", "metadata", "tenant"];
-    let (name, message) = detail.split_once(": ").unwrap_or(("", detail));
-    let field = FIELDS.into_iter().find(|field| *field == name).unwrap_or("content");
-    UseCaseError::Field { field, reason, message: message.to_owned() }
+/// A new entry whose recipient wants no bulk messages.
+pub(super) fn ended_as_suppressed(entry: LedgerEntry, now: Timestamp) -> LedgerEntry {
+    match entry.advance(MessageState::Failed, now) {
+        Ok(ended) => LedgerEntry { reason: Some(FailReason::Suppressed), ..ended },
+        // Every new entry may fail.
+        Err(_) => entry,
+    }
 }

@@ -1,6 +1,6 @@
 //! Why a use case could not be carried out.
 
-use kurir_core::domain::{FailReason, MessageState, SessionRecord, SessionState};
+use kurir_core::domain::{FailReason, MessageState, SessionRecord, SessionState, VerificationEnded};
 use kurir_core::port::PortError;
 
 /// Why a use case could not be carried out. Messages are for callers: they hold no secret and no input.
@@ -16,10 +16,21 @@ pub enum UseCaseError {
         /// What is wrong, and what would be right.
         message: String,
     },
+    /// A value of a template is missing, or one that it has no place for.
+    #[error("{message}")]
+    Value {
+        /// The path of the field.
+        field: String,
+        /// Which placeholder, and what is wrong.
+        message: String,
+    },
+    /// The tenant has a template of this name.
+    #[error("there is a template of this name; PUT changes it")]
+    TemplateExists,
     /// There is no such thing, or it belongs to another tenant.
     #[error("there is no such {what}")]
     NotFound {
-        /// `session`, `pool`, `message` or `key`.
+        /// `session`, `pool`, `message`, `batch`, `key`, `verification`, `prefix`, `template` or `suppression`.
         what: &'static str,
         /// The field that named it, where it was not the path.
         field: Option<&'static str>,
@@ -117,9 +128,46 @@ pub enum UseCaseError {
     /// A session was stored, and its queues could not be declared.
     #[error("the session was created, but the queue did not answer; send the same request again")]
     NotDeclared,
+    /// As many jobs wait in the queue as may.
+    #[error("as many messages wait in the queue of this session or pool as may; nothing was stored")]
+    QueueFull,
+    /// A row of a batch does not have the form of a message.
+    #[error("{message}")]
+    BadRow {
+        /// Which field of it.
+        field: Option<String>,
+        /// What is wrong.
+        message: String,
+    },
+    /// A row of a batch is good, and others are not.
+    #[error("it is good, but others of the batch are not")]
+    OthersBad,
     /// The job is larger than a queue takes.
     #[error("the message is too large")]
     TooLarge,
+    /// A limit says that a code is not sent.
+    #[error("{}", .why.words())]
+    CodeRefused {
+        /// Which.
+        why: super::CodeRefused,
+        /// After how long it may be otherwise.
+        after: Option<std::time::Duration>,
+    },
+    /// The verification has ended.
+    #[error("{0}")]
+    VerificationEnded(#[from] VerificationEnded),
+    /// The key that a code was marked with is gone.
+    #[error("the code can't be compared any more; make a new verification")]
+    CodeKeyGone,
+    /// The tenant has as many webhooks as it may.
+    #[error("there are {most} webhooks already, which is the most; remove one, or change one")]
+    TooManyWebhooks {
+        /// How many it may have.
+        most: usize,
+    },
+    /// The webhook is told nothing.
+    #[error("the webhook is disabled; enable it first")]
+    WebhookDisabled,
     /// A drawing failed.
     #[error("the QR code can't be drawn")]
     Draw(#[from] kurir_core::domain::QrError),
@@ -141,5 +189,10 @@ impl UseCaseError {
     /// A bad field.
     pub(in crate::gateway) fn field(field: &'static str, message: impl Into<String>) -> Self {
         Self::Field { field, reason: FailReason::BadField, message: message.into() }
+    }
+
+    /// A bad or missing value of a template.
+    pub(in crate::gateway) fn value(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Value { field: field.into(), message: message.into() }
     }
 }

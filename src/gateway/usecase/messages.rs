@@ -1,7 +1,7 @@
 //! Looking at a message.
 
-use kurir_core::domain::{FailReason, JobId, JobKey, LedgerEntry, MessageState, TenantId};
-use kurir_core::port::{LedgerWrite, Written};
+use kurir_core::domain::{FailReason, JobId, JobKey, LedgerEntry, MessageState, PhoneError, PhoneNumber, TenantId};
+use kurir_core::port::{LedgerWrite, MessageFilter, MessagePlace, Written};
 use kurir_core::wire::MessageDataV1;
 
 use super::{UseCaseError, UseCases};
@@ -15,7 +15,36 @@ pub(super) fn is_untouched(entry: &LedgerEntry) -> bool {
     }
 }
 
+/// One page of messages.
+#[derive(Debug)]
+pub struct MessagePage {
+    /// The newest first.
+    pub messages: Vec<LedgerEntry>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<MessagePlace>,
+}
+
 impl UseCases {
+    /// The messages before this place, at most `limit`.
+    pub async fn messages(
+        &self,
+        filter: &MessageFilter,
+        before: Option<MessagePlace>,
+        limit: u32,
+    ) -> Result<MessagePage, UseCaseError> {
+        // One more than asked for tells whether there is another page.
+        let mut messages = self.ports.index.list(filter, before, limit.saturating_add(1)).await?;
+        let more = u32::try_from(messages.len()).is_ok_and(|found| found > limit);
+        messages.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let next = messages.last().filter(|_| more).map(MessagePlace::of);
+        Ok(MessagePage { messages, next })
+    }
+
+    /// A number as a caller writes it.
+    pub fn number(&self, text: &str) -> Result<PhoneNumber, PhoneError> {
+        PhoneNumber::parse(text, self.default_country.as_deref())
+    }
+
     /// What the ledger knows of a message.
     ///
     /// One that no worker has touched by its deadline is ended here: none would send it any more, and none may ever
@@ -57,14 +86,11 @@ impl UseCases {
         moved: Option<LedgerEntry>,
     ) -> Result<Option<LedgerEntry>, UseCaseError> {
         let now = self.ports.clock.now();
-        let Some(mut moved) = moved else { return Ok(None) };
+        let Some(moved) = moved else { return Ok(None) };
         let events = MessageDataV1::events(&moved, entry.state, moved.session.as_ref(), now);
         let write = LedgerWrite { fence: None, entry: moved.clone(), spent: None, events };
         match self.ports.ledger.write(vec![write]).await?.first() {
-            Some(Written::Done) => {
-                moved.version += 1;
-                Ok(Some(moved))
-            }
+            Some(Written::Done) => Ok(Some(moved.as_written())),
             _ => Ok(None),
         }
     }

@@ -1,29 +1,46 @@
 //! What can be done through the gateway, in the words of the domain. Every dialect translates into these calls; none of
 //! them knows HTTP.
 
+mod batch;
 mod calls;
 mod enqueue;
 mod error;
 mod keys;
 mod messages;
 mod pools;
+mod prepare;
 mod session_desk;
 mod sessions;
+mod shipped;
+mod suppressions;
+mod templates;
+mod verify;
+mod webhooks;
 mod withdraw;
+mod wording;
 
 use std::time::Duration;
 
 use kurir_core::domain::{SessionId, SessionRecord, TenantId};
 
 use super::GatewayPorts;
+use super::queue_cap::{QueueCaps, QueueRoom};
 
+pub use batch::{Batch, Rows, Taken};
 pub use calls::{CheckedNumber, PairingCode};
 pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};
+pub use messages::MessagePage;
 pub use pools::{PoolPage, PoolStanding};
 pub use session_desk::{Order, SessionChange};
 pub use sessions::{Create, Search, SessionPage};
+pub use shipped::Shipped;
+pub use suppressions::{BadWish, SuppressionPage, SuppressionWish};
+pub use templates::{KnownTemplate, TemplatePage, TemplateText};
+pub use verify::{CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, VerificationPage, VerifyOptions, Wish};
+pub use webhooks::{NewWebhook, Replay, Replayed, WebhookChange};
+pub use wording::{NamedOtp, NamedTemplate, Wording, check_values};
 
 /// The use cases over the ports.
 #[derive(Clone)]
@@ -31,12 +48,26 @@ pub struct UseCases {
     ports: GatewayPorts,
     default_country: Option<String>,
     otp_ttl: Option<Duration>,
+    verify: VerifyOptions,
+    room: QueueRoom,
 }
 
 impl UseCases {
-    /// Over these ports; `default_country` and `otp_ttl` as in [`super::GatewayOptions`].
-    pub const fn new(ports: GatewayPorts, default_country: Option<String>, otp_ttl: Option<Duration>) -> Self {
-        Self { ports, default_country, otp_ttl }
+    /// Over these ports; the others as in [`super::GatewayOptions`].
+    pub fn new(
+        ports: GatewayPorts,
+        default_country: Option<String>,
+        otp_ttl: Option<Duration>,
+        verify: VerifyOptions,
+    ) -> Self {
+        let room = QueueRoom::of(&ports, QueueCaps::default());
+        Self { ports, default_country, otp_ttl, verify, room }
+    }
+
+    /// With caps on the queues.
+    #[must_use]
+    pub fn with_caps(self, caps: QueueCaps) -> Self {
+        Self { room: QueueRoom::of(&self.ports, caps), ..self }
     }
 
     /// Has the workers look now for what is to be done. They look by themselves a little later.

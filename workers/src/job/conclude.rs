@@ -23,6 +23,9 @@ pub(super) async fn conclude(
     headers: &JobHeaders,
 ) -> Result<Option<Settlement>, PortError> {
     let now = owned.shared.ports.clock.now();
+    if let Outcome::ParkUntil(_, reason) | Outcome::RetryAfter(_, reason) = outcome {
+        owned.shared.ports.observer.put_off(reason);
+    }
     let no_answer = on_wire && matches!(outcome, Outcome::RetryAfter(_, FailReason::NoAnswer));
     let in_doubt = in_doubt || no_answer;
     if !in_doubt

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::{Lane, Rest, Wanted};
+use kurir_core::domain::{Lane, Rest, Timestamp, Wanted};
 use kurir_core::policy::Backoff;
 use kurir_core::port::{Delivery, JobHeaders, JobStream, PortError, Settled};
 use tokio::sync::{Semaphore, mpsc};
@@ -128,10 +128,33 @@ pub(super) async fn take(
     }
 }
 
+/// A job in this worker's hands, told to whoever counts; also when it is cut off.
+struct InHand<'a> {
+    owned: &'a Owned,
+    lane: Lane,
+    since: Timestamp,
+}
+
+impl<'a> InHand<'a> {
+    fn take(owned: &'a Owned, lane: Lane, headers: &JobHeaders) -> Self {
+        let now = owned.shared.ports.clock.now();
+        let since = headers.enqueued_at.unwrap_or(now);
+        owned.shared.ports.observer.taken(lane, since, now, headers.hop == 0 && headers.attempt == 0);
+        Self { owned, lane, since }
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        self.owned.shared.ports.observer.settled(self.lane, self.since);
+    }
+}
+
 /// One job, from delivery to settlement.
 async fn serve(owned: &Owned, delivery: Delivery, limited: &mpsc::Sender<Rest>) {
     let Delivery { target, lane, body, headers, settle } = delivery;
     let retry = headers.clone();
+    let _in_hand = InHand::take(owned, lane, &headers);
     let settlement = match path::process(owned, &target, lane, &body, headers, limited).await {
         Ok(settlement) => settlement,
         Err(error) => {

@@ -43,7 +43,8 @@ pub(super) async fn ask(
 
 /// What the intent of a job spends that was let through.
 pub(super) fn spent(job: &Job, ask: Ask, pace: SenderPace) -> Spent {
-    Spent { pace, met: ask.cold.then(|| job.to.clone()) }
+    let bulk = job.lane == Lane::Bulk && !ask.repeated;
+    Spent { pace, met: ask.cold.then(|| job.to.clone()), bulk: bulk.then(|| job.to.clone()) }
 }
 
 /// Charges the recipient's limit. When its place is down: as the operator chose.

@@ -14,6 +14,9 @@ use crate::session::{Owned, Turn};
 /// Pauses before a job that could not be checked is tried again; it was not on the wire.
 pub(super) const CHECK_AGAIN: Backoff = Backoff { base: Duration::from_secs(2), max: Duration::from_mins(1) };
 
+/// How old the answer may be, right before the intent, whether the recipient is suppressed.
+const STALE: Duration = Duration::from_secs(1);
+
 /// Whether a job may go.
 pub(super) enum Ready {
     /// It may go; this is saved with it.
@@ -53,6 +56,12 @@ pub(super) async fn ready(
         let wait = Outcome::ParkUntil(now.plus(pause), FailReason::SenderDisconnected);
         return Ok(Ready::No(late(now).unwrap_or(wait)));
     }
+    // What was on the wire may have arrived; its repetition adds nothing.
+    let asks_list = job.lane == Lane::Bulk && entry.state != MessageState::Sending;
+    if asks_list && suppressed(owned, job).await? {
+        return Ok(Ready::No(Outcome::Fail(FailReason::Suppressed)));
+    }
+    let asked_at = ports.clock.now();
     let ask = limits::ask(owned, job, entry, bond, headers.hop).await?;
     // Before WhatsApp is asked about a number that nothing goes to today.
     if let Some((until, reason)) = owned.turnstile.look(ask).await {
@@ -95,6 +104,10 @@ pub(super) async fn ready(
             if !owned.shared.publisher.is_healthy() {
                 return Ok(Ready::No(Outcome::Abandon));
             }
+            // Standing in line may take minutes, in which the recipient may have written to stop.
+            if asks_list && ports.clock.now().since(asked_at) > STALE && suppressed(owned, job).await? {
+                return Ok(Ready::No(Outcome::Fail(FailReason::Suppressed)));
+            }
             // Nobody may know of a sender that was cut off meanwhile whether it can send again; the others can.
             if bond.is_free() && !*owned.link.borrow() {
                 let wait = Outcome::ParkUntil(ports.clock.now(), FailReason::SenderDisconnected);
@@ -106,6 +119,12 @@ pub(super) async fn ready(
         Turn::Park(until, reason) => Ok(Ready::No(Outcome::ParkUntil(until, reason))),
         Turn::Closed => Ok(Ready::No(Outcome::Abandon)),
     }
+}
+
+/// Whether the recipient wants no bulk messages of this tenant. While nobody can tell, the job waits: an error brings it
+/// back later.
+async fn suppressed(owned: &Owned, job: &Job) -> Result<bool, PortError> {
+    owned.shared.suppressed.write((job.tenant.clone(), job.to.clone())).await
 }
 
 /// Waits until the session can send, at most `max_wait` and not beyond the deadline.

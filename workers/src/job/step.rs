@@ -57,8 +57,7 @@ pub(crate) async fn step_of(
                 shared.options.crash.pass(CrashPoint::ResultPersisted);
             }
             shared.publisher.publish(events).await?;
-            entry.version += 1;
-            Ok(Step::Done(Box::new(entry)))
+            Ok(Step::Done(Box::new(entry.as_written())))
         }
         Written::Conflict => Ok(Step::Conflict),
         Written::Fenced => Ok(Step::Fenced),

@@ -159,6 +159,9 @@ impl Life {
         match written {
             Written::Done => {
                 tracing::info!(session = %owned.id(), state = %status.state, "session");
+                if status.state != self.status.state {
+                    owned.shared.ports.observer.session(status.state);
+                }
                 self.status = status;
                 self.turn += 1;
                 // The owner goes on: a broker that is away must not keep it from hearing its connection.

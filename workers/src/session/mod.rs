@@ -11,6 +11,7 @@ mod logout;
 mod numbers;
 mod owner;
 mod receipts;
+mod replies;
 mod standing;
 mod turnstile;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use kurir_core::domain::{
-    FailReason, Fence, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, PoolId, Rest, SessionId, SessionRecord,
-    Wanted,
+    FailReason, Fence, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, PhoneNumber, PoolId, Rest, SessionId,
+    SessionRecord, TenantId, Wanted,
 };
 use kurir_core::policy::Pacer;
 use kurir_core::port::{
@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) entries: Group<JobKey, Option<LedgerEntry>>,
     pub(crate) publisher: Publisher,
     pub(crate) keeper: Keeper,
+    /// Whether a tenant's recipient wants no bulk messages; questions that come at once share one look.
+    pub(crate) suppressed: Group<(TenantId, PhoneNumber), bool>,
 }
 
 /// How owning a session ended.

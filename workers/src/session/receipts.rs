@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::{LedgerEntry, MessageId, MessageState, Timestamp};
+use kurir_core::domain::{LedgerEntry, MessageId, MessageState, OptOut, Timestamp};
 use kurir_core::policy::Backoff;
 use kurir_core::port::{Incoming, LedgerWrite, PortError, Receipt, ReceiptKind, Stored, Written};
 use kurir_core::wire::{MessageDataV1, ReceivedDataV1};
 use tokio::sync::mpsc;
 
-use super::Owned;
+use super::{Owned, replies};
 use crate::crash_point::CrashPoint;
 
 /// Most receipts handled in one round.
@@ -148,7 +148,8 @@ async fn pass(owned: &Owned, receipts: &[Of]) -> Result<Vec<Of>, PortError> {
     Ok(again)
 }
 
-/// Stores what somebody wrote, as events; tells whether it is durable.
+/// Stores what somebody wrote, as events, and in the same commit what a word to stop bulk messages asks for; tells whether it
+/// is durable.
 pub(crate) async fn receive(owned: &Owned, messages: &[Incoming]) -> bool {
     let events: Vec<_> = messages
         .iter()
@@ -157,11 +158,20 @@ pub(crate) async fn receive(owned: &Owned, messages: &[Incoming]) -> bool {
             ReceivedDataV1::event(&owned.tenant, owned.id(), &message.id, message.from.as_ref(), text, message.at)
         })
         .collect();
+    let replies = replies::opt_outs(owned, messages);
     owned.shared.options.crash.pass(CrashPoint::IncomingArrived);
-    match owned.shared.ports.outbox.add(&events).await {
-        Ok(()) => {
+    let ports = &owned.shared.ports;
+    let stored = if replies.is_empty() {
+        ports.outbox.add(&events).await.map(|()| Vec::new())
+    } else {
+        ports.suppressions.heed(&owned.tenant, owned.id(), &events, &replies).await
+    };
+    match stored {
+        Ok(told) => {
             owned.shared.options.crash.pass(CrashPoint::IncomingStored);
-            owned.shared.publisher.publish_later(events);
+            let of_replies = replies.into_iter().map(|(OptOut::Stop(_, event) | OptOut::Resume(_, event))| event);
+            let told = of_replies.filter(|event| told.contains(&event.id));
+            owned.shared.publisher.publish_later(events.into_iter().chain(told).collect());
             true
         }
         Err(error) => {

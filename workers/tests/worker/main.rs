@@ -2,12 +2,15 @@
 
 mod attempts;
 mod calls;
+mod courier;
 mod deletion;
 mod jobs;
 mod life;
 mod limits;
+mod log_keeper;
 mod orders;
 mod pools;
 mod receipts;
+mod suppression;
 mod withdraw;
 mod world;

@@ -14,13 +14,13 @@ use kurir_core::memory::{
     MemoryCalls, MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryMessenger, MemoryRecipientLimits,
     MemoryStores, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
 };
-use kurir_core::policy::{AttemptRule, Backoff, PaceRule};
+use kurir_core::policy::{AttemptRule, Backoff, OptOutRule, PaceRule};
 use kurir_core::port::{
     Clock as _, Enqueued, EventFilter, EventSource as _, EventStream, JobHeaders, JobQueue as _, MessengerEvent,
     NewSession, PublishJob, RecipientRule, SessionStore as _,
 };
 use kurir_core::wire::{ContentV1, EventV1, JOB_KIND, JobV1};
-use kurir_workers::{Refused, SenderOptions, WhenDown, Worker, WorkerOptions, WorkerPorts};
+use kurir_workers::{Refused, SenderOptions, Unobserved, WhenDown, Worker, WorkerOptions, WorkerPorts};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -73,6 +73,7 @@ pub fn options(name: &str) -> WorkerOptions {
         default_country: Some("62".into()),
         prove_tenant: false,
         crash: kurir_workers::Crash::default(),
+        opt_out: OptOutRule { stop: "STOP, BERHENTI".parse().unwrap(), resume: "START, MULAI".parse().unwrap() },
     }
 }
 
@@ -103,6 +104,8 @@ impl World {
             clock,
             entropy: Arc::new(SystemEntropy),
             refused: Refused::default(),
+            observer: Arc::new(Unobserved),
+            suppressions: Arc::clone(&stores) as _,
         };
         Self { stores, queue, messenger, ports, events }
     }

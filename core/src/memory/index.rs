@@ -1,0 +1,48 @@
+//! Finding messages in memory.
+
+use async_trait::async_trait;
+
+use super::MemoryStores;
+use super::ledger::Row;
+use crate::domain::{LedgerEntry, MessageState};
+use crate::port::{MessageFilter, MessageIndex, MessagePlace, PortError};
+
+fn fits(filter: &MessageFilter, row: &Row) -> bool {
+    let entry = &row.entry;
+    filter.tenant == entry.key.tenant
+        && filter.states.as_ref().is_none_or(|states| states.contains(&entry.state))
+        && filter
+            .sessions
+            .as_ref()
+            .is_none_or(|sessions| entry.session.as_ref().is_some_and(|session| sessions.contains(session)))
+        && filter.lane.is_none_or(|lane| lane == entry.lane)
+        && filter.recipient.as_ref().is_none_or(|recipient| row.to.as_ref() == Some(recipient))
+        && filter.batch.is_none_or(|batch| entry.batch == Some(batch))
+        && filter.since.is_none_or(|since| entry.enqueued_at >= since)
+        && filter.until.is_none_or(|until| entry.enqueued_at < until)
+}
+
+#[async_trait]
+impl MessageIndex for MemoryStores {
+    async fn list(
+        &self,
+        filter: &MessageFilter,
+        before: Option<MessagePlace>,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, PortError> {
+        let tables = self.tables();
+        let rows = tables.ledger.rows().filter(|row| fits(filter, row)).map(|row| &row.entry);
+        let mut found: Vec<_> =
+            rows.filter(|entry| before.is_none_or(|before| MessagePlace::of(entry) < before)).collect();
+        found.sort_unstable_by_key(|entry| std::cmp::Reverse(MessagePlace::of(entry)));
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found.into_iter().cloned().collect())
+    }
+
+    async fn count(&self, filter: &MessageFilter) -> Result<Vec<(MessageState, u64)>, PortError> {
+        let tables = self.tables();
+        let of = |state| tables.ledger.rows().filter(|row| row.entry.state == state && fits(filter, row)).count();
+        let counts = MessageState::ALL.into_iter().map(|state| (state, of(state) as u64));
+        Ok(counts.filter(|(_, count)| *count > 0).collect())
+    }
+}

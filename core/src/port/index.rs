@@ -1,0 +1,75 @@
+//! Finding messages: the ledger by what callers ask for.
+
+use async_trait::async_trait;
+
+use super::PortError;
+use crate::domain::{BatchId, JobId, Lane, LedgerEntry, MessageState, PhoneNumber, SessionId, TenantId, Timestamp};
+
+/// Which messages of a tenant; an absent part means all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageFilter {
+    /// Whose.
+    pub tenant: TenantId,
+    /// In one of these states.
+    pub states: Option<Vec<MessageState>>,
+    /// Of one of these sessions. Those that no session has yet are none of these.
+    pub sessions: Option<Vec<SessionId>>,
+    /// Of this lane.
+    pub lane: Option<Lane>,
+    /// To this number.
+    pub recipient: Option<PhoneNumber>,
+    /// Of this batch.
+    pub batch: Option<BatchId>,
+    /// Enqueued at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Enqueued before this moment.
+    pub until: Option<Timestamp>,
+}
+
+impl MessageFilter {
+    /// All messages of a tenant.
+    pub const fn of(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            states: None,
+            sessions: None,
+            lane: None,
+            recipient: None,
+            batch: None,
+            since: None,
+            until: None,
+        }
+    }
+}
+
+/// The place of a message among those of its tenant: by the moment at which it was enqueued, then by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MessagePlace {
+    /// When it was enqueued.
+    pub at: Timestamp,
+    /// Its id.
+    pub job: JobId,
+}
+
+impl MessagePlace {
+    /// Of an entry.
+    pub const fn of(entry: &LedgerEntry) -> Self {
+        Self { at: entry.enqueued_at, job: entry.key.job }
+    }
+}
+
+/// Looks into the ledger of many messages at once. A message's place, lane, recipient and batch are those of its first
+/// write.
+#[async_trait]
+pub trait MessageIndex: Send + Sync {
+    /// The messages before this place, the newest first, at most `limit`.
+    async fn list(
+        &self,
+        filter: &MessageFilter,
+        before: Option<MessagePlace>,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, PortError>;
+
+    /// How many there are in each state, in the order of [`MessageState::ALL`]; a state that none is in is left out.
+    async fn count(&self, filter: &MessageFilter) -> Result<Vec<(MessageState, u64)>, PortError>;
+}

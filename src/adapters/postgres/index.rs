@@ -1,0 +1,80 @@
+//! Finding messages.
+
+use async_trait::async_trait;
+use kurir_core::domain::{LedgerEntry, MessageState, PhoneNumber, SessionId, TenantId};
+use kurir_core::port::{MessageFilter, MessageIndex, MessagePlace, PortError};
+use sqlx::{Postgres, QueryBuilder};
+
+use super::PostgresStore;
+use super::error::{corrupt, port_error};
+use super::rows;
+use super::sealing::Vault;
+
+/// The mark that a recipient's number leaves in a tenant's rows.
+pub(super) fn mark(vault: &Vault, tenant: &TenantId, recipient: &PhoneNumber) -> Vec<u8> {
+    vault.fingerprint(&format!("recipient/{tenant}"), recipient.digits()).to_vec()
+}
+
+/// Only what is asked for stands in the statement, so that it can be served from an index.
+fn narrow(vault: &Vault, query: &mut QueryBuilder<Postgres>, filter: &MessageFilter) {
+    query.push(" WHERE tenant = ").push_bind(filter.tenant.to_string());
+    if let Some(states) = &filter.states {
+        let states: Vec<String> = states.iter().map(ToString::to_string).collect();
+        query.push(" AND state = ANY(").push_bind(states).push(")");
+    }
+    if let Some(sessions) = &filter.sessions {
+        let sessions: Vec<String> = sessions.iter().map(SessionId::to_string).collect();
+        query.push(" AND session = ANY(").push_bind(sessions).push(")");
+    }
+    if let Some(lane) = filter.lane {
+        query.push(" AND lane = ").push_bind(lane.to_string());
+    }
+    if let Some(recipient) = &filter.recipient {
+        query.push(" AND mark = ").push_bind(mark(vault, &filter.tenant, recipient));
+    }
+    if let Some(batch) = filter.batch {
+        query.push(" AND batch = ").push_bind(batch.as_uuid());
+    }
+    if let Some(since) = filter.since {
+        query.push(" AND enqueued_at >= ").push_bind(since.as_millis());
+    }
+    if let Some(until) = filter.until {
+        query.push(" AND enqueued_at < ").push_bind(until.as_millis());
+    }
+}
+
+#[async_trait]
+impl MessageIndex for PostgresStore {
+    async fn list(
+        &self,
+        filter: &MessageFilter,
+        before: Option<MessagePlace>,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, PortError> {
+        let mut query = QueryBuilder::new("SELECT tenant, job, entry FROM job");
+        narrow(&self.vault, &mut query, filter);
+        if let Some(MessagePlace { at, job }) = before {
+            query.push(" AND (enqueued_at, job) < (").push_bind(at.as_millis());
+            query.push(", ").push_bind(job.as_uuid()).push(")");
+        }
+        query.push(" ORDER BY enqueued_at DESC, job DESC LIMIT ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&self.pool).await.map_err(|e| port_error("listing messages", e))?;
+        rows.iter().filter_map(|row| self.entry_with_key(row).transpose()).collect()
+    }
+
+    async fn count(&self, filter: &MessageFilter) -> Result<Vec<(MessageState, u64)>, PortError> {
+        let mut query = QueryBuilder::new("SELECT state, count(*) FROM job");
+        narrow(&self.vault, &mut query, filter);
+        query.push(" GROUP BY state");
+        let found: Vec<(String, i64)> =
+            query.build_query_as().fetch_all(&self.pool).await.map_err(|e| port_error("counting messages", e))?;
+        let mut counts = Vec::with_capacity(found.len());
+        for (state, count) in found {
+            let what = || "the state of a job".to_owned();
+            let count = rows::to_count(count, what)?;
+            counts.push((MessageState::parse(&state).ok_or_else(|| corrupt(what(), "it is none"))?, count));
+        }
+        counts.sort_by_key(|(state, _)| MessageState::ALL.iter().position(|known| known == state));
+        Ok(counts)
+    }
+}
