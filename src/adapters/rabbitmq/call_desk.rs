@@ -36,20 +36,32 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Longest that an answer is waited for, whatever the call says.
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// Who listens for which session; the number tells a later listener from an earlier one.
+/// Who listens for a session; the number tells a later listener from an earlier one.
+struct Listener {
+    number: u64,
+    calls: mpsc::Sender<IncomingCall>,
+}
+
+/// Who listens for which session.
+#[derive(Default)]
+struct Listeners {
+    last: u64,
+    of: HashMap<SessionId, Listener>,
+}
+
 #[derive(Default)]
 struct Board {
-    listeners: Mutex<(u64, HashMap<SessionId, (u64, mpsc::Sender<IncomingCall>)>)>,
+    listeners: Mutex<Listeners>,
     changed: Notify,
 }
 
 impl Board {
-    fn lock(&self) -> MutexGuard<'_, (u64, HashMap<SessionId, (u64, mpsc::Sender<IncomingCall>)>)> {
+    fn lock(&self) -> MutexGuard<'_, Listeners> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sessions(&self) -> HashSet<SessionId> {
-        self.lock().1.keys().cloned().collect()
+        self.lock().of.keys().cloned().collect()
     }
 }
 
@@ -77,8 +89,8 @@ impl CallStream for Listening {
 impl Drop for Listening {
     fn drop(&mut self) {
         let mut listeners = self.board.lock();
-        if listeners.1.get(&self.session).is_some_and(|(number, _)| *number == self.number) {
-            listeners.1.remove(&self.session);
+        if listeners.of.get(&self.session).is_some_and(|listener| listener.number == self.number) {
+            listeners.of.remove(&self.session);
         }
         drop(listeners);
         self.board.changed.notify_one();
@@ -91,9 +103,9 @@ impl CallDesk {
         let (sender, calls) = mpsc::channel(WAITING_CALLS);
         let number = {
             let mut listeners = self.board.lock();
-            listeners.0 += 1;
-            let number = listeners.0;
-            listeners.1.insert(session.clone(), (number, sender));
+            listeners.last += 1;
+            let number = listeners.last;
+            listeners.of.insert(session.clone(), Listener { number, calls: sender });
             number
         };
         self.board.changed.notify_one();
@@ -197,7 +209,7 @@ fn hand_over(shared: &Weak<Shared>, board: &Board, call: Delivery) {
     let within = call.properties.expiration().as_ref().and_then(|span| span.as_str().parse().ok());
     let within = within.map_or(LONGEST, Duration::from_millis).min(LONGEST);
     let listener = SessionId::new(call.routing_key.as_str()).ok();
-    let listener = listener.and_then(|session| Some(board.lock().1.get(&session)?.1.clone()));
+    let listener = listener.and_then(|session| Some(board.lock().of.get(&session)?.calls.clone()));
     let (answer, answered) = oneshot::channel();
     let kind = match listener.map(|listener| listener.try_send(IncomingCall { body: call.data, within, answer })) {
         Some(Ok(())) => None,

@@ -40,8 +40,7 @@ async fn numbers_are_checked_like_recipients_and_remembered() {
     asked.sort();
     assert_eq!(asked, numbers, "WhatsApp is asked once");
     world.emit(MessengerEvent::Disconnected).await;
-    world.until_state(SessionState::Disconnected).await;
-    assert_eq!(world.ask(&call).await, CallAnswerV1::NotConnected);
+    until("word of the cut", async || (world.ask(&call).await == CallAnswerV1::NotConnected).then_some(())).await;
     worker.stop().await;
 }
 
@@ -58,7 +57,7 @@ async fn read_marks_and_typing_are_shown_by_the_owner() {
     let unknown = world.ports.calls.call(&session(), b"{\"call\":\"of_tomorrow\"}".to_vec(), PATIENCE).await.unwrap();
     assert_eq!(unknown, Called::Answered(CallAnswerV1::NotUnderstood.encode()));
     worker.stop().await;
-    assert!(!world.is_called().await, "a session that was let go hears nothing");
+    until("silence of a session that was let go", async || (!world.is_called().await).then_some(())).await;
 }
 
 #[tokio::test]
