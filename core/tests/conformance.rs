@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kurir_core::contract::{self, DeadLetterProbe, DeadPorts, EventPorts, FeedPorts, Queues, Stores, WebPlaces};
+use kurir_core::contract::{
+    self, CallPorts, DeadLetterProbe, DeadPorts, EventPorts, FeedPorts, Queues, Stores, WebPlaces,
+};
 use kurir_core::memory::{
-    MemoryEvents, MemoryFeed, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryStores,
-    MemoryVigil, MemoryWeb, MemoryWishes, SystemClock, WebReply,
+    MemoryCalls, MemoryEvents, MemoryFeed, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryRecipientLimits,
+    MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes, SystemClock, WebReply,
 };
 use kurir_core::port::{DeadLetter, LeaseStore, MediaStore, Membership, RecipientLimits, Vigil, WebError, Wishes};
 
@@ -127,6 +129,15 @@ async fn wishes() {
     contract::wishes(async || {
         let wishes: Arc<dyn Wishes> = Arc::new(MemoryWishes::default());
         wishes
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls() {
+    contract::calls(async || {
+        let calls = Arc::new(MemoryCalls::default());
+        CallPorts { caller: calls.clone(), owner: calls }
     })
     .await;
 }

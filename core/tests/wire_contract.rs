@@ -192,6 +192,13 @@ fn events() -> Vec<(String, OutboxEvent)> {
     status.state = SessionState::AwaitingScan;
     status.qr = Some(QrCode { text: Secret::new("2@golden,AAAA,BBBB,CCCC".into()), expires_at: at(60_000) });
     session_event("session.qr", EventKind::SessionQr, &status);
+    let code = Secret::new("ABCD1234".to_owned());
+    let paired = SessionDataV1::pairing_code(&tenant, &session, &status, (&code, at(180_000)), (Epoch(3), 2), at(15));
+    events.push(("session.pairing_code".into(), paired));
+    let mut session_event = |label: &str, kind: EventKind, status: &SessionStatus| {
+        let made = SessionDataV1::event(kind, &tenant, &session, status, (Epoch(3), 1), at(10)).unwrap();
+        events.push((label.to_owned(), made));
+    };
     status.qr = None;
     status.state = SessionState::Connected;
     status.account = Some(Account { number: number.clone(), device: 3 });

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use kurir_core::domain::CodeKeys;
 use kurir_core::memory::{
-    MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock, SystemEntropy,
+    MemoryCalls, MemoryLeases, MemoryMembership, MemoryRecipientLimits, MemoryVigil, MemoryWishes, SystemClock,
+    SystemEntropy,
 };
 use kurir_core::port::{
-    Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger, MediaStore,
-    Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore,
+    Calls, Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger,
+    MediaStore, Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore,
     SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
@@ -68,6 +69,8 @@ pub struct Backends {
     pub vigil: Arc<dyn Vigil>,
     /// Where operators want which session.
     pub wishes: Arc<dyn Wishes>,
+    /// Calls to the owners of sessions.
+    pub calls: Arc<dyn Calls>,
     /// Limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
     /// Files that messages carry.
@@ -136,6 +139,7 @@ impl Backends {
             members: Arc::new(MemoryMembership::new(Arc::clone(&clock))),
             vigil: Arc::new(MemoryVigil::default()),
             wishes: Arc::new(MemoryWishes::default()),
+            calls: Arc::new(MemoryCalls::default()),
             recipients: Arc::new(MemoryRecipientLimits::new()),
             web: super::parts::web(config)?,
             clock,

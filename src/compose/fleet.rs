@@ -25,9 +25,9 @@ use crate::telemetry::{Part, Telemetry};
 /// Which servers a role needs beside PostgreSQL and RabbitMQ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// Redis: a worker.
+    /// Redis: a worker, and the gateway, which writes down where sessions are to be.
     Redis,
-    /// None: the gateway and the relay hold no leases.
+    /// None: the relay holds no leases.
     Nothing,
 }
 
@@ -96,7 +96,8 @@ impl Backends {
             pools: Arc::clone(&broker) as _,
             event_source: Arc::clone(&broker) as _,
             event_log: Arc::clone(&shared) as _,
-            event_feed: Some(broker),
+            event_feed: Some(Arc::clone(&broker) as _),
+            calls: broker,
             webhooks: shared,
             event_sink,
             leases,

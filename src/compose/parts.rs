@@ -85,6 +85,7 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
         vigil: Arc::clone(&backends.vigil),
         wishes: Arc::clone(&backends.wishes),
         recipients: Arc::clone(&backends.recipients),
+        calls: Arc::clone(&backends.calls),
         messenger,
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),
@@ -170,6 +171,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         web: Arc::clone(&backends.web),
         templates: Arc::clone(&backends.templates),
         suppressions: Arc::clone(&backends.suppressions),
+        calls: Arc::clone(&backends.calls),
+        wishes: Arc::clone(&backends.wishes),
     };
     Gateway::new(options, ports)
 }

@@ -84,7 +84,7 @@ pub async fn relay(config: Config, stop: CancellationToken) -> anyhow::Result<()
 /// `kurir gateway`: serves HTTP until `stop`.
 pub async fn gateway(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     config.require_for(Role::Gateway)?;
-    let backends = Backends::fleet(&config, "gateway", &[Part::Gateway], Needs::Nothing).await?;
+    let backends = Backends::fleet(&config, "gateway", &[Part::Gateway], Needs::Redis).await?;
     let listen = config.gateway.listen;
     let listener = TcpListener::bind(listen)
         .await

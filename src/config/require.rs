@@ -68,7 +68,7 @@ impl Config {
             if fleet && role != Role::Tool && self.rabbitmq.url.is_none() {
                 missing("rabbitmq.url", "the address of RabbitMQ");
             }
-            if fleet && role == Role::Worker && self.redis.url.is_none() {
+            if fleet && matches!(role, Role::Worker | Role::Gateway) && self.redis.url.is_none() {
                 missing("redis.url", "the address of Redis");
             }
             let keys = self.store.encryption_keys.is_some() || self.store.encryption_keys_file.is_some();

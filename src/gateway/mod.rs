@@ -22,8 +22,8 @@ use std::time::Duration;
 
 use kurir_core::domain::{ApiKeyRecord, TenantId};
 use kurir_core::port::{
-    Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, MessageIndex, PoolQueue, RequestLog,
-    SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore,
+    Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, MessageIndex, PoolQueue,
+    RequestLog, SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -77,6 +77,10 @@ pub struct GatewayPorts {
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
+    /// Calls to the owners of sessions.
+    pub calls: Arc<dyn Calls>,
+    /// Where operators want which session.
+    pub wishes: Arc<dyn Wishes>,
 }
 
 /// How the gateway behaves.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kurir::adapters::rabbitmq::{QueueKind, topology};
-use kurir_core::contract::{EventPorts, FeedPorts, Queues, event_feed, events, job_queue};
+use kurir_core::contract::{CallPorts, EventPorts, FeedPorts, Queues, calls, event_feed, events, job_queue};
 use lapin::options::QueuePurgeOptions;
 
 use crate::rabbit_dead::DeadLetters;
@@ -40,6 +40,16 @@ async fn the_event_exchange_and_the_feed_of_the_log_keep_their_promises() {
         let purged = raw_channel().await.queue_purge(topology::LOG_QUEUE.into(), QueuePurgeOptions::default()).await;
         purged.unwrap();
         FeedPorts { sink: rabbit.clone(), feed: rabbit }
+    })
+    .await;
+}
+
+/// One process asks, another one owns the sessions.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_keep_their_promises() {
+    calls(async || {
+        let (caller, owner) = (rabbit(QueueKind::Classic).await, rabbit(QueueKind::Classic).await);
+        CallPorts { caller: Arc::new(caller), owner: Arc::new(owner) }
     })
     .await;
 }

@@ -73,6 +73,14 @@ fn what_a_role_misses_is_told_at_once() {
     let error = load("cluster.toml").require_for(Role::Worker).unwrap_err();
     let keys: Vec<&str> = error.problems.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(keys, ["postgres.url", "rabbitmq.url", "redis.url", "store.encryption_keys"]);
+    let error = load("cluster.toml").require_for(Role::Gateway).unwrap_err();
+    assert!(
+        error.to_string().contains(
+            "redis.url = \"\": `kurir gateway` needs the address of Redis; set it in a file or as KURIR_REDIS__URL"
+        ),
+        "{error}"
+    );
+    let error = load("cluster.toml").require_for(Role::Worker).unwrap_err();
     assert_eq!(
         error.problems[0].to_string(),
         "postgres.url = \"\": `kurir worker` needs the address of PostgreSQL; set it in a file or as KURIR_POSTGRES__URL"

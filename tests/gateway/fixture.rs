@@ -13,7 +13,9 @@ use kurir_core::domain::{
     CodeAlphabet, ConversionRule, Fence, JobKey, Keyring, Lane, LedgerEntry, MediaDetail, MediaLimits, MediaRecord,
     MediaState, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
 };
-use kurir_core::memory::{ManualClock, MemoryEvents, MemoryStores, MemoryVigil, MemoryWeb, SeededEntropy};
+use kurir_core::memory::{
+    ManualClock, MemoryCalls, MemoryEvents, MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes, SeededEntropy,
+};
 use kurir_core::policy::CountryRule;
 use kurir_core::port::{Clock as _, JobQueue as _, MediaIntake, Outbox as _, SessionStore as _, Written};
 use kurir_workers::Refused;
@@ -40,6 +42,8 @@ pub struct Fixture {
     pub clock: Arc<ManualClock>,
     pub events: Arc<MemoryEvents>,
     pub web: Arc<MemoryWeb>,
+    pub calls: MemoryCalls,
+    pub wishes: Arc<MemoryWishes>,
     pub stop: CancellationToken,
     pub served: JoinHandle<Abandoned>,
 }
@@ -177,6 +181,7 @@ impl Fixture {
             operator: tenant("acme"),
             meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
         };
+        let (calls, wishes) = (MemoryCalls::default(), Arc::new(MemoryWishes::default()));
         let ports = GatewayPorts {
             sessions: stores.clone(),
             keys: stores.clone(),
@@ -196,13 +201,15 @@ impl Fixture {
             web: web.clone(),
             templates: stores.clone(),
             suppressions: stores.clone(),
+            calls: Arc::new(calls.clone()),
+            wishes: wishes.clone(),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
         let events = told.clone();
-        Self { runtime, address, stores, queue, told, clock, events, web, stop, served }
+        Self { runtime, address, stores, queue, told, clock, calls, wishes, events, web, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {

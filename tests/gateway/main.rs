@@ -1,6 +1,7 @@
 //! The gateway over real HTTP on a loopback port, its ports in process.
 
 mod batches;
+mod calls;
 #[path = "../openapi/document.rs"]
 mod document;
 mod events;

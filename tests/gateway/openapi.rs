@@ -61,6 +61,7 @@ fn with_what_examples_speak_of(path: &str) -> Fixture {
         let text = Secret::new("2@code,of,a,test".to_owned());
         let qr = QrCode { text, expires_at: it.clock.now().plus(Duration::from_secs(20)) };
         it.put(SESSION, SessionState::AwaitingScan, Some(qr));
+        it.own(SESSION, crate::calls::willing);
         let default = it.post("/v1/sessions", &json!({"id": "toko-2", "default": true}));
         assert_eq!(default.status, 201);
     }

@@ -1,7 +1,7 @@
 //! Sessions as callers keep them: names, labels, the default, what is wanted of them; and the list of pools.
 
-use kurir_core::domain::{Lane, PoolId, QrCode, Secret, SessionState, Target, Wanted};
-use kurir_core::port::{Clock as _, Enqueued, JobHeaders, JobQueue as _, PublishJob, SessionStore as _};
+use kurir_core::domain::{Lane, PoolId, QrCode, Secret, SessionState, Target, Wanted, WorkerName};
+use kurir_core::port::{Clock as _, Enqueued, JobHeaders, JobQueue as _, PublishJob, SessionStore as _, Wishes as _};
 use serde_json::{Value, json};
 
 use crate::fixture::{Answer, Fixture, KEY, OTHER_KEY, session};
@@ -237,4 +237,27 @@ fn pools_are_listed_and_deleted_when_nothing_needs_them() {
     for path in ["/v1/pools", "/v1/pools/one"] {
         it.get_with(path, &[("X-Api-Key", narrow)]).error(404, "not_found");
     }
+}
+
+#[test]
+fn a_session_is_wanted_with_a_worker_or_with_any() {
+    let it = Fixture::new();
+    it.create("s1");
+    let move_to = |id: &str, worker: &Value| {
+        it.send_json("POST", KEY, &format!("/v1/sessions/{id}/move"), &json!({ "worker": worker }))
+    };
+    let pins = || it.runtime.block_on(it.wishes.pins()).unwrap();
+    for worker in ["w1", "w2"] {
+        assert_eq!(move_to("s1", &json!(worker)).status, 202);
+        assert_eq!(pins(), [(session("s1"), WorkerName::new(worker).unwrap())].into());
+    }
+    assert_eq!(move_to("s1", &json!("a.b")).error(422, "bad_field")["field"], "worker");
+    assert_eq!(it.send_json("POST", KEY, "/v1/sessions/s1/move", &json!({})).status, 422);
+    move_to("none", &json!("w1")).error(404, "not_found");
+    it.send_json("POST", OTHER_KEY, "/v1/sessions/s1/move", &json!({"worker": "w1"})).error(404, "not_found");
+    assert_eq!(pins().len(), 1);
+    assert_eq!(move_to("s1", &Value::Null).status, 202);
+    assert!(pins().is_empty());
+    it.delete("/v1/sessions/s1");
+    move_to("s1", &json!("w1")).error(409, "session_deleted");
 }

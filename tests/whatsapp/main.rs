@@ -1,6 +1,7 @@
 //! The WhatsApp adapter against the simulator.
 #![cfg(feature = "simulator")]
 
+mod chats;
 mod contents;
 mod incoming;
 mod media;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use kurir_core::port::{
-    Clock, Entropy, EventLog, EventSink, JobQueue, LeaseStore, Ledger, MediaStore, Membership, Messenger, Outbox,
-    PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, SuppressionList, Verifications, Vigil, Web,
-    Wishes,
+    Calls, Clock, Entropy, EventLog, EventSink, JobQueue, LeaseStore, Ledger, MediaStore, Membership, Messenger,
+    Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, SuppressionList, Verifications, Vigil,
+    Web, Wishes,
 };
 
 use crate::observer::Observer;
@@ -38,6 +38,8 @@ pub struct WorkerPorts {
     pub wishes: Arc<dyn Wishes>,
     /// The limits per recipient.
     pub recipients: Arc<dyn RecipientLimits>,
+    /// Calls to the sessions that it owns.
+    pub calls: Arc<dyn Calls>,
     /// WhatsApp.
     pub messenger: Arc<dyn Messenger>,
     /// Time.

@@ -7,6 +7,7 @@
 //!
 //! Suites run on a Tokio runtime with time and I/O enabled, and real time: never on a paused clock.
 
+mod calls;
 mod dead;
 mod event_feed;
 mod event_log;
@@ -46,6 +47,7 @@ mod web;
 mod webhooks;
 mod wishes;
 
+pub use calls::{CallPorts, calls};
 pub use dead::{DeadPorts, dead_letters};
 pub use event_feed::{FeedPorts, event_feed};
 pub use events::{EventPorts, events};

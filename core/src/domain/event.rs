@@ -40,6 +40,8 @@ kinds! {
     SessionCreated = "session.created",
     /// A new QR code waits to be scanned.
     SessionQr = "session.qr",
+    /// A code waits to be typed on the phone.
+    SessionPairingCode = "session.pairing_code",
     /// The phone has linked the session.
     SessionPaired = "session.paired",
     /// The session can send.

@@ -29,6 +29,7 @@ mod sight;
 mod suppression;
 mod template;
 mod time;
+mod typing;
 mod verification;
 mod waha;
 mod webhook;
@@ -67,6 +68,7 @@ pub use suppression::{
 };
 pub use template::{Template, TemplateError, TemplateTexts};
 pub use time::Timestamp;
+pub use typing::Typing;
 pub use verification::{
     Channel, CodeAlphabet, CodeDelivery, Hop, NoSuchAlphabet, Verification, VerificationEnded, VerificationId,
     VerificationStatus,

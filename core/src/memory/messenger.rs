@@ -10,10 +10,12 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::lock;
-use crate::domain::{Fence, MediaKind, MessageId, PhoneNumber, Quoted, Recipient, Secret, SessionId, Timestamp};
+use crate::domain::{
+    Fence, MediaKind, MessageId, PhoneNumber, Quoted, Recipient, Secret, SessionId, Timestamp, Typing,
+};
 use crate::port::{
-    Body, Connection, FetchError, Messenger, MessengerError, MessengerEvent, NumberStatus, Outgoing, SendAnswer,
-    Sender, Uploaded,
+    Body, Connection, FetchError, Messenger, MessengerError, MessengerEvent, NumberStatus, Outgoing, PairingCode,
+    SendAnswer, Sender, Uploaded,
 };
 
 /// How many events a connection holds for its reader.
@@ -55,6 +57,15 @@ pub enum Reply {
     Fenced,
 }
 
+/// What a session showed in a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// That these messages were read.
+    Read(PhoneNumber, Vec<MessageId>),
+    /// That somebody writes, or not.
+    Typing(PhoneNumber, Typing),
+}
+
 type Script = Box<dyn FnMut(&SentMessage) -> Reply + Send>;
 
 struct Client {
@@ -79,6 +90,7 @@ struct State {
     failing_uploads: u32,
     files: HashMap<String, Option<Vec<u8>>>,
     fetched: u32,
+    shown: Vec<Shown>,
 }
 
 struct Shared {
@@ -119,6 +131,7 @@ impl MemoryMessenger {
             failing_uploads: 0,
             files: HashMap::new(),
             fetched: 0,
+            shown: Vec::new(),
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() }) }
     }
@@ -239,6 +252,11 @@ impl MemoryMessenger {
         lock(&self.shared.state).failing_uploads = count;
     }
 
+    /// What was shown in chats, in order.
+    pub fn shown(&self) -> Vec<Shown> {
+        lock(&self.shared.state).shown.clone()
+    }
+
     /// The sessions that were logged out by us, in order.
     pub fn logged_out(&self) -> Vec<SessionId> {
         lock(&self.shared.state).logged_out.clone()
@@ -256,7 +274,8 @@ const fn effect(event: &MessengerEvent) -> (bool, Option<bool>) {
         | MessengerEvent::Fenced => (true, Some(false)),
         MessengerEvent::Connected => (false, Some(true)),
         MessengerEvent::Disconnected | MessengerEvent::Paired(_) | MessengerEvent::Qr { .. } => (false, Some(false)),
-        MessengerEvent::Receipt { .. }
+        MessengerEvent::PairingCode(_)
+        | MessengerEvent::Receipt { .. }
         | MessengerEvent::Incoming { .. }
         | MessengerEvent::Restricted { .. }
         | MessengerEvent::Unrestricted => (false, None),
@@ -300,6 +319,15 @@ impl MemorySender {
     /// Whether this client is the session's and connected.
     fn connected(&self, state: &State) -> bool {
         state.clients.get(&self.fence.session).is_some_and(|client| client.number == self.number && client.connected)
+    }
+
+    fn show(&self, shown: Shown) -> Result<(), MessengerError> {
+        let mut state = lock(&self.shared.state);
+        if !self.connected(&state) {
+            return Err(MessengerError::NotConnected);
+        }
+        state.shown.push(shown);
+        Ok(())
     }
 
     /// Ends this client's connection, if it is still there.
@@ -401,6 +429,24 @@ impl Sender for MemorySender {
         }
     }
 
+    async fn pairing_code(&self, number: &PhoneNumber) -> Result<PairingCode, MessengerError> {
+        let (code, events) = {
+            let state = lock(&self.shared.state);
+            let Some(client) = state.clients.get(&self.fence.session).filter(|client| client.number == self.number)
+            else {
+                return Err(MessengerError::NotConnected);
+            };
+            if client.connected {
+                return Err(MessengerError::Linked);
+            }
+            let digits = number.digits();
+            let code = Secret::new(format!("CODE{}", &digits[digits.len() - 4..]));
+            (PairingCode { code, valid_for: Duration::from_mins(3) }, client.events.clone())
+        };
+        let _ = events.send(MessengerEvent::PairingCode(code.clone())).await;
+        Ok(code)
+    }
+
     async fn restriction(&self) -> Result<Option<Timestamp>, MessengerError> {
         let state = lock(&self.shared.state);
         if !self.connected(&state) {
@@ -419,6 +465,14 @@ impl Sender for MemorySender {
         }
         self.stop();
         Ok(())
+    }
+
+    async fn mark_read(&self, chat: &PhoneNumber, messages: &[MessageId]) -> Result<(), MessengerError> {
+        self.show(Shown::Read(chat.clone(), messages.to_vec()))
+    }
+
+    async fn show_typing(&self, chat: &PhoneNumber, typing: Typing) -> Result<(), MessengerError> {
+        self.show(Shown::Typing(chat.clone(), typing))
     }
 
     async fn close(&self, _deadline: Duration) -> bool {

@@ -4,6 +4,7 @@
 //!
 //! No lock is ever held across an `await`.
 
+mod calls;
 mod clock;
 mod dead;
 mod entropy;
@@ -36,6 +37,7 @@ mod wishes;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use calls::MemoryCalls;
 pub use clock::{ManualClock, SystemClock};
 pub use entropy::{SeededEntropy, SystemEntropy};
 pub use event_feed::MemoryFeed;
@@ -43,7 +45,7 @@ pub use events::MemoryEvents;
 pub use jobs::MemoryJobQueue;
 pub use lease::MemoryLeases;
 pub use members::MemoryMembership;
-pub use messenger::{MemoryMessenger, Reply, SentMessage};
+pub use messenger::{MemoryMessenger, Reply, SentMessage, Shown};
 pub use recipients::MemoryRecipientLimits;
 pub use stores::MemoryStores;
 pub use vigil::MemoryVigil;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::{Incoming, Outgoing, Stored, Uploaded};
-use crate::domain::{Account, Fence, MediaKind, MessageId, PhoneNumber, Secret, SendAnswer, Timestamp};
+use crate::domain::{Account, Fence, MediaKind, MessageId, PhoneNumber, Secret, SendAnswer, Timestamp, Typing};
 
 /// Opens connections.
 #[async_trait]
@@ -53,6 +53,11 @@ pub trait Sender: Send + Sync {
     /// against its hash. All of it is in memory.
     async fn fetch(&self, source: &Secret<String>, patience: Duration) -> Result<Vec<u8>, FetchError>;
 
+    /// Asks WhatsApp for a code that links the session when it is typed on the phone of this number; only before the session
+    /// is linked, and after its first [`MessengerEvent::Qr`]. While a code is valid the same is given again; it is told as
+    /// [`MessengerEvent::PairingCode`] once.
+    async fn pairing_code(&self, number: &PhoneNumber) -> Result<PairingCode, MessengerError>;
+
     /// Asks WhatsApp until when it lets the account begin no new chats; `None` when it does not restrict it, or does not
     /// say until when.
     async fn restriction(&self) -> Result<Option<Timestamp>, MessengerError>;
@@ -60,8 +65,23 @@ pub trait Sender: Send + Sync {
     /// Logs the device out at WhatsApp; its credentials are void afterwards.
     async fn logout(&self) -> Result<(), MessengerError>;
 
+    /// Shows the writer of these messages that they were read.
+    async fn mark_read(&self, chat: &PhoneNumber, messages: &[MessageId]) -> Result<(), MessengerError>;
+
+    /// Shows in a chat that somebody writes, or not any more.
+    async fn show_typing(&self, chat: &PhoneNumber, typing: Typing) -> Result<(), MessengerError>;
+
     /// Disconnects, flushing what is not stored yet, within `deadline`. Tells whether all was flushed.
     async fn close(&self, deadline: Duration) -> bool;
+}
+
+/// A code that links a session when it is typed on a phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairingCode {
+    /// Eight letters and digits.
+    pub code: Secret<String>,
+    /// How long WhatsApp still takes it.
+    pub valid_for: Duration,
 }
 
 /// Whether a number has a WhatsApp account.
@@ -82,6 +102,12 @@ pub enum MessengerError {
     /// WhatsApp did not answer a query.
     #[error("WhatsApp did not answer {0}")]
     NoAnswer(&'static str),
+    /// The session is linked already.
+    #[error("the session is linked already")]
+    Linked,
+    /// WhatsApp refused; it may allow it later.
+    #[error("WhatsApp refused {0}")]
+    Refused(&'static str),
     /// The session's store refused a write because the session has another owner.
     #[error("the session belongs to another worker by now")]
     Fenced,
@@ -137,6 +163,8 @@ pub enum MessengerEvent {
         /// How long WhatsApp takes it.
         valid_for: Duration,
     },
+    /// A code waits to be typed on the phone of a number that somebody named.
+    PairingCode(PairingCode),
     /// All codes of the round went by unscanned; the client has stopped.
     QrExhausted,
     /// The phone has linked the session; the connection restarts by itself.

@@ -1,6 +1,7 @@
 //! What kurir needs of the outside. A port exists only where there are two implementations or more; each has one
 //! conformance suite (`contract`) that all of them pass.
 
+mod calls;
 mod clock;
 mod dead;
 mod entropy;
@@ -34,6 +35,7 @@ mod web;
 mod webhooks;
 mod wishes;
 
+pub use calls::{CallStream, Called, Calls, IncomingCall, LARGEST_CALL, WAITING_CALLS};
 pub use clock::Clock;
 pub use dead::{DeadFilter, DeadId, DeadJob, DeadLetters, Retried};
 pub use entropy::Entropy;
@@ -51,7 +53,8 @@ pub use media::{MEDIA_PIECE, MediaStore};
 pub use media_intake::{IntakeError, MediaIntake, pieces_of, read_media};
 pub use members::{Beat, Membership};
 pub use messenger::{
-    Connection, FetchError, Messenger, MessengerError, MessengerEvent, NumberStatus, Receipt, ReceiptKind, Sender,
+    Connection, FetchError, Messenger, MessengerError, MessengerEvent, NumberStatus, PairingCode, Receipt, ReceiptKind,
+    Sender,
 };
 pub use outgoing::{Body, MediaBody, Outgoing, Uploaded};
 pub use pools::{PoolQueue, Share};

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::{
     Epoch, EventId, EventKind, FailReason, JobId, JobKey, LedgerEntry, MessageId, MessageState, OutboxEvent, QrCode,
-    QrError, SessionId, SessionStatus, TenantId, Timestamp,
+    QrError, Secret, SessionId, SessionStatus, TenantId, Timestamp,
 };
 
 /// The AMQP `type` of an event. A later version gets another one.
@@ -115,6 +115,22 @@ impl QrV1 {
     }
 }
 
+/// A code to type on the phone. Whoever types it links the session: treat the event as a secret.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PairingCodeV1 {
+    /// Eight letters and digits, typed with or without a dash in the middle.
+    pub code: String,
+    /// When WhatsApp stops taking it.
+    #[schemars(extend("format" = "date-time"))]
+    pub expires_at: String,
+}
+
+impl std::fmt::Debug for PairingCodeV1 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PairingCodeV1(until {})", self.expires_at)
+    }
+}
+
 /// Data of `session.*` events.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SessionDataV1 {
@@ -133,6 +149,9 @@ pub struct SessionDataV1 {
     /// The code to scan; only in `session.qr`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qr: Option<QrV1>,
+    /// The code to type; only in `session.pairing_code`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairing_code: Option<PairingCodeV1>,
 }
 
 /// Data of `recipient.*` events: somebody who got bulk messages wants none any more, or wants them again.
@@ -290,9 +309,34 @@ impl SessionDataV1 {
             reason: status.reason.map(|reason| reason.to_string()),
             until: status.until.map(Timestamp::to_rfc3339),
             qr: status.qr.as_ref().map(QrV1::draw).transpose()?,
+            pairing_code: None,
         };
         let id = EventId::of_session(session, kind, &format!("{epoch}/{turn}"));
         Ok(EventV1::outbox(id, kind, tenant, Some(session), session.to_string(), at, data))
+    }
+}
+
+impl SessionDataV1 {
+    /// `session.pairing_code`; the rest as in [`SessionDataV1::event`].
+    pub fn pairing_code(
+        tenant: &TenantId,
+        session: &SessionId,
+        status: &SessionStatus,
+        (code, expires_at): (&Secret<String>, Timestamp),
+        (epoch, turn): (Epoch, u64),
+        at: Timestamp,
+    ) -> OutboxEvent {
+        let kind = EventKind::SessionPairingCode;
+        let data = Self {
+            state: status.state.to_string(),
+            number: status.account.as_ref().map(|account| account.number.masked()),
+            reason: None,
+            until: None,
+            qr: None,
+            pairing_code: Some(PairingCodeV1 { code: code.expose().clone(), expires_at: expires_at.to_rfc3339() }),
+        };
+        let id = EventId::of_session(session, kind, &format!("{epoch}/{turn}"));
+        EventV1::outbox(id, kind, tenant, Some(session), session.to_string(), at, data)
     }
 }
 

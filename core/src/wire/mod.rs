@@ -1,6 +1,7 @@
 //! Contract v1: jobs and events as they stand on the wire. Old payloads stay decodable; golden files hold them.
 
 mod asyncapi;
+mod call;
 mod content;
 mod event;
 mod event_kept;
@@ -11,8 +12,9 @@ mod verification;
 mod webhook;
 
 pub use asyncapi::asyncapi;
+pub use call::{CallAnswerV1, CallV1};
 pub use content::{ContentV1, MessageRefV1, OTP_TEXT, QuotedV1};
-pub use event::{EVENT_KIND, EventV1, FleetDataV1, MessageDataV1, QrV1, RecipientDataV1, SessionDataV1};
+pub use event::{EVENT_KIND, EventV1, FleetDataV1, MessageDataV1, PairingCodeV1, QrV1, RecipientDataV1, SessionDataV1};
 pub use event_kept::{UnreadableEvent, read_event, without_credentials};
 pub use job::{JOB_KIND, JobV1, MAX_BODY, Malformed};
 pub use received::{ReceivedContactV1, ReceivedDataV1, ReceivedMediaV1, ReceivedPlaceV1};

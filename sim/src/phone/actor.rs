@@ -268,7 +268,16 @@ impl Phone {
         if self.written.len() == RESENDABLE {
             self.written.remove(0);
         }
-        let message = OutgoingMessage { id: id.clone(), to, group: None, text, at: now, delivered: false, retries: 0 };
+        let message = OutgoingMessage {
+            id: id.clone(),
+            to,
+            group: None,
+            text,
+            at: now,
+            delivered: false,
+            read: false,
+            retries: 0,
+        };
         self.written.push(Written { message, plaintext: plaintext.clone() });
         (id, plaintext)
     }
@@ -286,9 +295,10 @@ impl Phone {
     }
 
     /// Notes that a device of the recipient has message `id`.
-    pub(crate) fn confirm(&mut self, id: &str) {
+    pub(crate) fn confirm(&mut self, id: &str, read: bool) {
         if let Some(written) = self.written.iter_mut().rev().find(|written| written.message.id == id) {
             written.message.delivered = true;
+            written.message.read |= read;
         }
     }
 

@@ -64,6 +64,9 @@ pub struct OutgoingMessage {
     pub at: u64,
     /// Whether a device of the recipient confirmed its delivery.
     pub delivered: bool,
+    /// Whether a device of the recipient marked it as read.
+    #[serde(default)]
+    pub read: bool,
     /// How often a device asked to get it again.
     pub retries: u32,
 }

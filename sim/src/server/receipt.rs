@@ -103,7 +103,7 @@ fn post(world: &World, to: DeviceAddress, stanza: Stanza) {
     if to.device == 0 {
         // A phone that wrote to another phone notes that its text arrived.
         if let Some(account) = world.registry.get(to.account) {
-            account.phone().confirm(&stanza.id);
+            account.phone().confirm(&stanza.id, stanza.kind == Some("read"));
             world.journal.touch();
         }
     } else if let Some(device) = world.device(to) {
@@ -294,7 +294,7 @@ fn confirm(session: &Session<'_>, kind: Option<&str>, sender: DeviceAddress, ids
         if let Some(account) = session.world.registry.get(sender.account) {
             let mut phone = account.phone();
             for id in ids {
-                phone.confirm(id);
+                phone.confirm(id, kind == Some("read"));
             }
         }
         return;

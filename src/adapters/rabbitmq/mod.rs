@@ -8,6 +8,9 @@
 //! Works on RabbitMQ 3.10 and 4.x: attempts are counted in a header of ours, `x-death` is never read, no plugin is
 //! needed, and no feature is used that 4.x deprecates.
 
+mod call_desk;
+mod call_line;
+mod calls;
 mod channels;
 mod connection;
 mod consume;
@@ -28,6 +31,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kurir_core::port::PortError;
 
+use self::call_desk::CallDesk;
+use self::call_line::CallLine;
 use self::channels::{ChannelPool, Mode};
 use self::connection::{Dialer, Link};
 use self::publish::Publisher;
@@ -60,6 +65,10 @@ struct Shared {
     /// Channels for declaring and asking; on a consuming connection, so that they work while the broker blocks
     /// publishers.
     control: ChannelPool,
+    /// Calls to the owners of sessions.
+    call_line: CallLine,
+    /// Calls to the sessions that this process owns.
+    call_desk: CallDesk,
 }
 
 impl RabbitMq {
@@ -84,7 +93,9 @@ impl RabbitMq {
         );
         let control = ChannelPool::new(consuming[0].clone(), Mode::Plain, options.publish_channels);
         let next = AtomicUsize::new(0);
-        Ok(Self { shared: Arc::new(Shared { options, user, publishing, consuming, next, publisher, control }) })
+        let (call_line, call_desk) = (CallLine::new(publishing.clone()), CallDesk::default());
+        let shared = Shared { options, user, publishing, consuming, next, publisher, control, call_line, call_desk };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Closes all connections: streams end, what is unsettled goes back to its queue. May be called again.

@@ -16,6 +16,8 @@ use super::QueueKind;
 pub const JOBS: &str = "kurir.jobs";
 /// Where events are told.
 pub const EVENTS: &str = "kurir.events";
+/// Where the owners of sessions are called, by the sessions' ids. Internal to the fleet.
+pub const CALLS: &str = "kurir.calls";
 /// Where jobs come back to when their delay is over.
 pub const REQUEUE: &str = "kurir.requeue";
 /// Where jobs go that can't be processed.
@@ -49,6 +51,8 @@ pub(super) async fn declare_fleet(channel: &Channel) -> lapin::Result<()> {
 
     exchange(channel, JOBS, ExchangeKind::Direct, FieldTable::default()).await?;
     exchange(channel, EVENTS, ExchangeKind::Topic, FieldTable::default()).await?;
+    // No alternate exchange: a call that no owner hears comes back to its caller.
+    exchange(channel, CALLS, ExchangeKind::Direct, FieldTable::default()).await?;
     queue(channel, LOG_QUEUE, durable(QueueKind::Quorum)).await?;
     bind(channel, LOG_QUEUE, EVENTS, "#").await?;
     // A job whose session was removed while it waited must not vanish.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use kurir_core::domain::{Account, MessageId, PhoneNumber, Secret, Timestamp};
-use kurir_core::port::{MessengerEvent, Receipt, ReceiptKind, SendAnswer};
+use kurir_core::port::{MessengerEvent, PairingCode, Receipt, ReceiptKind, SendAnswer};
 use tokio_util::sync::CancellationToken;
 use whatsapp_rust::Client;
 use whatsapp_rust::types::events::{
@@ -13,6 +13,7 @@ use whatsapp_rust::types::presence::ReceiptType;
 use whatsapp_rust::wacore_binary::{Jid, JidExt as _};
 
 use super::event_queue::EventQueue;
+use super::pairing::ShownCode;
 use super::pending::Pending;
 use super::receipt_gate::ReceiptGate;
 use super::restriction;
@@ -70,6 +71,7 @@ pub(super) struct Listener {
     pub receipts: Arc<ReceiptGate>,
     pub pending: Arc<Pending>,
     pub court: Arc<Court>,
+    pub shown: Arc<ShownCode>,
 }
 
 /// What a listener does about an event.
@@ -90,6 +92,8 @@ impl EventHandler for Listener {
             EventKind::PairingQrCodesExhausted,
             EventKind::PairSuccess,
             EventKind::PairError,
+            EventKind::PairingCode,
+            EventKind::PairingCodeRefresh,
             EventKind::Connected,
             EventKind::Disconnected,
             EventKind::LoggedOut,
@@ -105,6 +109,9 @@ impl EventHandler for Listener {
     }
 
     fn handle_event(&self, event: Arc<Event>) {
+        if matches!(&*event, Event::PairingCodeRefresh(_) | Event::Disconnected(_) | Event::PairSuccess(_)) {
+            self.shown.forget();
+        }
         let own = || {
             let client = self.client.upgrade();
             client.map_or([None, None], |client| [client.pn(), client.lid()])
@@ -130,6 +137,10 @@ fn translate(event: &Event, own: impl FnOnce() -> [Option<Jid>; 2]) -> Step {
     match event {
         Event::PairingQrCode(qr) => {
             Step::Tell(MessengerEvent::Qr { text: Secret::new(qr.code.clone()), valid_for: qr.timeout })
+        }
+        Event::PairingCode(shown) => {
+            let (code, valid_for) = (Secret::new(shown.code.clone()), shown.timeout);
+            Step::Tell(MessengerEvent::PairingCode(PairingCode { code, valid_for }))
         }
         Event::PairingQrCodesExhausted(_) => Step::Stop(Verdict::QrExhausted),
         Event::PairSuccess(paired) => {

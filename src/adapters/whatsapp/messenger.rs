@@ -23,6 +23,7 @@ use super::failure;
 use super::inbound::Inbound;
 use super::offline_http::OfflineHttp;
 use super::options::{Endpoint, OptionsError, Target, WhatsAppOptions};
+use super::pairing::ShownCode;
 use super::pending::Pending;
 use super::receipt_gate::ReceiptGate;
 use super::sender::WhatsAppSender;
@@ -119,6 +120,7 @@ impl Messenger for WhatsAppMessenger {
         let receipts = Arc::new(ReceiptGate::new(STORE_LIMIT));
         let pending = Arc::new(Pending::default());
         let court = Arc::new(Court::new());
+        let shown = Arc::new(ShownCode::default());
         let tasks = TaskTracker::new();
         let abort = CancellationToken::new();
         let sends = TaskTracker::new();
@@ -143,6 +145,7 @@ impl Messenger for WhatsAppMessenger {
             receipts,
             pending: Arc::clone(&pending),
             court: Arc::clone(&court),
+            shown: Arc::clone(&shown),
         };
         client.subscribe_handler(Arc::new(listener)).detach();
 
@@ -152,7 +155,8 @@ impl Messenger for WhatsAppMessenger {
         let driver = Driver::new(Arc::clone(&backend), pending.clone(), court.clone(), events, sends.clone());
         let driving = driver.start(bot, &tasks, &span, abort);
         let clock = Arc::clone(&self.clock);
-        let sender = WhatsAppSender { client, backend, pending, court, driving, sends, tasks, hurry, span, clock };
+        let sender =
+            WhatsAppSender { client, backend, pending, court, shown, driving, sends, tasks, hurry, span, clock };
         let sender = Arc::new(sender);
         Ok(Connection { sender, events: reader })
     }

@@ -4,6 +4,7 @@
 //! here (`transport`), what it tells goes through a queue that holds the socket back when nobody reads (`event_queue`,
 //! `events`), and one task sees it to its end (`driver`).
 
+mod chat;
 mod driver;
 mod event_queue;
 mod events;
@@ -15,6 +16,7 @@ mod message;
 mod messenger;
 mod offline_http;
 mod options;
+mod pairing;
 mod pending;
 mod receipt_gate;
 mod restriction;

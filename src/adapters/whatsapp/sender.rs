@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::{MediaKind, PhoneNumber, Secret, Timestamp};
-use kurir_core::port::{Clock, FetchError, MessengerError, NumberStatus, Outgoing, SendAnswer, Sender, Uploaded};
+use kurir_core::domain::{MediaKind, MessageId, PhoneNumber, Secret, Timestamp, Typing};
+use kurir_core::port::{
+    Clock, FetchError, MessengerError, NumberStatus, Outgoing, PairingCode, SendAnswer, Sender, Uploaded,
+};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +23,7 @@ use super::events::{Court, Verdict};
 use super::failure;
 use super::media;
 use super::message;
+use super::pairing::ShownCode;
 use super::pending::Pending;
 use super::restriction;
 use super::state::StateBackend;
@@ -36,6 +39,7 @@ pub(super) struct WhatsAppSender {
     pub backend: Arc<StateBackend>,
     pub pending: Arc<Pending>,
     pub court: Arc<Court>,
+    pub shown: Arc<ShownCode>,
     pub driving: Driving,
     pub sends: TaskTracker,
     pub tasks: TaskTracker,
@@ -57,7 +61,7 @@ impl WhatsAppSender {
     }
 
     /// The error, or that the session has another owner, which explains it.
-    fn explained(&self, error: MessengerError) -> MessengerError {
+    pub(super) fn explained(&self, error: MessengerError) -> MessengerError {
         if self.backend.fenced().is_cancelled() { MessengerError::Fenced } else { error }
     }
 
@@ -159,6 +163,10 @@ impl Sender for WhatsAppSender {
         }
     }
 
+    async fn pairing_code(&self, number: &PhoneNumber) -> Result<PairingCode, MessengerError> {
+        self.ask_pairing_code(number).instrument(self.span.clone()).await
+    }
+
     async fn restriction(&self) -> Result<Option<Timestamp>, MessengerError> {
         self.ready()?;
         let asked = timeout(QUERY_LIMIT, restriction::ask(&self.client)).instrument(self.span.clone()).await;
@@ -192,6 +200,16 @@ impl Sender for WhatsAppSender {
         }
         let stopped = self.driving.ended(LOGOUT_LIMIT).await;
         stopped.map(|_| ()).ok_or(MessengerError::NoAnswer("the client's stop after the logout"))
+    }
+
+    async fn mark_read(&self, chat: &PhoneNumber, messages: &[MessageId]) -> Result<(), MessengerError> {
+        self.ready()?;
+        self.tell_read(chat, messages).instrument(self.span.clone()).await
+    }
+
+    async fn show_typing(&self, chat: &PhoneNumber, typing: Typing) -> Result<(), MessengerError> {
+        self.ready()?;
+        self.tell_typing(chat, typing).instrument(self.span.clone()).await
     }
 
     async fn close(&self, deadline: Duration) -> bool {

@@ -98,6 +98,21 @@ impl From<UseCaseError> for ApiError {
             UseCaseError::PoolTaken => plain(StatusCode::CONFLICT, "pool_taken").field("pool"),
             UseCaseError::PoolInUse => plain(StatusCode::CONFLICT, "pool_in_use"),
             UseCaseError::PoolHasJobs => plain(StatusCode::CONFLICT, "pool_has_messages"),
+            UseCaseError::NotConnected { state, soon } => {
+                let mut answer = plain(StatusCode::CONFLICT, "session_not_connected");
+                answer.state = Some(state.as_str());
+                answer.retry_after = soon.then_some(SOON);
+                answer
+            }
+            UseCaseError::SessionBusy => plain(StatusCode::TOO_MANY_REQUESTS, "session_busy").retry_later(),
+            UseCaseError::NoAnswer => plain(StatusCode::SERVICE_UNAVAILABLE, "no_answer").retry_later(),
+            UseCaseError::Linked { state } => {
+                let mut answer = plain(StatusCode::CONFLICT, "session_linked");
+                answer.state = Some(state.as_str());
+                answer
+            }
+            UseCaseError::WhatsAppRefused => plain(StatusCode::CONFLICT, "whatsapp_refused"),
+            UseCaseError::NotUnderstood => plain(StatusCode::SERVICE_UNAVAILABLE, "worker_version").retry_later(),
             UseCaseError::KeyEnded => plain(StatusCode::CONFLICT, "key_ended"),
             UseCaseError::TooManyWebhooks { .. } => plain(StatusCode::CONFLICT, "too_many_webhooks"),
             UseCaseError::WebhookDisabled => plain(StatusCode::CONFLICT, "webhook_disabled"),

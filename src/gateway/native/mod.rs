@@ -9,6 +9,7 @@
 mod auth;
 mod batches;
 mod body;
+mod chats;
 mod csv_rows;
 mod docs;
 mod error;
@@ -161,6 +162,7 @@ fn described(app: Option<&Arc<App>>) -> Routes {
         .merge(events::routes())
         .merge(webhooks::routes())
         .merge(keys::routes())
+        .merge(chats::routes())
         .merge(metrics::routes())
         .merge(templates::routes())
         .merge(suppressions::routes());

@@ -32,6 +32,7 @@ use super::App;
         (name = "webhooks", description = "Where to tell what happens"),
         (name = "keys", description = "Who may call, and what for"),
         (name = "pools", description = "Sessions that share messages"),
+        (name = "numbers", description = "What is asked of WhatsApp at once: who is there, what was read, who writes"),
         (name = "templates", description = "Texts with placeholders, in several languages"),
         (name = "suppressions", description = "Who gets no bulk messages"),
         (name = "health", description = "For whoever watches the process; no key needed"),

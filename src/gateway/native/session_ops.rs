@@ -24,6 +24,7 @@ pub(super) fn routes() -> Routes {
         .routes(routes!(stop))
         .routes(routes!(restart))
         .routes(routes!(log_out))
+        .routes(routes!(relocate))
         .routes(routes!(default_session, set_default, unset_default))
 }
 
@@ -120,6 +121,38 @@ async fn restart(State(app): State<Arc<App>>, MayControl(caller): MayControl, Pa
     ))]
 async fn log_out(State(app): State<Arc<App>>, MayControl(caller): MayControl, Path(id): Path<String>) -> Ordered {
     order(&app, &caller, &id, Order::LogOut).await
+}
+
+/// Where a session is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = MoveSession)]
+struct Move {
+    /// The worker's name; `null`: any. It must be there: leaving out a field is easily done by mistake.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(example = "worker-2", required)]
+    worker: Option<String>,
+}
+
+/// Move a session to a worker, where it stays as long as one of that name is there.
+#[utoipa::path(post, path = "/v1/sessions/{id}/move", tag = "sessions", operation_id = "moveSession",
+    params(("id" = String, Path, description = "The session", example = "toko-1")), request_body = Move,
+    responses(
+        (status = 202, description = "The workers do it, a few sessions a second", body = SessionView),
+        (status = 409, description = "`session_deleted`", body = Problem, content_type = "application/problem+json"),
+        Problems
+    ))]
+async fn relocate(
+    State(app): State<Arc<App>>,
+    MayControl(caller): MayControl,
+    Path(id): Path<String>,
+    request: Request,
+) -> Ordered {
+    let id = session_id(&id)?;
+    caller.covers(&id)?;
+    let Move { worker } = body::read(request, app.body_limit).await?;
+    let record = app.cases.move_session(caller.tenant(), &id, worker.as_deref()).await?;
+    Ok((StatusCode::ACCEPTED, Json(SessionView::of(&record))))
 }
 
 /// The default session: the one that sends messages that name neither session nor pool.

@@ -56,6 +56,32 @@ pub enum UseCaseError {
     /// The key is not taken any more.
     #[error("the key has ended; make a new one")]
     KeyEnded,
+    /// Nobody can ask WhatsApp through the session now.
+    #[error("the session has no connection to WhatsApp now{}", if *.soon { "; try again soon" } else { ": it is not wanted running, start it first" })]
+    NotConnected {
+        /// Where the session stands.
+        state: SessionState,
+        /// Whether it is wanted running.
+        soon: bool,
+    },
+    /// Too much waits for the session's owner.
+    #[error("too many requests wait for this session; try again soon")]
+    SessionBusy,
+    /// No answer of the owner, or of WhatsApp to it.
+    #[error("no answer came in time; whether it was done is not known")]
+    NoAnswer,
+    /// The session is linked already.
+    #[error("the session is linked already; log it out first")]
+    Linked {
+        /// Where the session stands.
+        state: SessionState,
+    },
+    /// WhatsApp refused.
+    #[error("WhatsApp refused this; it may allow it later")]
+    WhatsAppRefused,
+    /// The worker is of another version.
+    #[error("the session's worker does not know this request; it is of another version than the gateway")]
+    NotUnderstood,
     /// The session is on its way out.
     #[error("the session is being deleted")]
     SessionDeleted,

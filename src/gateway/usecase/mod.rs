@@ -2,6 +2,7 @@
 //! them knows HTTP.
 
 mod batch;
+mod calls;
 mod enqueue;
 mod error;
 mod keys;
@@ -27,6 +28,7 @@ use super::GatewayPorts;
 use super::queue_cap::{QueueCaps, QueueRoom};
 
 pub use batch::{Batch, Rows, Taken};
+pub use calls::{CheckedNumber, PairingCode};
 pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};

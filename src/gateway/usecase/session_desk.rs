@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kurir_core::domain::{LabelChange, SessionId, SessionName, SessionRecord, TenantId, Wanted};
+use kurir_core::domain::{LabelChange, SessionId, SessionName, SessionRecord, TenantId, Wanted, WorkerName};
 use kurir_core::port::{Described, Description};
 
 use super::{UseCaseError, UseCases};
@@ -71,6 +71,26 @@ impl UseCases {
         tracing::info!(session = %id, %tenant, ?order, "session is told");
         self.nudge().await;
         self.own_session(tenant, id).await
+    }
+
+    /// Wants a session with a worker of this name from now on, or with any again. A name that no worker has waits for one that
+    /// has it; the session stays where it is meanwhile.
+    pub async fn move_session(
+        &self,
+        tenant: &TenantId,
+        id: &SessionId,
+        worker: Option<&str>,
+    ) -> Result<SessionRecord, UseCaseError> {
+        let record = self.own_session(tenant, id).await?;
+        let worker = worker.map(WorkerName::new).transpose();
+        let worker = worker.map_err(|error| UseCaseError::field("worker", error.to_string()))?;
+        if record.wanted == Wanted::Deleted {
+            return Err(UseCaseError::SessionDeleted);
+        }
+        self.ports.wishes.pin(id, worker.as_ref()).await?;
+        tracing::info!(session = %id, %tenant, worker = worker.as_ref().map(tracing::field::display), "session is to move");
+        self.nudge().await;
+        Ok(record)
     }
 
     /// The session that sends where none is named.

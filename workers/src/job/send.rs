@@ -104,7 +104,11 @@ fn not_sent(owned: &Owned, sending: &LedgerEntry, rule: AttemptRule, error: Mess
             owned.lost.cancel();
             Attempted::not_on_wire(Outcome::Abandon)
         }
-        error @ (MessengerError::NoAnswer(_) | MessengerError::Client { .. }) => {
+        // The last two are no answers to a message.
+        error @ (MessengerError::NoAnswer(_)
+        | MessengerError::Client { .. }
+        | MessengerError::Linked
+        | MessengerError::Refused(_)) => {
             tracing::warn!(%error, "the message could not be put on the wire");
             again(owned, sending, rule, FailReason::SendFailed)
         }

@@ -1,7 +1,7 @@
 //! A session's life as its owner records it: what happens on the connection becomes a state, an event, a decision.
 
 use kurir_core::domain::{EventKind, FailReason, OutboxEvent, QrCode, Rest, SessionState, SessionStatus};
-use kurir_core::port::{MessengerEvent, PortError, Written};
+use kurir_core::port::{MessengerEvent, PairingCode, PortError, Written};
 use kurir_core::wire::SessionDataV1;
 
 use super::Owned;
@@ -45,6 +45,7 @@ impl Life {
         let now = owned.shared.ports.clock.now();
         let (state, kind, next) = match event {
             MessengerEvent::Qr { .. } => (SessionState::AwaitingScan, EventKind::SessionQr, Next::Go),
+            MessengerEvent::PairingCode(code) => return self.pairing_code(owned, code).await,
             MessengerEvent::QrExhausted => (SessionState::ScanTimedOut, EventKind::SessionDisconnected, Next::Rest),
             MessengerEvent::Paired(_) => (SessionState::Paired, EventKind::SessionPaired, Next::Go),
             MessengerEvent::Connected => (SessionState::Connected, EventKind::SessionConnected, Next::Link(true)),
@@ -96,6 +97,15 @@ impl Life {
         self.write(owned, status, kind).await.map(|written| if written { next } else { Next::Lost })
     }
 
+    /// Tells of a code to type; the state stays.
+    async fn pairing_code(&mut self, owned: &Owned, code: &PairingCode) -> Result<Next, PortError> {
+        let now = owned.shared.ports.clock.now();
+        let (code, occasion) = ((&code.code, now.plus(code.valid_for)), (owned.fence.epoch, self.turn));
+        let event = SessionDataV1::pairing_code(&owned.tenant, owned.id(), &self.status, code, occasion, now);
+        let written = self.put(owned, self.status.clone(), vec![event]).await?;
+        Ok(if written { Next::Go } else { Next::Lost })
+    }
+
     /// Tells that WhatsApp limits the account; the state stays.
     pub(crate) async fn limited(&mut self, owned: &Owned, rest: Rest) -> Result<Next, PortError> {
         // Many jobs meet one limit, each with an answer of its own; it is told once.
@@ -139,6 +149,11 @@ impl Life {
                 Vec::new()
             }
         };
+        self.put(owned, status, event).await
+    }
+
+    /// Writes a status with these events; tells whether the session is still ours.
+    async fn put(&mut self, owned: &Owned, status: SessionStatus, event: Vec<OutboxEvent>) -> Result<bool, PortError> {
         let written = owned.shared.ports.sessions.update(&owned.fence, &status, &event).await?;
         owned.shared.ports.refused.note(&[written]);
         match written {

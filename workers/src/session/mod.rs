@@ -1,5 +1,6 @@
 //! One session in its owner's hands.
 
+mod calls;
 mod contacts;
 mod deletion;
 mod errand;

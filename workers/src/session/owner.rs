@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::life::{Life, Next};
-use super::{Belief, Contacts, Numbers, Owned, Turnstile, errand, fetch, limits, receipts};
+use super::{Belief, Contacts, Numbers, Owned, Turnstile, calls, errand, fetch, limits, receipts};
 use crate::group::Group;
 use crate::job;
 use crate::lease::Keeper;
@@ -179,6 +179,7 @@ async fn serve(
     // It writes nothing that an owner after us could not write as well, so nobody waits for its end.
     let fetching = fetch::fetch_files(Arc::clone(&owned));
     tokio::spawn(parts.clone().run_until_cancelled_owned(fetching));
+    tokio::spawn(calls::serve(Arc::clone(&owned)));
     let (limited, mut rests) = mpsc::channel(4);
     // Connect, then consume: the lanes start with the first connection.
     let mut lanes = Vec::new();

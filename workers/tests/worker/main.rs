@@ -1,6 +1,7 @@
 //! The worker's loops over in-process ports.
 
 mod attempts;
+mod calls;
 mod courier;
 mod deletion;
 mod incoming;

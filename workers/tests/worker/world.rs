@@ -11,8 +11,8 @@ use kurir_core::domain::{
     SessionState, Target, TenantId, WorkerName,
 };
 use kurir_core::memory::{
-    MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryMessenger, MemoryRecipientLimits, MemoryStores,
-    MemoryVigil, MemoryWeb, MemoryWishes, SystemClock, SystemEntropy,
+    MemoryCalls, MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryMessenger, MemoryRecipientLimits,
+    MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes, SystemClock, SystemEntropy,
 };
 use kurir_core::policy::{AttemptRule, Backoff, OptOutRule, PaceRule};
 use kurir_core::port::{
@@ -107,6 +107,7 @@ impl World {
             vigil: Arc::new(MemoryVigil::default()),
             wishes: Arc::new(MemoryWishes::default()),
             recipients: Arc::new(MemoryRecipientLimits::new()),
+            calls: Arc::new(MemoryCalls::default()),
             messenger: Arc::new(messenger.clone()),
             clock,
             entropy: Arc::new(SystemEntropy),

@@ -1,0 +1,41 @@
+//! What a session shows in a chat beside messages: that somebody writes, that something was read.
+
+use std::time::Duration;
+
+use kurir_core::domain::{MessageId, PhoneNumber, Typing};
+use kurir_core::port::MessengerError;
+use tokio::time::timeout;
+use whatsapp_rust::Jid;
+
+use super::failure;
+use super::sender::WhatsAppSender;
+
+/// How long writing a stanza may take; WhatsApp answers none of these.
+const WRITE_LIMIT: Duration = Duration::from_secs(5);
+
+impl WhatsAppSender {
+    /// Tells the writer of messages that they were read.
+    pub(super) async fn tell_read(&self, chat: &PhoneNumber, messages: &[MessageId]) -> Result<(), MessengerError> {
+        const WHAT: &str = "telling what was read";
+        let ids: Vec<&str> = messages.iter().map(MessageId::as_str).collect();
+        let chat = Jid::pn(chat.digits());
+        let told = timeout(WRITE_LIMIT, self.client.mark_as_read(&chat, None, &ids)).await;
+        let told = told.map_err(|_| MessengerError::NoAnswer(WHAT))?;
+        told.map_err(|error| self.explained(failure::client(WHAT, &error)))
+    }
+
+    /// Tells a chat that somebody writes, or not any more.
+    pub(super) async fn tell_typing(&self, chat: &PhoneNumber, typing: Typing) -> Result<(), MessengerError> {
+        const WHAT: &str = "telling who writes";
+        let (chat, states) = (Jid::pn(chat.digits()), self.client.chatstate());
+        let told = timeout(WRITE_LIMIT, async {
+            match typing {
+                Typing::Typing => states.send_composing(&chat).await,
+                Typing::Recording => states.send_recording(&chat).await,
+                Typing::Paused => states.send_paused(&chat).await,
+            }
+        });
+        let told = told.await.map_err(|_| MessengerError::NoAnswer(WHAT))?;
+        told.map_err(|error| self.explained(failure::client(WHAT, &error)))
+    }
+}
