@@ -137,6 +137,7 @@ fn the_schema_refuses_what_the_decoder_refuses() {
 }
 
 /// One event of every kind and shape, made of fixed facts.
+#[expect(clippy::too_many_lines, reason = "a list of facts")]
 fn events() -> Vec<(String, OutboxEvent)> {
     use MessageState::{Cancelled, Delayed, Delivered, Expired, Failed, Read, Sending, Sent, Uncertain};
 

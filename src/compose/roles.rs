@@ -66,9 +66,10 @@ pub async fn relay(config: Config, stop: CancellationToken) -> anyhow::Result<()
     let told = courier.stop(RELAY_STOP).await;
     tracing::info!(?told, "the webhooks' courier stopped");
     if let Some(keeper) = keeper {
-        match keeper.stop(RELAY_STOP).await {
-            Some(carried) => tracing::info!(carried, "the keeper of the log stopped"),
-            None => tracing::warn!("the keeper of the log was cut off; what it had not kept stays in its queue"),
+        if let Some(carried) = keeper.stop(RELAY_STOP).await {
+            tracing::info!(carried, "the keeper of the log stopped");
+        } else {
+            tracing::warn!("the keeper of the log was cut off; what it had not kept stays in its queue");
         }
     }
     if let Some(report) = relay.stop(RELAY_STOP).await {

@@ -48,7 +48,7 @@ pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
     let simulator = if config.whatsapp.endpoint.is_some() { None } else { Some(simulated(&config).await?) };
     if let Some(simulator) = &simulator {
         config.whatsapp.endpoint = Some(simulator.ws_url());
-        config.whatsapp.media_ca = Some(simulator.media_ca_pem().to_owned());
+        config.whatsapp.media_ca = Some(simulator.media_ca_pem().clone());
     }
     let backends = Backends::embedded(&config).await?;
     let key = config.gateway.api_key.clone().unwrap_or_else(|| fresh_key(&*backends.entropy));

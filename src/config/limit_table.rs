@@ -129,6 +129,7 @@ fn of_recipients(config: &Config) -> Vec<LimitRow> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn of_others(config: &Config) -> Vec<LimitRow> {
     let (numbers, retry) = (&config.limits.numbers, &config.retry);
     vec![

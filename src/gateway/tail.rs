@@ -132,7 +132,7 @@ impl Signs {
             match self.source.subscribe(EventFilter::default()).await {
                 Ok(stream) => self.stream = Some(stream),
                 Err(error) => {
-                    tracing::debug!(error = %error.chain(), "no live events; the log is looked at every second")
+                    tracing::debug!(error = %error.chain(), "no live events; the log is looked at every second");
                 }
             }
         }

@@ -63,21 +63,18 @@ async fn a_caller_whose_connection_broke_calls_again() {
     let owner = rabbit(QueueKind::Classic).await;
     let session = session();
     let mut calls = owner.listen(&session);
-    let probe = tokio::spawn({
-        let (caller, session) = (Arc::clone(&caller), session.clone());
-        async move { answered(&caller, &session, "an answer").await }
-    });
-    while !probe.is_finished() {
-        tokio::select! {
-            call = calls.next() => {
-                let call = call.expect("it listens");
-                let _ = call.answer.send(call.body);
+    {
+        let mut probe = std::pin::pin!(answered(&caller, &session, "an answer"));
+        loop {
+            tokio::select! {
+                _ = &mut probe => break,
+                call = calls.next() => {
+                    let call = call.expect("it listens");
+                    let _ = call.answer.send(call.body);
+                }
             }
-            // The task may end between two calls.
-            () = tokio::task::yield_now() => {}
         }
     }
-    probe.await.unwrap();
     let waiting = tokio::spawn({
         let (caller, session) = (Arc::clone(&caller), session.clone());
         async move { caller.call(&session, b"long".to_vec(), SOON).await }

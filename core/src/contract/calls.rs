@@ -175,13 +175,11 @@ async fn the_next_owner_hears_the_next_call(ports: CallPorts) {
 async fn calls_that_nobody_takes_do_not_pile_up(ports: CallPorts) {
     let id = session();
     let mut stream = ports.owner.listen(&id);
-    let probe = tokio::spawn({
-        let (ports, id) = (ports.clone(), id.clone());
-        async move { heard(&ports, &id, b"probe").await }
-    });
-    let first = stream.next().await.expect("it listens");
-    let _ = first.answer.send(Vec::new());
-    probe.await.unwrap();
+    let answering = async {
+        let first = stream.next().await.expect("it listens");
+        let _ = first.answer.send(Vec::new());
+    };
+    let _ = tokio::join!(heard(&ports, &id, b"probe"), answering);
     let calls: Vec<_> = (0..=WAITING_CALLS * 2)
         .map(|_| {
             let (caller, id) = (ports.caller.clone(), id.clone());

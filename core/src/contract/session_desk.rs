@@ -175,9 +175,9 @@ pub(super) async fn pools_are_listed_and_go_when_nobody_is_in_them(stores: Store
     assert!(stores.sessions.join(&id, Some(&own[1])).await.unwrap());
     let record = |at: usize| PoolRecord { id: own[at].clone(), sessions: u64::from(at == 1) };
     assert_eq!(stores.sessions.pools(&mine, None, 10).await.unwrap(), [record(0), record(1), record(2)]);
-    for at in 0..3 {
-        assert_eq!(stores.sessions.pool(&own[at], &mine).await.unwrap(), Some(record(at)));
-        assert_eq!(stores.sessions.pool(&own[at], &other).await.unwrap(), None);
+    for (at, pool) in own.iter().enumerate() {
+        assert_eq!(stores.sessions.pool(pool, &mine).await.unwrap(), Some(record(at)));
+        assert_eq!(stores.sessions.pool(pool, &other).await.unwrap(), None);
     }
     assert_eq!(stores.sessions.pools(&mine, Some(&own[0]), 1).await.unwrap(), [record(1)]);
 

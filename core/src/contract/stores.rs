@@ -108,7 +108,8 @@ impl Stores {
     }
 }
 
-/// Checks what the four ports of a store promise. `make` gives an empty store each time it is called.
+/// Checks what the ports of a store promise. `make` gives an empty store each time it is called.
+#[expect(clippy::too_many_lines, reason = "a list of promises")]
 pub async fn stores(make: impl AsyncFn() -> Stores) {
     checks!(
         "store",

@@ -94,7 +94,7 @@ pub(super) async fn a_webhook_is_read_back_whole(stores: Stores) {
 pub(super) async fn a_change_is_made_once_and_a_cursor_never_goes_back(stores: Stores) {
     let first = stores.hook().await;
     let mut changed = Webhook { cursor: LogPosition(3), ..first.clone() };
-    changed.settings.label = "other".to_owned();
+    "other".clone_into(&mut changed.settings.label);
     changed.health.disabled = Some((DisabledReason::ByRequest, now()));
     assert!(stores.webhooks.change_webhook(&changed).await.unwrap());
     assert!(!stores.webhooks.change_webhook(&changed).await.unwrap(), "it was made from an old version");

@@ -135,10 +135,9 @@ impl Content {
     /// as they are.
     pub fn render(&self) -> Result<Secret<String>, UnknownPlaceholder> {
         match self {
-            Self::Text(text) => Ok(text.clone()),
+            Self::Text(text) | Self::Edit { text, .. } => Ok(text.clone()),
             Self::Otp { code, text } => fill(text, |name| (name == "code").then(|| code.expose().as_str())),
             Self::Template { text, values } => fill(text, |name| values.get(name).map(|value| value.expose().as_str())),
-            Self::Edit { text, .. } => Ok(text.clone()),
             Self::Location(_) | Self::Contact(_) | Self::Reaction(_) | Self::Delete(_) | Self::Media(_) => {
                 Ok(Secret::new(String::new()))
             }

@@ -29,14 +29,20 @@ impl WahaStatus {
     /// | `banned`, `outdated` | `FAILED` | `FAILED` |
     pub const fn of(state: SessionState, wanted: Wanted) -> Self {
         match (state, wanted) {
-            (SessionState::Banned | SessionState::Outdated, _) => Self::Failed,
-            (SessionState::ScanTimedOut | SessionState::LoggedOut, Wanted::Running) => Self::Starting,
-            (SessionState::ScanTimedOut | SessionState::LoggedOut, _) => Self::Failed,
             (SessionState::AwaitingScan, Wanted::Running) => Self::ScanQrCode,
             (SessionState::Connected, Wanted::Running) => Self::Working,
-            (SessionState::Created | SessionState::Paired | SessionState::Disconnected, Wanted::Running) => {
-                Self::Starting
-            }
+            (
+                SessionState::Created
+                | SessionState::Paired
+                | SessionState::Disconnected
+                | SessionState::ScanTimedOut
+                | SessionState::LoggedOut,
+                Wanted::Running,
+            ) => Self::Starting,
+            (
+                SessionState::Banned | SessionState::Outdated | SessionState::ScanTimedOut | SessionState::LoggedOut,
+                _,
+            ) => Self::Failed,
             (_, Wanted::Stopped | Wanted::LoggedOut | Wanted::Deleted) => Self::Stopped,
         }
     }

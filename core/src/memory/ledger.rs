@@ -45,7 +45,7 @@ impl Entries {
         row
     }
 
-    fn put(&mut self, written: LedgerEntry, written_at: Timestamp) {
+    fn put(&mut self, written: &LedgerEntry, written_at: Timestamp) {
         let known = self.remove(&written.key);
         let to = known.map_or_else(|| written.to.clone(), |row| row.to);
         let entry = written.as_written();
@@ -77,7 +77,7 @@ fn write(tables: &mut Tables, write: LedgerWrite, now: Timestamp) -> Written {
             tables.bulk.entry(fence.session.clone()).or_default().insert(recipient);
         }
     }
-    tables.ledger.put(write.entry, now);
+    tables.ledger.put(&write.entry, now);
     tables.outbox.add(&write.events, now);
     Written::Done
 }

@@ -80,14 +80,13 @@ impl RequestLog for PostgresStore {
                 .await
                 .map_err(|e| port_error(ACTION, e))?;
             match known {
-                None => {}
                 Some((request, ..)) if request != run.request => return Ok(Begun::Reused),
                 Some((_, _, Some(sealed))) => return Ok(Begun::Answered(self.answer(&run.key, &sealed)?)),
                 Some((_, lease, None)) if lease > run.at.as_millis() => {
                     return Ok(Begun::Running(Timestamp::from_millis(lease)));
                 }
-                // It was left in this moment.
-                Some(_) => {}
+                // It was left in this moment, or nobody runs it.
+                Some(_) | None => {}
             }
         }
         // Others begin and leave it all the time.

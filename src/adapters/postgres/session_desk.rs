@@ -65,7 +65,7 @@ pub(super) fn json<T: Serialize>(labels: &T) -> Result<String, PortError> {
 fn is_referred_to(error: &PortError) -> bool {
     let PortError::Refused { source, .. } = error else { return false };
     let error = source.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-    error.is_some_and(|error| error.is_foreign_key_violation())
+    error.is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
 }
 
 #[async_trait]

@@ -130,7 +130,7 @@ impl<'a> Prepared<'a> {
 }
 
 impl PostgresStore {
-    async fn found(&self, row: Result<Option<Row>, sqlx::Error>) -> Result<Option<Verification>, PortError> {
+    fn found(&self, row: Result<Option<Row>, sqlx::Error>) -> Result<Option<Verification>, PortError> {
         let row = row.map_err(|e| port_error("reading a verification", e))?;
         row.map(|row| read(&self.vault, &row)).transpose()
     }
@@ -162,7 +162,7 @@ impl Verifications for PostgresStore {
                 .bind(&prepared.recipient)
                 .fetch_optional(&self.pool)
                 .await;
-            if let Some(open) = self.found(open).await? {
+            if let Some(open) = self.found(open)? {
                 return Ok(Entered::Open(Box::new(open)));
             }
         }
@@ -185,13 +185,13 @@ impl Verifications for PostgresStore {
 
     async fn verification(&self, tenant: &TenantId, id: VerificationId) -> Result<Option<Verification>, PortError> {
         let row = sqlx::query_as(ONE).bind(tenant.as_str()).bind(id.as_uuid()).fetch_optional(&self.pool).await;
-        self.found(row).await
+        self.found(row)
     }
 
     async fn latest_to(&self, tenant: &TenantId, to: &PhoneNumber) -> Result<Option<Verification>, PortError> {
         let recipient = recipient(&self.vault, tenant, to);
         let row = sqlx::query_as(LATEST).bind(tenant.as_str()).bind(recipient).fetch_optional(&self.pool).await;
-        self.found(row).await
+        self.found(row)
     }
 
     async fn code_of(&self, tenant: &TenantId, id: VerificationId) -> Result<Option<Secret<String>>, PortError> {

@@ -52,7 +52,7 @@ impl Part {
             Ok(event) => events.push(event),
             // Somebody else publishes to the exchange, or a later version does. It is acknowledged with its neighbours.
             Err(error) => {
-                tracing::warn!(key = delivery.routing_key.as_str(), %error, "an event was left out of the log")
+                tracing::warn!(key = delivery.routing_key.as_str(), %error, "an event was left out of the log");
             }
         }
         self.last = Some(delivery.acker);

@@ -33,8 +33,8 @@ pub(super) fn write(path: &Path, blast: &Blast) -> anyhow::Result<()> {
         let mut fields = [const { String::new() }; 9];
         fields[0] = bad.line.to_string();
         fields[1].clone_from(&bad.to);
-        fields[3] = "not_sent".to_owned();
-        fields[4] = bad.reason.to_owned();
+        "not_sent".clone_into(&mut fields[3]);
+        bad.reason.clone_into(&mut fields[4]);
         rows.push((bad.line, fields));
     }
     rows.sort_by_key(|(line, _)| *line);

@@ -38,9 +38,8 @@ pub fn status_of(error: &anyhow::Error) -> Status {
         return Status::Usage;
     }
     match error.downcast_ref::<ClientError>() {
-        None => Status::Failed,
+        None | Some(ClientError::Tls(_)) => Status::Failed,
         Some(ClientError::BadUrl(_) | ClientError::BadKey) => Status::Usage,
-        Some(ClientError::Tls(_)) => Status::Failed,
         Some(error) if error.is_transient() => Status::Unreachable,
         Some(ClientError::Unreachable { .. } | ClientError::NotKurir { .. }) => Status::Unreachable,
         Some(ClientError::Problem(_) | ClientError::NoSuchRoute(_)) => Status::Refused,

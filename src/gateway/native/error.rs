@@ -74,6 +74,7 @@ impl IntoResponse for ApiError {
 }
 
 impl From<UseCaseError> for ApiError {
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn from(error: UseCaseError) -> Self {
         let message = error.to_string();
         let plain = |status, code| Self::new(status, code, message.clone());

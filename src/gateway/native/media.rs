@@ -62,7 +62,7 @@ impl MediaView {
     fn of(media: MediaRecord) -> Self {
         Self {
             id: media.id.to_string(),
-            sha256: media.detail.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: media.detail.sha256.map(|byte| format!("{byte:02x}")).concat(),
             mime_type: media.detail.mime_type,
             size: media.size,
             filename: media.detail.filename.map(Secret::into_inner),
@@ -129,9 +129,9 @@ async fn upload_form(
     filename: Option<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let bad_form = |_| ApiError::new(StatusCode::BAD_REQUEST, "bad_body", "this is no form with a file in it");
-    let mut form = Multipart::from_request(request, &()).await.map_err(|_| bad_form(()))?;
-    while let Some(mut part) = form.next_field().await.map_err(|_| bad_form(()))? {
+    let bad_form = || ApiError::new(StatusCode::BAD_REQUEST, "bad_body", "this is no form with a file in it");
+    let mut form = Multipart::from_request(request, &()).await.map_err(|_| bad_form())?;
+    while let Some(mut part) = form.next_field().await.map_err(|_| bad_form())? {
         if part.name() != Some(PART) {
             continue;
         }
@@ -249,7 +249,10 @@ fn attachment(name: Option<&str>) -> HeaderValue {
         if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            text.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                text.extend(char::from_digit(digit.into(), 16).map(|digit| digit.to_ascii_uppercase()));
+            }
         }
     }
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"))

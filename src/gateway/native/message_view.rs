@@ -87,7 +87,7 @@ struct StepView {
 }
 
 impl StepView {
-    fn of(step: HistoryStep) -> Self {
+    fn of(step: &HistoryStep) -> Self {
         Self {
             state: step.state.as_str(),
             at: step.at.to_rfc3339(),
@@ -123,7 +123,7 @@ fn steps(entry: &LedgerEntry) -> Vec<HistoryStep> {
 impl MessageView {
     /// With its history.
     pub fn of(entry: LedgerEntry) -> Self {
-        let history = steps(&entry).into_iter().map(StepView::of).collect();
+        let history = steps(&entry).iter().map(StepView::of).collect();
         Self { history: Some(history), ..Self::brief(entry) }
     }
 

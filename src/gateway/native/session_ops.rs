@@ -36,6 +36,7 @@ struct Change {
     /// Another name; `null` takes it away.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, example = "Toko Sari, Bandung")]
+    #[expect(clippy::option_option, reason = "left out, taken away, or given")]
     name: Option<Option<String>>,
     /// Labels to set; one that is `null` is removed, the others stay. A session has at most 16.
     #[serde(default)]
@@ -44,6 +45,7 @@ struct Change {
 }
 
 /// Tells a field that is `null` from one that is left out.
+#[expect(clippy::option_option, reason = "left out, taken away, or given")]
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

@@ -98,7 +98,9 @@ impl UseCases {
         for chunk in good.chunks(CHUNK) {
             if lost {
                 // What the queue did not take a moment ago is not tried row by row.
-                chunk.iter().for_each(|at| done[*at] = Some(Err(UseCaseError::NotQueued)));
+                for at in chunk {
+                    done[*at] = Some(Err(UseCaseError::NotQueued));
+                }
                 continue;
             }
             let mut going = Vec::with_capacity(chunk.len());

@@ -52,7 +52,7 @@ impl UseCases {
             return Err(UseCaseError::field("numbers", format!("must be 1 to {MOST_NUMBERS} numbers")));
         }
         let parsed: Result<Vec<PhoneNumber>, UseCaseError> =
-            numbers.iter().map(|number| self.number("numbers", number)).collect();
+            numbers.iter().map(|number| self.number_in("numbers", number)).collect();
         let numbers = parsed?;
         let record = self.own_session(tenant, session).await.map_err(in_body)?;
         match self.ask(&record, &CallV1::CheckNumbers { numbers: numbers.clone() }).await? {
@@ -73,7 +73,7 @@ impl UseCases {
         messages: Vec<String>,
     ) -> Result<(), UseCaseError> {
         let record = self.own_session(tenant, session).await?;
-        let chat = self.number("number", chat)?;
+        let chat = self.number_in("number", chat)?;
         if messages.is_empty() || messages.len() > MOST_MESSAGES {
             let message = format!("must be 1 to {MOST_MESSAGES} ids of messages");
             return Err(UseCaseError::field("message_ids", message));
@@ -95,7 +95,7 @@ impl UseCases {
         typing: Typing,
     ) -> Result<(), UseCaseError> {
         let record = self.own_session(tenant, session).await?;
-        let chat = self.number("number", chat)?;
+        let chat = self.number_in("number", chat)?;
         self.done(&record, &CallV1::ShowTyping { chat, typing }).await
     }
 
@@ -108,7 +108,7 @@ impl UseCases {
         number: &str,
     ) -> Result<PairingCode, UseCaseError> {
         let record = self.own_session(tenant, session).await?;
-        let number = self.number("number", number)?;
+        let number = self.number_in("number", number)?;
         let rests = matches!(record.status.state, SessionState::ScanTimedOut | SessionState::LoggedOut);
         if rests && record.wanted == Wanted::Stopped {
             self.ports.sessions.want(session, Wanted::Running).await?;
@@ -121,7 +121,7 @@ impl UseCases {
         }
     }
 
-    fn number(&self, field: &'static str, text: &str) -> Result<PhoneNumber, UseCaseError> {
+    fn number_in(&self, field: &'static str, text: &str) -> Result<PhoneNumber, UseCaseError> {
         PhoneNumber::parse(text, self.default_country.as_deref())
             .map_err(|error| UseCaseError::field(field, error.to_string()))
     }

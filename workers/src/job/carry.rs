@@ -109,6 +109,7 @@ async fn fetched(owned: &Owned, job: &Job, url: &Secret<String>, left: Duration)
     intake.finish().await.map_err(of_intake)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 fn of_web(error: WebError) -> NoFile {
     tracing::debug!(%error, "a file could not be fetched");
     match error {

@@ -68,10 +68,10 @@ pub(super) async fn ready(
         return Ok(Ready::No(Outcome::ParkUntil(until, reason)));
     }
     // On the wire before: the number was good then, and the limit was charged.
-    if entry.state != MessageState::Sending {
-        if let Some(outcome) = unreachable(owned, job, headers).await? {
-            return Ok(Ready::No(outcome));
-        }
+    if entry.state != MessageState::Sending
+        && let Some(outcome) = unreachable(owned, job, headers).await?
+    {
+        return Ok(Ready::No(outcome));
     }
     if job.lane == Lane::Otp {
         match limits::charge(owned, job).await? {

@@ -97,7 +97,7 @@ fn told(id: MediaId, media: &IncomingMedia) -> ReceivedMediaV1 {
         kind: media.kind.to_string(),
         mime_type: media.mime_type.clone(),
         size: media.size,
-        sha256: media.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: media.sha256.map(|byte| format!("{byte:02x}")).concat(),
         filename: media.filename.as_ref().map(|name| name.expose().clone()),
     }
 }

@@ -112,7 +112,7 @@ async fn a_reply_to_a_bulk_message_stops_them_and_another_one_takes_it_back() {
 /// A list that can be out of reach, and counts how often it is asked.
 struct Away {
     inner: Arc<MemoryStores>,
-    away: AtomicBool,
+    is_out_of_reach: AtomicBool,
     looks: AtomicUsize,
 }
 
@@ -138,7 +138,7 @@ impl SuppressionList for Away {
 
     async fn suppressed(&self, asked: &[(TenantId, PhoneNumber)]) -> Result<Vec<bool>, PortError> {
         self.looks.fetch_add(1, Ordering::SeqCst);
-        if self.away.load(Ordering::SeqCst) {
+        if self.is_out_of_reach.load(Ordering::SeqCst) {
             return Err(PortError::Unavailable { system: "the list", action: "a look", source: "it is away".into() });
         }
         self.inner.suppressed(asked).await
@@ -170,7 +170,7 @@ impl SuppressionList for Away {
 async fn with_a_list_that_can_be_away() -> (World, Arc<Away>, Worker) {
     let mut world = World::new();
     let inner = Arc::clone(&world.stores);
-    let list = Arc::new(Away { inner, away: AtomicBool::new(false), looks: AtomicUsize::new(0) });
+    let list = Arc::new(Away { inner, is_out_of_reach: AtomicBool::new(false), looks: AtomicUsize::new(0) });
     world.ports.suppressions = Arc::clone(&list) as _;
     world.create().await;
     let worker = Worker::start(options("w"), world.ports.clone());
@@ -181,7 +181,7 @@ async fn with_a_list_that_can_be_away() -> (World, Arc<Away>, Worker) {
 #[tokio::test]
 async fn while_the_list_can_not_be_asked_bulk_waits_and_an_otp_goes() {
     let (world, list, worker) = with_a_list_that_can_be_away().await;
-    list.away.store(true, Ordering::SeqCst);
+    list.is_out_of_reach.store(true, Ordering::SeqCst);
     let (waiting, barred) = (bulk(4), bulk(5));
     suppress(&world, &barred).await;
     let mut events = world.events().await;
@@ -190,7 +190,7 @@ async fn while_the_list_can_not_be_asked_bulk_waits_and_an_otp_goes() {
     until("two looks", async || (list.looks.load(Ordering::SeqCst) >= 2).then_some(())).await;
     assert_eq!(end(&world, &otp(5)).await, sent());
     assert_eq!(world.messenger.sent().len(), 1, "no bulk message went unasked");
-    list.away.store(false, Ordering::SeqCst);
+    list.is_out_of_reach.store(false, Ordering::SeqCst);
     assert_eq!(job_events(&mut *events, &waiting, 1).await[0].0, "message.sent");
     until("end", async || world.entry(&barred).await.filter(|entry| entry.reason.is_some())).await;
     assert_eq!(world.messenger.sent().len(), 2);

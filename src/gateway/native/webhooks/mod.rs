@@ -76,6 +76,7 @@ struct Change {
     /// Of which sessions; `null`: of all.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<String>>, example = json!(null))]
+    #[expect(clippy::option_option, reason = "left out, all of them, or some")]
     sessions: Option<Option<BTreeSet<SessionId>>>,
     /// Whether it is told at all. One that is enabled again hears of what happens from then on.
     #[serde(default)]
