@@ -67,7 +67,7 @@ async fn a_caller_whose_connection_broke_calls_again() {
         let mut probe = std::pin::pin!(answered(&caller, &session, "an answer"));
         loop {
             tokio::select! {
-                _ = &mut probe => break,
+                () = &mut probe => break,
                 call = calls.next() => {
                     let call = call.expect("it listens");
                     let _ = call.answer.send(call.body);

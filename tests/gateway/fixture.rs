@@ -209,7 +209,7 @@ impl Fixture {
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
         let events = told.clone();
-        Self { runtime, address, stores, queue, told, clock, calls, wishes, events, web, stop, served }
+        Self { runtime, address, stores, queue, told, clock, events, web, calls, wishes, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {

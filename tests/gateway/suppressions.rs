@@ -196,7 +196,7 @@ fn a_file_goes_in_and_comes_out_again() {
 #[test]
 fn files_are_bounded() {
     let it = Fixture::new();
-    let mut csv: String = (0..100_000).map(|n| format!("62812{n:08}\n")).collect();
+    let mut csv = (0..100_000).map(|n| format!("62812{n:08}\n")).collect::<Vec<_>>().concat();
     let told = it.import(KEY, &csv).json();
     assert_eq!((&told["rows"], &told["added"]), (&json!(100_000), &json!(100_000)));
     assert_eq!(it.get("/v1/suppressions/export").text().lines().count(), 100_001);

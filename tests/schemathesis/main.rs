@@ -79,7 +79,7 @@ async fn the_gateway_answers_whatever_comes_as_its_document_says() {
     assert!(told.contains("generated"), "nothing was tried:\n{told}");
 
     up.signal("TERM").await;
-    let (status, output) = up.ended(Duration::from_secs(60)).await;
+    let (status, output) = up.ended(Duration::from_mins(1)).await;
     assert!(status.success(), "{status}\n{output}");
     assert!(!output.contains("panicked"), "{output}");
 }

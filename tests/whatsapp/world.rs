@@ -43,7 +43,7 @@ impl World {
         let options = WhatsAppOptions {
             endpoint: Endpoint::Simulator(self.sim.ws_url()),
             prekeys: 10,
-            media_ca: Some(self.sim.media_ca_pem().to_owned()),
+            media_ca: Some(self.sim.media_ca_pem().clone()),
             ..WhatsAppOptions::default()
         };
         let store = Arc::clone(&self.stores) as Arc<dyn StateStore>;
