@@ -19,14 +19,14 @@ async fn a_file_of_before_budgets_keeps_its_pace() {
     outside
         .execute(
             "UPDATE session SET pace = -2; ALTER TABLE session DROP COLUMN spent; DROP TABLE met; \
-             ALTER TABLE session DROP COLUMN pool; DROP TABLE pool; DROP TABLE api_key; DROP TABLE request; DROP INDEX ledger_place; DROP INDEX ledger_recipient; \
-             DROP INDEX ledger_batch; ALTER TABLE ledger DROP COLUMN lane; ALTER TABLE ledger DROP COLUMN mark; \
+             ALTER TABLE session DROP COLUMN pool; DROP TABLE pool; DROP TABLE api_key; DROP TABLE request; \
+             DROP INDEX ledger_place; DROP INDEX ledger_recipient; DROP INDEX ledger_batch; ALTER TABLE ledger DROP COLUMN lane; ALTER TABLE ledger DROP COLUMN mark; \
              ALTER TABLE ledger DROP COLUMN batch; ALTER TABLE ledger DROP COLUMN enqueued_at; DROP TABLE verification; \
              DROP TABLE verification_count; DROP TABLE verification_prefix; DROP TABLE event_log; DROP TABLE webhook_delivery; \
              DROP TABLE webhook; DROP TABLE default_session; ALTER TABLE session DROP COLUMN name; \
              ALTER TABLE session DROP COLUMN labels; ALTER TABLE session DROP COLUMN restarts; \
              DROP TABLE template; DROP TABLE suppression; DROP TABLE suppression_change; DROP TABLE suppression_key; \
-             DROP TABLE bulk_recipient; \
+             DROP TABLE bulk_recipient; DROP TABLE media_piece; DROP TABLE media; \
              PRAGMA user_version = 1",
         )
         .await

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -72,14 +72,23 @@ fn words(panic: &(dyn Any + Send)) -> String {
         .to_owned()
 }
 
+/// Makes a future where only a pointer to it is left with the caller: a suite's futures, all in its own, are more than a
+/// thread's stack takes.
+#[inline(never)]
+pub(super) fn on_the_heap<'a, T, F: Future<Output = T> + 'a>(
+    make: impl FnOnce() -> F,
+) -> Pin<Box<dyn Future<Output = T> + 'a>> {
+    Box::pin(make())
+}
+
 /// Runs each check on an instance of its own and panics at the end if any has failed.
 macro_rules! checks {
     ($suite:literal, $make:expr, [$($check:path),+ $(,)?]) => {{
         let mut suite = $crate::contract::suite::Suite::new($suite);
         $(
-            let instance = $make().await;
-            // On the heap: all of them together in one future are more than a thread's stack takes.
-            suite.check(stringify!($check), Box::pin($check(instance))).await;
+            let instance = $crate::contract::suite::on_the_heap(|| $make()).await;
+            let promise = $crate::contract::suite::on_the_heap(|| $check(instance));
+            suite.check(stringify!($check), promise).await;
         )+
         suite.finish();
     }};

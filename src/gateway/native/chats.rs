@@ -29,6 +29,7 @@ pub(super) fn routes() -> Routes {
 /// Numbers to check.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NumberCheck)]
 struct Check {
     /// The session that asks; without it the default session.
     #[serde(default)]
