@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use kurir_core::domain::{MessageId, Typing};
 use kurir_core::port::{Connection, MessengerError, MessengerEvent};
-use kurir_sim::ChatState;
+use kurir_sim::{ChatState, ReceiptDelays, SimConfig};
 
 use super::world::{DEADLINE, FRIEND, SENDER, World, connected, number, wait};
 
 #[tokio::test]
 async fn a_message_that_is_marked_as_read_is_shown_as_read_to_its_writer() {
-    let world = World::start().await;
+    // No phone reads by itself: the sender's own one would.
+    let receipts = ReceiptDelays { read: None, ..ReceiptDelays::default() };
+    let world = World::with(SimConfig { receipts, ..SimConfig::default() }).await;
     let (mut connection, _) = world.link("a").await;
     let sent = world.sim.send_text(FRIEND, SENDER, "hello").await.unwrap();
     let (messages, stored) = wait(&mut connection, "the message", |event| match event {

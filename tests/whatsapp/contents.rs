@@ -4,7 +4,7 @@ use kurir_core::domain::{ContactCard, JobId, Place, Quoted, Reaction, Recipient,
 use kurir_core::port::{Body, Connection, MessengerEvent, Outgoing, ReceiptKind, SendAnswer};
 use kurir_sim::{Addressing, Content, InboxMessage};
 
-use crate::world::{DEADLINE, FRIEND, SENDER, World, number, wait};
+use crate::world::{DEADLINE, FRIEND, SENDER, World, number, recording, wait};
 use crate::{id, text};
 
 const MEMBER: &str = "6281230000003";
@@ -33,7 +33,7 @@ async fn shown(
 #[tokio::test]
 async fn each_kind_is_shown_as_what_it_is() {
     let world = World::start().await;
-    let (connection, _) = world.link("a").await;
+    let connection = recording(world.link("a").await.0);
     let to = Recipient::from(number(FRIEND));
     let at = (&to, FRIEND);
     let place = Place {
@@ -74,7 +74,7 @@ async fn each_kind_is_shown_as_what_it_is() {
 #[tokio::test]
 async fn answers_say_what_they_answer_and_who_wrote_that() {
     let world = World::start().await;
-    let (mut connection, _) = world.link("a").await;
+    let mut connection = recording(world.link("a").await.0);
     let to = Recipient::from(number(FRIEND));
     let sent = world.sim.send_text(FRIEND, SENDER, "still there?").await.unwrap();
     let incoming = wait(&mut connection, "the question", |event| match event {
@@ -107,7 +107,7 @@ async fn answers_say_what_they_answer_and_who_wrote_that() {
 async fn a_group_reads_texts_edits_and_deletions_and_its_first_receipt_counts() {
     for addressing in [Addressing::Lid, Addressing::Pn] {
         let world = World::start().await;
-        let (mut connection, _) = world.link("a").await;
+        let mut connection = recording(world.link("a").await.0);
         let group = world.sim.create_group(FRIEND, "friends", &[SENDER, MEMBER], addressing).unwrap().id;
         let to = Recipient::parse(&group.to_string(), None).unwrap();
         for at in [FRIEND, MEMBER] {

@@ -4,7 +4,7 @@ use kurir_core::domain::{MediaKind, Recipient};
 use kurir_core::port::{Body, Connection, MediaBody, MessengerError, Outgoing, SendAnswer};
 use kurir_sim::{Content, Download, MediaContent, MediaKind as Shown};
 
-use crate::world::{DEADLINE, FRIEND, World, number};
+use crate::world::{DEADLINE, FRIEND, World, number, recording};
 use crate::{id, text};
 
 fn bytes(length: usize) -> Vec<u8> {
@@ -37,7 +37,7 @@ async fn sent(world: &World, connection: &Connection, name: &str, kind: MediaKin
 #[tokio::test]
 async fn every_kind_of_file_arrives_whole() {
     let world = World::start().await;
-    let (connection, _) = world.link("a").await;
+    let connection = recording(world.link("a").await.0);
     let cases = [
         (MediaKind::Image, "image/png", Shown::Image),
         (MediaKind::Video, "video/mp4", Shown::Video),

@@ -108,6 +108,20 @@ fn recorded(event: MessengerEvent) -> MessengerEvent {
     }
 }
 
+/// Records receipts as they come, so that what is sent meanwhile is not held back; all events can still be read.
+pub fn recording(connection: Connection) -> Connection {
+    let Connection { sender, mut events } = connection;
+    let (to, kept) = tokio::sync::mpsc::channel(1024);
+    tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            if to.send(recorded(event)).await.is_err() {
+                return;
+            }
+        }
+    });
+    Connection { sender, events: kept }
+}
+
 pub async fn connected(connection: &mut Connection) {
     wait(connection, "a connection", |event| match event {
         MessengerEvent::Connected => Some(()),
