@@ -15,7 +15,7 @@ use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::{Client, Jid};
 
 /// Long enough for a busy machine; no test waits for it unless something is wrong.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 pub async fn simulator(change: impl FnOnce(&mut SimConfig)) -> SimHandle {
     let mut config = SimConfig { seed: Some(1), ..SimConfig::default() };
