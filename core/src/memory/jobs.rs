@@ -197,6 +197,12 @@ impl MemoryJobQueue {
         }
     }
 
+    /// How many wait for a job of a lane at this moment.
+    pub fn takers(&self, target: Target, lane: Lane) -> usize {
+        let state = lock(&self.shared.state);
+        state.queues.get(&(target, lane)).map_or(0, |queue| queue.consumers.iter().filter(|one| one.asks).count())
+    }
+
     fn stream(
         &self,
         target: Target,

@@ -232,6 +232,9 @@ async fn who_has_more_left_of_the_day_sends_first_and_the_others_go_on_after_it(
     world.connect("warm").await;
     let jobs: Vec<JobV1> = (0..6).map(job).collect();
     for one in &jobs {
+        // Who has the most goes first among those who wait.
+        until("both senders to wait", async || (world.queue.takers((&pool()).into(), Lane::Bulk) == 2).then_some(()))
+            .await;
         publish(&world, one).await;
         world.until_sent(std::slice::from_ref(one)).await;
     }
