@@ -13,7 +13,7 @@ use super::failure;
 use super::sender::WhatsAppSender;
 
 /// How long WhatsApp may take to answer.
-const LIMIT: Duration = Duration::from_secs(8);
+const LIMIT: Duration = Duration::from_secs(12);
 
 /// A code with less time left than this is not given again: nobody types it in time.
 const TOO_SHORT: Duration = Duration::from_secs(30);
