@@ -208,6 +208,7 @@ async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
     let (reaction, attachment, delays) = {
         let mut phone = account.phone();
         let reaction = phone.receive(&envelope, world.now_millis());
+        note(world, account.number, envelope.from, &envelope.id, &reaction);
         (reaction, phone.take_attachment(), phone.behaviour.delays(world.config.receipts))
     };
     let Envelope { from, id, .. } = envelope;
@@ -216,7 +217,25 @@ async fn read(world: &World, account: &Account, chat: Jid, envelope: Envelope) {
     react(world, account, from, id, (reaction, attachment), answer).await;
 }
 
-/// Writes down what a phone made of a message, and answers it.
+/// Writes down what a phone made of a message. Called while the phone is locked: whoever sees the message in the inbox
+/// finds it in the journal and in the counters too.
+pub(super) fn note(world: &World, phone: PhoneNumber, from: DeviceAddress, id: &str, reaction: &Reaction) {
+    let id = id.to_owned();
+    world.log(match reaction {
+        // A copy of an own device's message is no event, but somebody may wait for it.
+        Reaction::Silent => return world.journal.touch(),
+        Reaction::Shown => JournalEvent::Arrived { phone, from, id, duplicate: false },
+        Reaction::Duplicate => JournalEvent::Arrived { phone, from, id, duplicate: true },
+        Reaction::Replayed { shown_before } => {
+            JournalEvent::CounterReplayed { phone, from, id, duplicate: *shown_before }
+        }
+        Reaction::Unreadable { count, reason, .. } => {
+            JournalEvent::Unreadable { phone, from, id, count: *count, reason: reason.clone() }
+        }
+    });
+}
+
+/// Answers a message as the phone took it.
 pub(super) async fn react(
     world: &World,
     account: &Account,
@@ -225,31 +244,16 @@ pub(super) async fn react(
     (reaction, attachment): (Reaction, Option<Attachment>),
     answer: receipt::PhoneAnswer,
 ) {
-    let phone = account.number;
     match reaction {
-        // A copy of an own device's message is no event, but somebody may wait for it.
-        Reaction::Silent => world.journal.touch(),
+        Reaction::Silent | Reaction::Replayed { shown_before: false } => (),
         Reaction::Shown => {
-            world.log(JournalEvent::Arrived { phone, from, id: id.clone(), duplicate: false });
             answer.delivered_and_read(world).await;
             if let Some(attachment) = attachment {
                 download(world, account, from, id, attachment).await;
             }
         }
-        Reaction::Duplicate => {
-            world.log(JournalEvent::Arrived { phone, from, id, duplicate: true });
-            answer.delivered(world).await;
-        }
-        Reaction::Replayed { shown_before } => {
-            world.log(JournalEvent::CounterReplayed { phone, from, id, duplicate: shown_before });
-            if shown_before {
-                answer.delivered(world).await;
-            }
-        }
-        Reaction::Unreadable { count, reason, bundle } => {
-            world.log(JournalEvent::Unreadable { phone, from, id, count, reason });
-            answer.retry(world, count, &bundle);
-        }
+        Reaction::Duplicate | Reaction::Replayed { shown_before: true } => answer.delivered(world).await,
+        Reaction::Unreadable { count, bundle, .. } => answer.retry(world, count, &bundle),
     }
 }
 

@@ -183,6 +183,7 @@ pub(in super::super) async fn read(world: &World, account: &Account, addressing:
     let (reaction, attachment, delays) = {
         let mut phone = account.phone();
         let reaction = phone.receive_in_group(&envelope, world.now_millis());
+        message::note(world, account.number, envelope.from, &envelope.id, &reaction);
         (reaction, phone.take_attachment(), phone.behaviour.delays(world.config.receipts))
     };
     let GroupEnvelope { group, from, id, .. } = envelope;
