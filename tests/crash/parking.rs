@@ -49,7 +49,10 @@ async fn embedded_parked_job() {
     let second = world.sender(None).await;
     job.is(&world, "sent").await;
     world.settles().await;
-    job.is_told(&world, EventKind::MessageDelayed, 1).await;
+    // The relay of the process that died tells events beside its worker, so it may have died between telling this one and
+    // noting that.
+    let told = job.is_told_at_least(&world, EventKind::MessageDelayed, 1).await;
+    assert!(told <= 2, "{told}");
     job.is_told(&world, EventKind::MessageSent, 1).await;
     assert_eq!(job.got(&world).await, Got { arrivals: 1, shown: 1 });
     stop(second).await;
