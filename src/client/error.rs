@@ -121,7 +121,7 @@ pub enum ClientError {
     },
     /// The gateway refused, or could not do it.
     #[error("{0}")]
-    Problem(ApiProblem),
+    Problem(Box<ApiProblem>),
     /// The gateway does not know the route.
     #[error("this gateway can't do that: it has no {0}; it may be older than this tool (`kurir --version`)")]
     NoSuchRoute(String),
@@ -182,7 +182,7 @@ mod tests {
         let body = json!({"code": "too_many_requests", "detail": "slow down", "retryAfterSeconds": 2});
         let problem = ApiProblem::read(429, &body).unwrap();
         assert_eq!(problem.to_string(), "slow down (too_many_requests); try again in 2 s");
-        let error = ClientError::Problem(problem);
+        let error = ClientError::Problem(Box::new(problem));
         assert!(error.is_transient() && error.retry_after() == Some(Duration::from_secs(2)));
         assert_eq!(ApiProblem::read(404, &json!({"message": "no route"})), None);
     }

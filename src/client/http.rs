@@ -212,7 +212,7 @@ impl Client {
             Some(problem) if matches!(problem.code.as_str(), "no_such_path" | "wrong_method") => {
                 ClientError::NoSuchRoute(format!("/{}", path.join("/")))
             }
-            Some(problem) => ClientError::Problem(problem),
+            Some(problem) => ClientError::Problem(Box::new(problem)),
             None => ClientError::NotKurir { url: self.url().to_owned(), status },
         }
     }

@@ -232,7 +232,7 @@ fn judge(row: RefusedRow, status: u16) -> Result<Fate, ClientError> {
 
 fn as_error(row: RefusedRow, status: u16) -> ClientError {
     let RefusedRow { code, field, detail, .. } = row;
-    ClientError::Problem(ApiProblem { status, code, field, detail, ..ApiProblem::default() })
+    ClientError::Problem(Box::new(ApiProblem { status, code, detail, field, ..ApiProblem::default() }))
 }
 
 /// Notes what is known now; gives what is to be handed in again.
@@ -317,7 +317,7 @@ mod tests {
     fn patience_is_counted_from_the_first_failure() {
         let busy = || {
             let retry_after = Some(Duration::from_secs(3));
-            ClientError::Problem(ApiProblem { status: 429, retry_after, ..ApiProblem::default() })
+            ClientError::Problem(Box::new(ApiProblem { status: 429, retry_after, ..ApiProblem::default() }))
         };
         let batch = Batch::new(vec![1, 2]).again(vec![2], busy(), Duration::from_secs(5)).unwrap();
         assert_eq!((&batch.rows[..], batch.pause, batch.failures), (&[2][..], Duration::from_secs(3), 1));
