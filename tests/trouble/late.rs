@@ -56,7 +56,8 @@ async fn a_gateway_starts_without_redis_and_rabbitmq_and_finds_them_later() {
     let (status, answer) = world.gateway.post("/v1/messages", text).await;
     assert_eq!(status, 202, "{answer}");
     // Only this needs Redis.
-    let relocate = || world.gateway.post(&format!("/v1/sessions/{session}/move"), json!({"worker": "w1"}));
+    let path = format!("/v1/sessions/{session}/move");
+    let relocate = || world.gateway.post(&path, json!({"worker": "w1"}));
     let (status, answer) = relocate().await;
     assert_eq!((status, &answer["code"]), (503, &json!("unavailable")), "{answer}");
 
