@@ -28,7 +28,8 @@ async fn stores() {
             log: store.clone(),
             webhooks: store.clone(),
             templates: store.clone(),
-            suppressions: store,
+            suppressions: store.clone(),
+            media: store,
         }
     })
     .await;

@@ -50,9 +50,14 @@ async fn nudge(backends: &Backends) {
 
 /// Runs `kurir sessions`.
 pub async fn sessions(asked: Sessions, config: &Config, output: Output) -> anyhow::Result<()> {
+    if let Sessions::List { which, .. } = &asked
+        && !which.is_all()
+    {
+        bail!("the store lists all its sessions; a gateway (--url) lists those that fit");
+    }
     let backends = backends(config).await?;
     let done = match asked {
-        Sessions::List { json } => list_sessions(&backends, output.json(json)).await,
+        Sessions::List { json, .. } => list_sessions(&backends, output.json(json)).await,
         Sessions::Move { session, worker, .. } => move_session(&backends, &session, worker.as_deref()).await,
         // What the store can't do asks a gateway.
         _ => Ok(()),

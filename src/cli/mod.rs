@@ -188,7 +188,7 @@ async fn ask(cli: Cli) -> anyhow::Result<ExitCode> {
         Role::Send(args) => remote::send(*args, &gateway).await,
         Role::Otp(args) => remote::otp(*args, &gateway).await,
         Role::Blast(args) => Box::pin(blast::run(*args, &gateway, signal::stop()?)).await,
-        Role::Events(args) => remote::events(args, &gateway).await,
+        Role::Events(args) => remote::events(args, &gateway, signal::stop()?).await,
         Role::Sessions(asked) => remote::sessions(asked, &gateway).await,
         Role::Keys(asked) => remote::keys(asked, &gateway).await,
         // Not remote.

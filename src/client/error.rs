@@ -20,6 +20,34 @@ pub struct ApiProblem {
     pub state: Option<String>,
     /// After how long the same request may be answered otherwise.
     pub retry_after: Option<Duration>,
+    /// The rows of a batch that are to blame, the first ones.
+    pub rows: Vec<RefusedRow>,
+}
+
+/// Why a row of a batch was refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusedRow {
+    /// Its place in the request, from 0.
+    pub index: usize,
+    /// As that of a problem.
+    pub code: String,
+    /// Which field is bad.
+    pub field: Option<String>,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+impl RefusedRow {
+    /// Reads what is told of a row; `None` where it was not refused.
+    pub fn read(row: &Value) -> Option<Self> {
+        let text = |name: &str| row[name].as_str().map(str::to_owned);
+        Some(Self {
+            index: usize::try_from(row["index"].as_u64()?).ok()?,
+            code: text("code")?,
+            field: text("field"),
+            detail: text("detail").unwrap_or_default(),
+        })
+    }
 }
 
 impl ApiProblem {
@@ -33,6 +61,7 @@ impl ApiProblem {
             field: text("field"),
             state: text("state"),
             retry_after: body["retryAfterSeconds"].as_u64().map(Duration::from_secs),
+            rows: body["rows"].as_array().into_iter().flatten().filter_map(RefusedRow::read).collect(),
         })
     }
 
@@ -92,7 +121,7 @@ pub enum ClientError {
     },
     /// The gateway refused, or could not do it.
     #[error("{0}")]
-    Problem(ApiProblem),
+    Problem(Box<ApiProblem>),
     /// The gateway does not know the route.
     #[error("this gateway can't do that: it has no {0}; it may be older than this tool (`kurir --version`)")]
     NoSuchRoute(String),
@@ -153,7 +182,7 @@ mod tests {
         let body = json!({"code": "too_many_requests", "detail": "slow down", "retryAfterSeconds": 2});
         let problem = ApiProblem::read(429, &body).unwrap();
         assert_eq!(problem.to_string(), "slow down (too_many_requests); try again in 2 s");
-        let error = ClientError::Problem(problem);
+        let error = ClientError::Problem(Box::new(problem));
         assert!(error.is_transient() && error.retry_after() == Some(Duration::from_secs(2)));
         assert_eq!(ApiProblem::read(404, &json!({"message": "no route"})), None);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kurir_core::domain::Secret;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Response, Url};
+use reqwest::{RequestBuilder, Response, Url};
 use serde_json::Value;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
@@ -136,7 +136,17 @@ impl Client {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Answer, ClientError> {
-        let mut request = self.http.request(method.as_reqwest(), self.place(path, query)).timeout(self.timeout);
+        self.send(self.http.request(method.as_reqwest(), self.place(path, query)), path, body).await
+    }
+
+    /// A POST that is carried out once under this name, however often it is made.
+    pub async fn post_once(&self, path: &[&str], body: &Value, name: &str) -> Result<Answer, ClientError> {
+        let request = self.http.post(self.place(path, &[])).header("idempotency-key", name);
+        self.send(request, path, Some(body)).await
+    }
+
+    async fn send(&self, request: RequestBuilder, path: &[&str], body: Option<&Value>) -> Result<Answer, ClientError> {
+        let mut request = request.timeout(self.timeout);
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
@@ -202,7 +212,7 @@ impl Client {
             Some(problem) if matches!(problem.code.as_str(), "no_such_path" | "wrong_method") => {
                 ClientError::NoSuchRoute(format!("/{}", path.join("/")))
             }
-            Some(problem) => ClientError::Problem(problem),
+            Some(problem) => ClientError::Problem(Box::new(problem)),
             None => ClientError::NotKurir { url: self.url().to_owned(), status },
         }
     }

@@ -5,6 +5,6 @@ mod error;
 mod event_stream;
 mod http;
 
-pub use error::{ApiProblem, ClientError};
+pub use error::{ApiProblem, ClientError, RefusedRow};
 pub use event_stream::{EventLine, EventWish, Events};
 pub use http::{Answer, Client, ClientOptions, Method};

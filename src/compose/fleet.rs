@@ -22,13 +22,16 @@ use crate::adapters::redis::{RedisOptions, RedisStore};
 use crate::config::{self, Config};
 use crate::telemetry::{Part, Telemetry};
 
-/// Which servers a role needs beside PostgreSQL and RabbitMQ.
+/// Which servers beside PostgreSQL must be there when a role starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// Redis: a worker, and the gateway, which writes down where sessions are to be.
+    /// RabbitMQ and Redis: a worker can do nothing without either.
     Redis,
-    /// None: the relay holds no leases.
-    Nothing,
+    /// RabbitMQ. Redis is not used at all: the relay holds no leases.
+    NoRedis,
+    /// Neither: the gateway has much to tell without them, and uses each as soon as it is there. Redis only has where
+    /// sessions are to be.
+    Later,
 }
 
 /// How many sessions share a consuming connection: each may take four channels (its own lanes and its pool's), and the
@@ -51,11 +54,15 @@ impl Backends {
             .context("PostgreSQL (postgres.url) can't be used")?;
         store.migrate().await.context("the tables in PostgreSQL could not be brought to this version")?;
         let rabbit = crash::between_copies(rabbitmq(config, role), &crash);
-        let rabbit = RabbitMq::connect(rabbit).await.context("RabbitMQ (rabbitmq.url) can't be used")?;
+        let rabbit = match needs {
+            Needs::Redis | Needs::NoRedis => RabbitMq::connect(rabbit).await,
+            Needs::Later => RabbitMq::connect_when_there(rabbit).await,
+        };
+        let rabbit = rabbit.context("RabbitMQ (rabbitmq.url) can't be used")?;
         let (leases, members, recipients, wishes) = match needs {
-            Needs::Redis => redis(config).await?,
+            Needs::Redis | Needs::Later => redis(config, needs).await?,
             // Never asked by these roles.
-            Needs::Nothing => (
+            Needs::NoRedis => (
                 Arc::new(MemoryLeases::new(Arc::clone(&clock))) as _,
                 Arc::new(MemoryMembership::new(Arc::clone(&clock))) as _,
                 Arc::new(MemoryRecipientLimits::new()) as _,
@@ -74,8 +81,10 @@ impl Backends {
             Box::new(move || Box::pin(async move { store.close().await })),
         ];
         let mut probes = vec![store_probe("postgres", Arc::clone(&sessions)), rabbit_probe(Arc::clone(&broker))];
-        if needs == Needs::Redis {
-            probes.push(redis_probe(Arc::clone(&members)));
+        match needs {
+            Needs::Redis => probes.push(redis_probe(Arc::clone(&members))),
+            Needs::Later => probes.push(redis_probe(Arc::clone(&members)).spared()),
+            Needs::NoRedis => {}
         }
         Ok(Self {
             probes,
@@ -150,7 +159,7 @@ pub(super) fn rabbitmq(config: &Config, role: &str) -> RabbitOptions {
     }
 }
 
-async fn redis(config: &Config) -> anyhow::Result<Volatile> {
+async fn redis(config: &Config, needs: Needs) -> anyhow::Result<Volatile> {
     let settings = &config.redis;
     let base = RedisOptions::new(url(settings.url.as_ref(), "redis.url")?);
     let options = RedisOptions {
@@ -161,7 +170,11 @@ async fn redis(config: &Config) -> anyhow::Result<Volatile> {
         call_timeout: settings.timeout,
         ..base
     };
-    let store = RedisStore::connect(options).await.context("Redis (redis.url) can't be used")?;
+    let store = match needs {
+        Needs::Later => RedisStore::connect_when_there(options).await,
+        Needs::Redis | Needs::NoRedis => RedisStore::connect(options).await,
+    };
+    let store = store.context("Redis (redis.url) can't be used")?;
     for warning in store.warnings() {
         tracing::warn!("{warning}");
     }

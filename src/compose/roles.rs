@@ -51,7 +51,7 @@ pub async fn worker(config: Config, stop: CancellationToken) -> anyhow::Result<(
 /// `kurir relay`: sweeps the outbox until `stop`.
 pub async fn relay(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     config.require_for(Role::Relay)?;
-    let backends = Backends::fleet(&config, "relay", &[Part::Relay], Needs::Nothing).await?;
+    let backends = Backends::fleet(&config, "relay", &[Part::Relay], Needs::NoRedis).await?;
     let monitoring = Monitoring::start(&config, &backends, Vec::new()).await?;
     let relay = Relay::start(settings::relay(&config, backends.code_keys.clone()), parts::relay_ports(&backends));
     let keeper = backends.event_feed.clone().map(|feed| {
@@ -85,7 +85,7 @@ pub async fn relay(config: Config, stop: CancellationToken) -> anyhow::Result<()
 /// `kurir gateway`: serves HTTP until `stop`.
 pub async fn gateway(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     config.require_for(Role::Gateway)?;
-    let backends = Backends::fleet(&config, "gateway", &[Part::Gateway], Needs::Redis).await?;
+    let backends = Backends::fleet(&config, "gateway", &[Part::Gateway], Needs::Later).await?;
     let listen = config.gateway.listen;
     let listener = TcpListener::bind(listen)
         .await

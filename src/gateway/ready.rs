@@ -10,11 +10,15 @@ use kurir_core::port::PortError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+const READY: &str = "ready";
+
 /// One question, like "does the store answer?".
 #[derive(Clone)]
 pub struct Probe {
     name: &'static str,
     limit: Duration,
+    /// Whether the process is not ready without it.
+    vital: bool,
     ask: Arc<dyn Fn() -> BoxFuture<'static, Result<(), PortError>> + Send + Sync>,
 }
 
@@ -32,21 +36,21 @@ pub struct ProbeReport {
 /// What a process depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Readiness {
-    /// `ready` or `not_ready`.
+    /// `ready`, or `not_ready`: something does not answer that there is no going on without.
     #[schema(example = "ready")]
     pub status: &'static str,
     /// Each dependency.
     #[schema(example = json!({"postgres": {"status": "ok", "latency_ms": 1.3}}))]
     pub checks: BTreeMap<&'static str, ProbeReport>,
-    /// Those that did not answer as they should.
+    /// Those that did not answer as they should. The gateway is ready without `redis`: only moving sessions needs it.
     #[schema(example = json!([]))]
     pub down: Vec<&'static str>,
 }
 
 impl Readiness {
-    /// Whether all of them answered.
+    /// Whether all of them answered that there is no going on without.
     pub fn is_ready(&self) -> bool {
-        self.down.is_empty()
+        self.status == READY
     }
 }
 
@@ -57,7 +61,15 @@ impl Probe {
         F: Future<Output = Result<(), PortError>> + Send + 'static,
         A: Fn() -> F + Send + Sync + 'static,
     {
-        Self { name, limit, ask: Arc::new(move || ask().boxed()) }
+        Self { name, limit, vital: true, ask: Arc::new(move || ask().boxed()) }
+    }
+
+    /// Of something that the process goes on without: that it does not answer is told, and the process is ready all the
+    /// same.
+    #[must_use]
+    pub fn spared(mut self) -> Self {
+        self.vital = false;
+        self
     }
 
     async fn run(&self) -> ProbeReport {
@@ -84,6 +96,7 @@ pub(super) async fn ask_all(probes: &[Probe]) -> Readiness {
     let reports = join_all(probes.iter().map(Probe::run)).await;
     let checks: BTreeMap<_, _> = probes.iter().map(|probe| probe.name).zip(reports).collect();
     let down: Vec<_> = checks.iter().filter(|(_, report)| report.status != "ok").map(|(name, _)| *name).collect();
-    let status = if down.is_empty() { "ready" } else { "not_ready" };
+    let missed = |probe: &Probe| probe.vital && down.contains(&probe.name);
+    let status = if probes.iter().any(missed) { "not_ready" } else { READY };
     Readiness { status, checks, down }
 }

@@ -44,8 +44,8 @@ async fn a_blast_that_was_cut_off_goes_on_and_nothing_is_lost_or_comes_twice() {
     let file = it.file("rows.csv", &rows());
     let line = ["blast", &file, "--session", "s1", "--text", "Halo {nama}"];
 
-    // One at a time, so that there is a midst to cut it off in.
-    let mut first = it.begin(&[&line[..], &["--concurrency", "1"]].concat());
+    // Two rows at a time, so that there is a midst to cut it off in.
+    let mut first = it.begin(&[&line[..], &["--batch", "2", "--concurrency", "1"]].concat());
     let started = tokio::time::Instant::now();
     while it.read("rows.csv.blast").lines().count() < 12 {
         assert!(started.elapsed() < PATIENCE && !first.has_ended(), "nothing is noted");
@@ -103,4 +103,23 @@ async fn rows_that_cannot_be_sent_keep_nobody_from_his_message() {
     let gone = [("KURIR_URL", "http://127.0.0.1:1")];
     let line = ["blast", &file, "--session", "s1", "--name", "x", "--state", "third", "--patience", "300ms"];
     it.run_with(&line, "", &gone).await.bad(4, "the same command goes on");
+}
+
+/// A queue that takes no more says so, by whole requests and by rows; the blast waits, and each message comes once.
+#[tokio::test]
+async fn a_blast_waits_for_a_queue_that_is_full() {
+    let it = World::start(&["gateway.queue_cap_bulk=20"]).await;
+    it.linked("s1").await;
+    let file = it.file("rows.csv", &rows());
+    let line = ["blast", &file, "--session", "s1", "--text", "Halo {nama}", "--batch", "40"];
+    let told = it.run(&[&line[..], &["--output", "json"]].concat()).await.good().json();
+    assert_eq!((&told["messages"], &told["arrived"]), (&ROWS.into(), &ROWS.into()), "{told}");
+    shown_once(&it).await;
+    // Whoever has no patience is told why, and what to do.
+    it.run(&["sessions", "create", "s2", "--stopped"]).await.good();
+    let line = ["blast", &file, "--session", "s2", "--text", "Halo {nama}", "--state", "other", "--patience", "1s"];
+    it.run(&line).await.bad(4, "the same command goes on");
+    let cut = report(&it.read("rows.csv.report.csv"));
+    let taken = cut.values().filter(|(state, _)| state == "queued").count();
+    assert_eq!((taken, cut.len()), (20, ROWS as usize), "as many as there is room for");
 }

@@ -4,12 +4,19 @@
 #[cfg(feature = "simulator")]
 mod blast;
 #[cfg(feature = "simulator")]
+mod events;
+#[cfg(feature = "simulator")]
 mod messages;
+#[cfg(feature = "simulator")]
+mod orders;
 #[cfg(feature = "simulator")]
 #[path = "../process/running.rs"]
 mod running;
+mod servers;
 #[cfg(feature = "simulator")]
 mod sessions;
+#[path = "../process/tool.rs"]
+mod tool;
 mod words;
 #[cfg(feature = "simulator")]
 mod world;

@@ -142,6 +142,15 @@ impl World {
         tokio::task::spawn_blocking(answered).await.unwrap();
     }
 
+    /// A code is typed on the phone.
+    pub async fn types(&self, code: &str) {
+        let (url, body) = (format!("{}/phones/{OWN}/pair-code", self.phones), json!({"code": code}));
+        let answered = move || {
+            ureq::post(&url).send_json(body).unwrap_or_else(|error| panic!("pair-code: {error}"));
+        };
+        tokio::task::spawn_blocking(answered).await.unwrap();
+    }
+
     /// A session that is linked and connected, made by the tools.
     pub async fn linked(&self, session: &str) {
         self.run(&["sessions", "create", session]).await.good();

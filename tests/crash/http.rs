@@ -42,9 +42,21 @@ impl Client {
 
     /// A POST of JSON; `None` when the other side was gone before it had answered.
     pub async fn post(&self, path: &str, body: Value) -> Option<Answer> {
-        let (client, path) = (self.clone(), path.to_owned());
+        self.posted(path, body, None).await
+    }
+
+    /// The same under an `Idempotency-Key`.
+    pub async fn post_named(&self, path: &str, body: Value, name: &str) -> Option<Answer> {
+        self.posted(path, body, Some(name)).await
+    }
+
+    async fn posted(&self, path: &str, body: Value, name: Option<&str>) -> Option<Answer> {
+        let (client, path, name) = (self.clone(), path.to_owned(), name.map(str::to_owned));
         let asked = move || {
             let mut request = client.agent.post(format!("{}{path}", client.base));
+            if let Some(name) = &name {
+                request = request.header("Idempotency-Key", name);
+            }
             if let Some(key) = &client.key {
                 request = request.header("Authorization", &format!("Bearer {key}"));
             }

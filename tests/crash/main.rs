@@ -6,6 +6,7 @@
 //! unless one of them does not know the row.
 #![cfg(feature = "simulator")]
 
+mod batch;
 mod deadline;
 mod death;
 mod http;

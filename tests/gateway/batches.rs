@@ -193,6 +193,38 @@ fn a_queue_that_fails_in_the_middle_costs_the_rest_only() {
 }
 
 #[test]
+fn a_ledger_that_fails_in_the_middle_says_what_to_do_and_the_repetition_completes_the_batch() {
+    let it = ready();
+    let send = |body: &Value, name: &str| {
+        let headers = [("X-Api-Key", KEY), ("Content-Type", "application/json"), ("Idempotency-Key", name)];
+        it.call("POST", "/v1/messages/batch", &headers, body.to_string().as_bytes())
+    };
+    it.ledger.takes(0);
+    send(&many(1200), "thursday").error(503, "unavailable");
+    assert_eq!(it.depth("s1", Lane::Bulk), 0);
+
+    it.ledger.takes(2);
+    let failed = send(&many(1200), "friday");
+    let detail = failed.error(503, "batch_unfinished")["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with("1000 of 1200 messages were taken") && detail.contains("Idempotency-Key"), "{detail}");
+    assert_eq!(failed.header("retry-after"), Some("5"));
+    assert_eq!(it.depth("s1", Lane::Bulk), 1000);
+
+    // Another request may not take the name over, the same one may at once.
+    it.ledger.takes(u32::MAX);
+    send(&many(3), "friday").error(422, "idempotency_key_reused");
+    let whole = send(&many(1200), "friday");
+    assert_eq!((whole.status, &whole.json()["accepted"]), (202, &json!(1200)), "{}", whole.text());
+    let rows = whole.json()["messages"].as_array().unwrap().clone();
+    assert_eq!(rows.iter().filter(|row| row["known"] == true).count(), 1000);
+    let view = it.get(&format!("/v1/batches/{}", whole.json()["id"].as_str().unwrap())).json();
+    assert_eq!(view["counts"], json!({"queued": 1200}), "each is there once");
+    // Nobody has touched them, so the first part is published once more; whoever takes them sends each once.
+    assert_eq!(it.depth("s1", Lane::Bulk), 2200);
+    assert_eq!(send(&many(1200), "friday").text(), whole.text());
+}
+
+#[test]
 fn the_work_goes_on_when_the_caller_loses_patience() {
     let it = Fixture::with(Wishes { request_timeout: Duration::from_millis(300), ..Wishes::default() });
     it.create("s1");

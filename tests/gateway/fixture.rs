@@ -24,6 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::ledger::FaultyLedger;
 use crate::queue::FaultyQueue;
 
 /// The keys of the tenants `acme` and `other`.
@@ -37,6 +38,7 @@ pub struct Fixture {
     pub runtime: Runtime,
     pub address: SocketAddr,
     pub stores: Arc<MemoryStores>,
+    pub ledger: Arc<FaultyLedger>,
     pub queue: Arc<FaultyQueue>,
     pub told: Arc<MemoryEvents>,
     pub clock: Arc<ManualClock>,
@@ -155,6 +157,7 @@ impl Fixture {
         let start = Timestamp::parse_rfc3339("2026-11-21T12:00:00Z").unwrap();
         let clock = Arc::new(ManualClock::new(start));
         let stores = Arc::new(MemoryStores::new(clock.clone()));
+        let ledger = Arc::new(FaultyLedger::new(stores.clone()));
         let queue = Arc::new(FaultyQueue::new(clock.clone()));
         let told = Arc::new(MemoryEvents::new(1024));
         let web = Arc::new(MemoryWeb::default());
@@ -185,7 +188,7 @@ impl Fixture {
         let ports = GatewayPorts {
             sessions: stores.clone(),
             keys: stores.clone(),
-            ledger: stores.clone(),
+            ledger: ledger.clone(),
             jobs: queue.clone(),
             pools: queue.clone(),
             clock: clock.clone(),
@@ -209,7 +212,7 @@ impl Fixture {
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
         let events = told.clone();
-        Self { runtime, address, stores, queue, told, clock, events, web, calls, wishes, stop, served }
+        Self { runtime, address, stores, ledger, queue, told, clock, events, web, calls, wishes, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -9,6 +9,7 @@ mod fixture;
 mod idempotency;
 mod input;
 mod keys;
+mod ledger;
 mod media;
 mod message_list;
 mod messages;

@@ -57,6 +57,19 @@ fn ready_means_that_all_answer_in_time() {
 }
 
 #[test]
+fn what_can_be_done_without_is_told_and_no_reason_not_to_be_ready() {
+    let up = Arc::new(AtomicBool::new(false));
+    let probes: Vec<Probe> = probes(&up).into_iter().map(Probe::spared).collect();
+    let it = Fixture::with(Wishes { probes, ..Wishes::default() });
+    let answer = it.get_with("/readyz", &[]);
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        states(&answer),
+        json!({"status": "ready", "checks": {"store": "failed", "queue": "ok"}, "down": ["store"]})
+    );
+}
+
+#[test]
 fn one_that_never_answers_is_cut_off() {
     let silent = Probe::new("store", Duration::from_millis(50), std::future::pending::<Result<(), PortError>>);
     let it = Fixture::with(Wishes { probes: vec![silent], ..Wishes::default() });

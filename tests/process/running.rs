@@ -72,6 +72,12 @@ impl Running {
         }
     }
 
+    /// Whether it has said such a line so far.
+    #[allow(dead_code, reason = "not every test that shares this looks at what was said so far")]
+    pub fn has_said(&self, found: impl Fn(&str) -> bool) -> bool {
+        self.output.lock().unwrap().iter().any(|line| found(line))
+    }
+
     /// Sends a signal, as `kill` names it.
     pub async fn signal(&self, name: &str) {
         let id = self.child.id().unwrap_or_else(|| panic!("{} has ended already:\n{}", self.name, self.said()));

@@ -56,7 +56,8 @@ async fn the_store_keeps_its_promises() {
             log: store.clone(),
             webhooks: store.clone(),
             templates: store.clone(),
-            suppressions: store,
+            suppressions: store.clone(),
+            media: store,
         }
     })
     .await;

@@ -6,6 +6,7 @@ mod balancer;
 mod fleet;
 #[path = "../fleet/http.rs"]
 mod http;
+mod late;
 mod load;
 #[path = "../brokers/proxy.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]

@@ -33,7 +33,7 @@ pub async fn media_store(make: impl AsyncFn() -> Arc<dyn MediaStore>) {
 
 const LIMITS: MediaLimits = MediaLimits { image: 1000, video: 1000, audio: 1000, document: 1_000_000 };
 
-fn record(tenant: &TenantId, session: Option<&SessionId>, state: MediaState) -> MediaRecord {
+pub(super) fn record(tenant: &TenantId, session: Option<&SessionId>, state: MediaState) -> MediaRecord {
     MediaRecord {
         id: MediaId::new(Uuid::new_v4()),
         tenant: tenant.clone(),

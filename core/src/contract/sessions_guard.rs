@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::Stores;
 use super::fixture::{entry, event, job, session, status, worker};
-use crate::domain::{Epoch, Fence, SessionState, SessionStatus, Wanted};
+use super::media;
+use crate::domain::{Epoch, Fence, MediaId, MediaState, SessionState, SessionStatus, Wanted};
 use crate::port::{StateBatch, StateKey, StatePut, Written};
 
 fn one_value() -> StateBatch {
@@ -96,4 +97,37 @@ pub(super) async fn a_session_created_anew_is_empty(stores: Stores) {
     assert!(claimed.epoch > owned.fence.epoch, "the first claim goes on from the deleted session's epoch");
     let answer = stores.sessions.update(&owned.fence, &status(1), &[]).await.unwrap();
     assert_eq!(answer, Written::Fenced, "not even once the new one was claimed");
+}
+
+pub(super) async fn files_that_came_in_go_under_their_sessions_fence(stores: Stores) {
+    let (old, owned) = stores.taken_over().await;
+    let tenant = &owned.tenant;
+    let (kept, uploaded) = (stores.owned().await, media::record(tenant, None, MediaState::Filling));
+    let of = |session, state| media::record(tenant, Some(session), state);
+    let theirs = [MediaState::Filling, MediaState::Awaited, MediaState::Ready, MediaState::Lost];
+    let theirs = theirs.map(|state| of(&owned.id, state));
+    let others = [of(&kept.id, MediaState::Filling), uploaded];
+    for file in theirs.iter().chain(&others) {
+        assert!(stores.media.enter_media(file).await.unwrap());
+        let takes = !file.state.is_final();
+        assert_eq!(stores.media.put_piece(file.id, 0, Bytes::from_static(b"x")).await.unwrap(), takes);
+    }
+    let there = async |id: MediaId| stores.media.media(tenant, id).await.unwrap().is_some();
+    assert_eq!(stores.media.remove_media_of(&old, 10).await.unwrap(), None, "an old owner removes nothing");
+    for file in &theirs {
+        assert!(there(file.id).await);
+    }
+    for removed in [3, 1, 0] {
+        assert_eq!(stores.media.remove_media_of(&owned.fence, 3).await.unwrap(), Some(removed));
+    }
+    for file in &theirs {
+        assert!(!there(file.id).await);
+        assert_eq!(stores.media.piece(file.id, 0).await.unwrap(), None);
+    }
+    for file in &others {
+        assert!(there(file.id).await, "it is not of this session");
+        assert!(stores.media.piece(file.id, 0).await.unwrap().is_some());
+    }
+    let nobody = Fence { session: session(), epoch: Epoch(1) };
+    assert_eq!(stores.media.remove_media_of(&nobody, 10).await.unwrap(), None);
 }

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
-    Created, EventLog, KeyStore, Ledger, LedgerWrite, MessageIndex, NewSession, Outbox, RequestLog, SessionStore,
-    StateStore, SuppressionList, TemplateStore, Verifications, WebhookStore, Written,
+    Created, EventLog, KeyStore, Ledger, LedgerWrite, MediaStore, MessageIndex, NewSession, Outbox, RequestLog,
+    SessionStore, StateStore, SuppressionList, TemplateStore, Verifications, WebhookStore, Written,
 };
 
 /// The ports of one store: what is written through one is seen through the others.
@@ -41,6 +41,8 @@ pub struct Stores {
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
+    /// The files that came in.
+    pub media: Arc<dyn MediaStore>,
 }
 
 /// A session that a check has created and claimed.
@@ -132,6 +134,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             sessions_guard::an_old_owner_deletes_nothing,
             sessions_guard::delete_removes_the_session_with_its_state_only,
             sessions_guard::a_session_created_anew_is_empty,
+            sessions_guard::files_that_came_in_go_under_their_sessions_fence,
             sessions_pools::a_pool_is_its_first_users,
             sessions_pools::one_of_many_who_want_a_new_pool_gets_it,
             sessions_pools::a_session_joins_changes_and_leaves_its_pool,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::MemoryStores;
-use crate::domain::{MediaId, MediaRecord, MediaState, SessionId, TenantId, Timestamp};
+use crate::domain::{Fence, MediaId, MediaRecord, MediaState, SessionId, TenantId, Timestamp};
 use crate::port::{MediaStore, PortError};
 
 /// A file and its pieces.
@@ -65,6 +65,20 @@ impl MediaStore for MemoryStores {
         let mut tables = self.tables();
         let own = tables.media.get(&id).is_some_and(|file| file.record.tenant == *tenant);
         Ok(own && tables.media.remove(&id).is_some())
+    }
+
+    async fn remove_media_of(&self, fence: &Fence, limit: u32) -> Result<Option<u64>, PortError> {
+        let mut tables = self.tables();
+        if !tables.allows(fence) {
+            return Ok(None);
+        }
+        let theirs = tables.media.values().map(|file| &file.record);
+        let theirs = theirs.filter(|record| record.session.as_ref() == Some(&fence.session)).map(|record| record.id);
+        let theirs: Vec<MediaId> = theirs.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
+        for id in &theirs {
+            tables.media.remove(id);
+        }
+        Ok(Some(theirs.len() as u64))
     }
 
     async fn awaited_media(&self, session: &SessionId, limit: u32) -> Result<Vec<MediaRecord>, PortError> {

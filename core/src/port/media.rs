@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::PortError;
-use crate::domain::{MediaId, MediaRecord, SessionId, TenantId, Timestamp};
+use crate::domain::{Fence, MediaId, MediaRecord, SessionId, TenantId, Timestamp};
 
 /// The length of a file's pieces; the last one is shorter.
 pub const MEDIA_PIECE: usize = 256 * 1024;
@@ -34,6 +34,10 @@ pub trait MediaStore: Send + Sync {
 
     /// Removes a tenant's file with its pieces; tells whether there was one.
     async fn remove_media(&self, tenant: &TenantId, id: MediaId) -> Result<bool, PortError>;
+
+    /// Removes files that came in for a session, with their pieces, at most `limit`; tells how many. `None`: the session is
+    /// somebody else's by now, or not there, and nothing was removed.
+    async fn remove_media_of(&self, fence: &Fence, limit: u32) -> Result<Option<u64>, PortError>;
 
     /// The files of a session that are awaited, the oldest first, at most `limit`.
     async fn awaited_media(&self, session: &SessionId, limit: u32) -> Result<Vec<MediaRecord>, PortError>;

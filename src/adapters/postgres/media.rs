@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use kurir_core::domain::{MediaId, MediaRecord, MediaState, SessionId, TenantId, Timestamp};
+use kurir_core::domain::{Fence, MediaId, MediaRecord, MediaState, SessionId, TenantId, Timestamp};
 use kurir_core::port::{MediaStore, PortError};
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::error::{corrupt, port_error};
+use super::rows;
 use super::sealing::{Place, Vault};
 
 const ENTER: &str = "\
@@ -32,6 +33,17 @@ const KEEP: &str = "UPDATE media SET expires_at = greatest(expires_at, $3) WHERE
 const AWAITED: &str = "\
 SELECT id, tenant, session, state, size, created_at, expires_at, detail FROM media
 WHERE session = $1 AND state = 'awaited' ORDER BY created_at, id LIMIT $2";
+
+// The share lock keeps the session from being claimed meanwhile.
+const REMOVE_OF: &str = "\
+WITH held AS MATERIALIZED (
+    SELECT id FROM session WHERE id = $1 AND epoch = $2 FOR SHARE
+), theirs AS MATERIALIZED (
+    SELECT m.id FROM media m JOIN held ON m.session = held.id ORDER BY m.id LIMIT $3 FOR UPDATE OF m
+), gone AS (
+    DELETE FROM media USING theirs WHERE media.id = theirs.id RETURNING media.id
+)
+SELECT CASE WHEN EXISTS (SELECT 1 FROM held) THEN (SELECT count(*) FROM gone) END";
 
 // What another sweeper is at is left to it.
 const SWEEP: &str = "\
@@ -158,6 +170,20 @@ impl MediaStore for PostgresStore {
             Ok(done.rows_affected() > 0)
         })
         .await
+    }
+
+    async fn remove_media_of(&self, fence: &Fence, limit: u32) -> Result<Option<u64>, PortError> {
+        let removed: Option<i64> = self
+            .retrying("removing the files of a session", |_| async move {
+                sqlx::query_scalar(REMOVE_OF)
+                    .bind(fence.session.as_str())
+                    .bind(rows::epoch(fence.epoch))
+                    .bind(i64::from(limit))
+                    .fetch_one(&self.pool)
+                    .await
+            })
+            .await?;
+        Ok(removed.map(i64::unsigned_abs))
     }
 
     async fn awaited_media(&self, session: &SessionId, limit: u32) -> Result<Vec<MediaRecord>, PortError> {

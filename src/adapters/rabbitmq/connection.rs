@@ -78,11 +78,31 @@ impl Link {
     /// Connects, and from then on keeps connected.
     pub(super) async fn open(dialer: Dialer) -> Result<Self, RabbitError> {
         let first = dialer.dial().await?;
-        let (tell, state) = watch::channel(State::Up(first.clone()));
+        Ok(Self::kept(dialer, Ok(first)))
+    }
+
+    /// The same, but a broker that can't be reached now is not an error: it is tried again until it is there. One that
+    /// refuses what it is asked is an error all the same.
+    pub(super) async fn open_when_there(dialer: Dialer) -> Result<Self, RabbitError> {
+        match dialer.dial().await {
+            Err(error) if error.is_final() => Err(error),
+            first => Ok(Self::kept(dialer, first)),
+        }
+    }
+
+    fn kept(dialer: Dialer, first: Result<Arc<Connection>, RabbitError>) -> Self {
+        let (first, state) = match first {
+            Ok(connection) => (Some(connection.clone()), State::Up(connection)),
+            Err(error) => {
+                warn!(connection = %dialer.name, %error, "RabbitMQ can't be reached; it is tried again until it can");
+                (None, State::Down(error.to_string().into()))
+            }
+        };
+        let (tell, state) = watch::channel(state);
         let (suspect, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let keeper = Keeper { dialer, tell, suspect: suspect.clone(), stop: stop.clone() };
         let task = Mutex::new(Some(tokio::spawn(keeper.keep(first))));
-        Ok(Self { state, suspect, stop, task })
+        Self { state, suspect, stop, task }
     }
 
     /// The connection; waits for it while it is built again.
@@ -157,9 +177,12 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn keep(self, first: Arc<Connection>) {
-        let mut current = first;
-        loop {
+    async fn keep(self, first: Option<Arc<Connection>>) {
+        let mut standing = match first {
+            Some(first) => Some(first),
+            None => self.back().await,
+        };
+        while let Some(current) = standing {
             let events = current.events_listener();
             let why = tokio::select! {
                 biased;
@@ -167,21 +190,26 @@ impl Keeper {
                 why = loss(&current, events) => Some(why),
                 () = self.suspect.notified() => Some("the topology is to be declared again".into()),
             };
-            let Some(why) = why else { break };
+            let Some(why) = why else {
+                self.tell.send_replace(State::Closed);
+                return close(&current).await;
+            };
             warn!(connection = %self.dialer.name, %why, "RabbitMQ connection is gone, connecting again");
             self.tell.send_replace(State::Down(why));
             close(&current).await;
-            match self.again().await {
-                Some(next) => current = next,
-                None => break,
-            }
-            // What was suspected of the old connection is settled with the new one.
-            let _ = self.suspect.notified().now_or_never();
-            info!(connection = %self.dialer.name, "RabbitMQ connection is back");
-            self.tell.send_replace(State::Up(current.clone()));
+            standing = self.back().await;
         }
         self.tell.send_replace(State::Closed);
-        close(&current).await;
+    }
+
+    /// Connects again and tells of it; `None` when told to stop.
+    async fn back(&self) -> Option<Arc<Connection>> {
+        let next = self.again().await?;
+        // What was suspected of the old connection is settled with the new one.
+        let _ = self.suspect.notified().now_or_never();
+        info!(connection = %self.dialer.name, "RabbitMQ connection is back");
+        self.tell.send_replace(State::Up(next.clone()));
+        Some(next)
     }
 
     /// Connects again, however long it takes; `None` when told to stop.

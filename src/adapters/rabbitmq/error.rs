@@ -54,7 +54,7 @@ impl RabbitError {
     }
 
     /// Whether asking again gives the same answer.
-    fn is_final(&self) -> bool {
+    pub(super) fn is_final(&self) -> bool {
         match self {
             Self::Url => true,
             Self::Amqp(error) => match error.kind() {

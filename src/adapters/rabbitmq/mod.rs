@@ -78,13 +78,28 @@ impl RabbitMq {
     /// `Refused` when the URL, the credentials or an existing queue of another kind don't fit; `Unavailable` when the
     /// broker can't be reached.
     pub async fn connect(options: RabbitOptions) -> Result<Self, PortError> {
+        Self::over(options, Link::open).await
+    }
+
+    /// The same, but a broker that can't be reached now is waited for in the background: calls fail until it is there.
+    ///
+    /// # Errors
+    /// `Refused`, as [`RabbitMq::connect`], if the broker is there.
+    pub async fn connect_when_there(options: RabbitOptions) -> Result<Self, PortError> {
+        Self::over(options, Link::open_when_there).await
+    }
+
+    async fn over(
+        options: RabbitOptions,
+        open: impl AsyncFn(Dialer) -> Result<Link, RabbitError>,
+    ) -> Result<Self, PortError> {
         let failed = |error: RabbitError| error.during("connecting");
         let dialer = Dialer::new(&options).map_err(failed)?;
         let user = dialer.user().to_owned();
-        let publishing = Arc::new(Link::open(dialer.for_role("publish")).await.map_err(failed)?);
+        let publishing = Arc::new(open(dialer.for_role("publish")).await.map_err(failed)?);
         let mut consuming = Vec::new();
         for n in 0..options.consume_connections.max(1) {
-            let link = Link::open(dialer.for_role(&format!("consume-{n}"))).await.map_err(failed)?;
+            let link = open(dialer.for_role(&format!("consume-{n}"))).await.map_err(failed)?;
             consuming.push(Arc::new(link));
         }
         let publisher = Publisher::new(

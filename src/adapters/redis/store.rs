@@ -46,6 +46,36 @@ impl RedisStore {
     /// # Errors
     /// `Refused` when the URL can't be used; `Unavailable` when the server can't be reached.
     pub async fn connect(options: RedisOptions) -> Result<Self, PortError> {
+        let mut shared = Shared::new(options)?;
+        shared.call("connecting", async |redis| redis::cmd("PING").query_async::<String>(redis).await).await?;
+        shared.warnings = shared.eviction_warning().await?.into_iter().collect();
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The same, but a server that can't be reached now is no error: calls fail until it is there. Its settings are not
+    /// looked at then.
+    ///
+    /// # Errors
+    /// `Refused` when the URL can't be used.
+    pub async fn connect_when_there(options: RedisOptions) -> Result<Self, PortError> {
+        match Self::connect(options.clone()).await {
+            Err(error) if error.is_transient() => {
+                tracing::warn!(error = error.chain(), "Redis can't be reached; it is tried again with every call");
+                Ok(Self { shared: Arc::new(Shared::new(options)?) })
+            }
+            connected => connected,
+        }
+    }
+
+    /// What an operator should change about the server, in plain words; empty when all is well.
+    pub fn warnings(&self) -> &[String] {
+        &self.shared.warnings
+    }
+}
+
+impl Shared {
+    /// Connects to nothing yet: a call that finds no connection makes one.
+    fn new(options: RedisOptions) -> Result<Self, PortError> {
         let refused = |source| PortError::Refused { system: SYSTEM, action: "connecting", source };
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(options.connect_timeout))
@@ -60,19 +90,9 @@ impl RedisStore {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| refused(Box::new(error)))?;
-        let mut shared = Shared { scripts: Scripts::new(), pool, options, warnings: Vec::new() };
-        shared.call("connecting", async |redis| redis::cmd("PING").query_async::<String>(redis).await).await?;
-        shared.warnings = shared.eviction_warning().await?.into_iter().collect();
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { scripts: Scripts::new(), pool, options, warnings: Vec::new() })
     }
 
-    /// What an operator should change about the server, in plain words; empty when all is well.
-    pub fn warnings(&self) -> &[String] {
-        &self.shared.warnings
-    }
-}
-
-impl Shared {
     /// Makes one call on a connection of the pool.
     pub(super) async fn call<T>(
         &self,

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use kurir_core::domain::{MediaId, MediaRecord, MediaState, SessionId, TenantId, Timestamp};
+use kurir_core::domain::{Fence, MediaId, MediaRecord, MediaState, SessionId, TenantId, Timestamp};
 use kurir_core::port::{MediaStore, PortError};
 use uuid::Uuid;
 
 use super::database::{Database, SqliteStore};
 use super::error::{corrupt, sql};
 use super::row::row;
+use super::sessions::{Guard, guard};
 
 row! {
     struct Row {
@@ -195,6 +196,27 @@ impl MediaStore for SqliteStore {
                         .execute(connection)
                         .await?;
                     Ok(done.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    async fn remove_media_of(&self, fence: &Fence, limit: u32) -> Result<Option<u64>, PortError> {
+        let fence = fence.clone();
+        self.db
+            .writer
+            .write("removing the files of a session", move |connection| {
+                Box::pin(async move {
+                    if guard(connection, &fence).await? != Guard::Holds {
+                        return Ok(None);
+                    }
+                    let done =
+                        sqlx::query("DELETE FROM media WHERE id IN (SELECT id FROM media WHERE session = ?1 LIMIT ?2)")
+                            .bind(fence.session.as_str())
+                            .bind(limit)
+                            .execute(connection)
+                            .await?;
+                    Ok(Some(done.rows_affected()))
                 })
             })
             .await

@@ -78,7 +78,7 @@ impl Fleet {
         let sessions = sessions.collect::<Result<Vec<_>, _>>()?;
         let simulator = Simulator::start(&launch).await?;
         // Before the worker, which would bring the tables up at the same moment.
-        let backends = Backends::fleet(&config, "bench", &[], Needs::Nothing).await?;
+        let backends = Backends::fleet(&config, "bench", &[], Needs::NoRedis).await?;
         let worker = Process::start("worker", &["worker"], &launch.with("whatsapp.endpoint", &simulator.endpoint))?;
         let filter = EventFilter { tenant: Some(tenant.clone()), ..EventFilter::default() };
         let events = backends.event_source.subscribe(filter).await?;

@@ -29,9 +29,9 @@ pub(super) async fn all(
     blast.bar.set_message("arrived");
     let (mut pause, mut failing): (_, Option<tokio::time::Instant>) = (SOON, None);
     loop {
-        let open: Vec<(usize, Uuid)> = (blast.plan.rows.iter().zip(&blast.standings).enumerate())
-            .filter(|(_, (_, standing))| standing.as_ref().is_some_and(|standing| is_open(standing, until)))
-            .map(|(at, (row, _))| (at, row.id))
+        let open: Vec<(usize, Uuid)> = (blast.standings.iter().enumerate())
+            .filter(|(_, standing)| standing.as_ref().is_some_and(|standing| is_open(standing, until)))
+            .map(|(at, _)| (at, blast.id(at)))
             .collect();
         blast.bar.set_position((blast.plan.rows.len() - open.len()) as u64);
         if open.is_empty() {
@@ -46,7 +46,7 @@ pub(super) async fn all(
         while let Some((at, looked)) = looking.next().await {
             match looked {
                 Ok(Some(standing)) => {
-                    moved |= blast.standings[at].as_ref() != Some(&standing);
+                    moved |= blast.standings[at].as_ref().is_none_or(|known| known.state != standing.state);
                     blast.note(at, standing)?;
                 }
                 // The ledger has forgotten it: no more will ever be known.

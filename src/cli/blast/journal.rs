@@ -26,6 +26,14 @@ pub(super) struct Standing {
     pub delivered_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_at: Option<String>,
+    /// How often its message had to take another id, because the one before ended outside of the queue.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub turn: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+const fn is_first(turn: &u32) -> bool {
+    *turn == 0
 }
 
 impl Standing {
@@ -39,6 +47,7 @@ impl Standing {
             sent_at: text("sent_at"),
             delivered_at: text("delivered_at"),
             read_at: text("read_at"),
+            turn: 0,
         }
     }
 

@@ -18,8 +18,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::remote::{Gateway, Output, Status, Until, has_arrived, status_of};
 use journal::{Journal, Standing};
@@ -42,8 +43,11 @@ pub struct BlastArgs {
     /// Tells this blast apart from another one of the same rows: the same text goes to the same number once for each name.
     #[arg(long, default_value = "")]
     name: String,
-    /// Messages handed in at the same time.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// Messages in one request.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    batch: u16,
+    /// Requests at the same time.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
     /// How far each message is to come before the blast is done.
     #[arg(long, value_enum, default_value = "sent", conflicts_with = "no_wait")]
@@ -93,6 +97,8 @@ enum Ended {
 struct Blast {
     plan: Plan,
     standings: Vec<Option<Standing>>,
+    /// How often each row had to take another id.
+    turns: Vec<u32>,
     journal: Journal,
     bar: ProgressBar,
 }
@@ -100,11 +106,24 @@ struct Blast {
 impl Blast {
     /// Notes what is known of a row now.
     fn note(&mut self, at: usize, standing: Standing) -> anyhow::Result<()> {
+        let standing = Standing { turn: self.turns[at], ..standing };
         if self.standings[at].as_ref() != Some(&standing) {
             self.journal.note(self.plan.rows[at].id, &standing)?;
             self.standings[at] = Some(standing);
         }
         Ok(())
+    }
+
+    /// The id of a row's message.
+    fn id(&self, at: usize) -> Uuid {
+        self.plan.rows[at].id_in(self.turns[at])
+    }
+
+    /// A row's message, as it is handed in.
+    fn message(&self, at: usize) -> Value {
+        let mut message = self.plan.rows[at].body.clone();
+        message["id"] = self.id(at).to_string().into();
+        message
     }
 
     fn count(&self, fits: impl Fn(&Standing) -> bool) -> usize {
@@ -127,7 +146,8 @@ pub async fn run(args: BlastArgs, gateway: &Gateway, stop: CancellationToken) ->
     if before > 0 {
         eprintln!("going on: {before} of {} rows are handed in already ({})", plan.rows.len(), state.display());
     }
-    let mut blast = Blast { bar: bar(plan.rows.len()), plan, standings, journal };
+    let turns = standings.iter().map(|standing| standing.as_ref().map_or(0, |standing| standing.turn)).collect();
+    let mut blast = Blast { bar: bar(plan.rows.len()), plan, standings, turns, journal };
     let ended = carry_out(&args, &client, &mut blast, &stop).await;
     blast.bar.finish_and_clear();
     let report = args.beside(args.report.as_ref(), ".report.csv");
@@ -158,7 +178,9 @@ async fn carry_out(
     blast: &mut Blast,
     stop: &CancellationToken,
 ) -> Ended {
-    let handed_in = post::all(client, blast, usize::from(args.concurrency), args.patience, stop).await;
+    let way =
+        post::Way { rows: usize::from(args.batch), at_once: usize::from(args.concurrency), patience: args.patience };
+    let handed_in = post::all(client, blast, way, stop).await;
     let followed = match (handed_in, args.until()) {
         (Ok(true), Some(until)) => follow::all(client, blast, until, args.patience, stop).await,
         (handed_in, _) => handed_in,

@@ -24,8 +24,16 @@ pub(super) struct Row {
     pub id: Uuid,
     /// As the file has it.
     pub to: String,
-    /// The request.
+    /// The message, but for its id.
     pub body: Value,
+}
+
+impl Row {
+    /// The id of its message. One that ended before it came into the queue is never sent under its id, so there is another
+    /// one for each turn, always the same.
+    pub fn id_in(&self, turn: u32) -> Uuid {
+        if turn == 0 { self.id } else { Uuid::new_v5(&self.id, &turn.to_be_bytes()) }
+    }
 }
 
 /// A row of which no message can be made.
@@ -85,7 +93,7 @@ impl Plan {
                 plan.bad.push(Bad { line, to, reason: "duplicate" });
                 continue;
             }
-            let mut body = json!({"id": id, "to": to, "lane": "bulk", "content": content});
+            let mut body = json!({"to": to, "lane": "bulk", "content": content});
             body[target.0] = target.1.clone().into();
             plan.rows.push(Row { line, id, to, body });
         }

@@ -10,7 +10,7 @@ const HEAD: [&str; 9] = ["line", "to", "id", "state", "reason", "session", "sent
 /// Writes the report, in the order of the rows. The old one is there until the new one is whole.
 pub(super) fn write(path: &Path, blast: &Blast) -> anyhow::Result<()> {
     let mut rows: Vec<(u64, [String; 9])> = Vec::new();
-    for (row, standing) in blast.plan.rows.iter().zip(&blast.standings) {
+    for (at, (row, standing)) in blast.plan.rows.iter().zip(&blast.standings).enumerate() {
         let open = Standing { state: "not_handed_in".to_owned(), ..Standing::default() };
         let standing = standing.as_ref().unwrap_or(&open);
         let told = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -19,7 +19,7 @@ pub(super) fn write(path: &Path, blast: &Blast) -> anyhow::Result<()> {
             [
                 row.line.to_string(),
                 row.to.clone(),
-                row.id.to_string(),
+                blast.id(at).to_string(),
                 standing.state.clone(),
                 told(&standing.reason),
                 told(&standing.session),

@@ -11,8 +11,9 @@ use kurir_core::memory::SystemEntropy;
 use kurir_core::policy::Backoff;
 use kurir_core::port::Entropy as _;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
-use super::{Gateway, Output, show};
+use super::{Gateway, Output, Status, show};
 use crate::client::{ClientError, EventLine, EventWish, Events};
 
 /// Pauses while the stream can't be opened again.
@@ -33,7 +34,7 @@ pub struct EventsArgs {
     /// Those from this moment on, as far as they are kept, like 2026-01-31T12:00:00Z.
     #[arg(long, value_name = "MOMENT")]
     since: Option<String>,
-    /// Those after this one: the id that stood at the end of the last line.
+    /// Those after this one: what stood in brackets at the end of the last line, or as its `position`.
     #[arg(long, value_name = "ID")]
     after: Option<String>,
     /// End after so many.
@@ -49,8 +50,13 @@ enum Left {
     Broken(String, Option<Duration>),
 }
 
-/// Prints them.
-pub async fn run(args: EventsArgs, gateway: &Gateway) -> anyhow::Result<ExitCode> {
+/// Prints them, until Ctrl-C at the latest. A line is printed whole or not at all.
+pub async fn run(args: EventsArgs, gateway: &Gateway, stop: CancellationToken) -> anyhow::Result<ExitCode> {
+    let done = stop.run_until_cancelled(follow(args, gateway)).await;
+    done.unwrap_or_else(|| Ok(Status::Interrupted.into()))
+}
+
+async fn follow(args: EventsArgs, gateway: &Gateway) -> anyhow::Result<ExitCode> {
     let client = gateway.client()?;
     let EventsArgs { follow, types, session, since, after, mut count } = args;
     let mut wish = EventWish { types, session, since, after, follow };
@@ -107,11 +113,20 @@ async fn read(events: &mut Events, output: Output, count: &mut Option<u64>) -> a
 fn tell(output: Output, event: &EventLine) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     match output {
-        Output::Json => writeln!(out, "{}", event.data)?,
+        Output::Json => writeln!(out, "{}", with_position(event))?,
         Output::Table => writeln!(out, "{}", line(event))?,
     }
     // Whoever reads along through a pipe wants it now.
     out.flush()
+}
+
+/// The event as the gateway tells it, and where to go on behind it.
+fn with_position(event: &EventLine) -> Value {
+    let mut data = event.data.clone();
+    if let (Some(fields), Some(position)) = (data.as_object_mut(), &event.id) {
+        fields.insert("position".to_owned(), position.as_str().into());
+    }
+    data
 }
 
 /// Moment, type, what it is about, and what stands behind it.
@@ -145,6 +160,7 @@ mod tests {
             "data": {"session": "s1", "state": "failed", "reason": "bad\u{1b}[31mnumber", "metadata": {"a": "b"}}
         });
         let event = EventLine { id: Some("7".to_owned()), kind: None, data };
+        assert_eq!((&with_position(&event)["position"], &with_position(&event)["id"]), (&json!("7"), &json!("e1")));
         assert_eq!(
             line(&event),
             "2026-11-28T12:00:00.000Z  message.failed          session=s1  state=failed  reason=bad [31mnumber  (7)"

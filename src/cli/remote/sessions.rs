@@ -1,10 +1,11 @@
 //! `kurir sessions` over the API.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::send::{pair, span};
@@ -25,12 +26,26 @@ pub enum Sessions {
         /// A pool that it is to share jobs of; made by its first use.
         #[arg(long)]
         pool: Option<String>,
+        /// What people call it.
+        #[arg(long)]
+        name: Option<String>,
+        /// What it is found by; may be given more than once.
+        #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
+        labels: Vec<(String, String)>,
+        /// Make it the one that sends where none is named.
+        #[arg(long)]
+        default: bool,
+        /// Don't connect it yet.
+        #[arg(long, conflicts_with = "qr")]
+        stopped: bool,
         /// Show its QR code at once, until it is linked.
         #[arg(long)]
         qr: bool,
     },
     /// Lists sessions with their state and their worker. Without the address of a gateway: all of the store's.
     List {
+        #[command(flatten)]
+        which: Which,
         /// One JSON object a line instead of a table.
         #[arg(long)]
         json: bool,
@@ -65,15 +80,61 @@ pub enum Sessions {
         /// The session.
         session: String,
     },
-    /// Calls it something else; its id stays.
+    /// Calls it something else, or labels it otherwise; its id stays, and whatever is not named.
     Rename {
         /// The session.
         session: String,
         /// What people call it.
-        name: String,
-        /// A label to set; may be given more than once. Others stay.
+        #[arg(required_unless_present_any = ["no_name", "labels", "no_labels"])]
+        name: Option<String>,
+        /// Call it nothing but by its id.
+        #[arg(long, conflicts_with = "name")]
+        no_name: bool,
+        /// A label to set; may be given more than once.
         #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
         labels: Vec<(String, String)>,
+        /// A label to remove; may be given more than once.
+        #[arg(long = "no-label", value_name = "KEY")]
+        no_labels: Vec<String>,
+    },
+    /// Puts it into a pool, which is made by its first use, or takes it out of its pool.
+    Pool {
+        /// The session.
+        session: String,
+        /// The pool.
+        #[arg(required_unless_present = "none")]
+        pool: Option<String>,
+        /// Out of its pool.
+        #[arg(long, conflicts_with = "pool")]
+        none: bool,
+    },
+    /// Shows the session that sends where none is named, or names another one.
+    Default {
+        /// The session that is to be it.
+        session: Option<String>,
+        /// Have none.
+        #[arg(long, conflicts_with = "session")]
+        none: bool,
+    },
+    /// Shows the writer of messages that they were read.
+    Read {
+        /// The session.
+        session: String,
+        /// Who wrote, as people write a number.
+        number: String,
+        /// WhatsApp's ids of the messages, as `message.received` tells them.
+        #[arg(required = true)]
+        messages: Vec<String>,
+    },
+    /// Shows in a chat that somebody writes, or not any more.
+    Typing {
+        /// The session.
+        session: String,
+        /// Whose chat, as people write a number.
+        number: String,
+        /// What is shown.
+        #[arg(value_parser = ["typing", "recording", "paused"], default_value = "typing")]
+        state: String,
     },
     /// Wants a session with the worker of this name from now on.
     Move {
@@ -103,6 +164,36 @@ pub enum Sessions {
     },
 }
 
+/// Which sessions are listed; those that fit all of it. The store lists all it has.
+#[derive(Debug, Default, Args)]
+pub struct Which {
+    /// In this state, like `connected`.
+    #[arg(long)]
+    state: Option<String>,
+    /// Of this pool.
+    #[arg(long)]
+    pool: Option<String>,
+    /// Of exactly this name.
+    #[arg(long)]
+    name: Option<String>,
+    /// With this label; may be given more than once.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
+    labels: Vec<(String, String)>,
+}
+
+impl Which {
+    /// Whether all are meant.
+    pub const fn is_all(&self) -> bool {
+        self.state.is_none() && self.pool.is_none() && self.name.is_none() && self.labels.is_empty()
+    }
+
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let given = [("state", &self.state), ("pool", &self.pool), ("name", &self.name)];
+        let given = given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+        given.chain(self.labels.iter().map(|(key, value)| ("label", format!("{key}:{value}")))).collect()
+    }
+}
+
 impl Sessions {
     /// Whether the store can do it as well, for want of a gateway.
     pub const fn is_also_of_the_store(&self) -> bool {
@@ -113,68 +204,120 @@ impl Sessions {
 /// Does it.
 pub async fn run(asked: Sessions, gateway: &Gateway) -> anyhow::Result<ExitCode> {
     let (client, output) = (gateway.client()?, gateway.output);
-    let path = |session: &str, what: Option<&str>| -> Vec<String> {
-        ["v1", "sessions", session].into_iter().chain(what).map(str::to_owned).collect()
-    };
-    let told = match asked {
-        Sessions::Create { session, pool, qr } => {
-            let mut body = json!({});
-            for (name, value) in [("id", &session), ("pool", &pool)] {
-                if let Some(value) = value {
-                    body[name] = value.clone().into();
-                }
-            }
-            let made = client.call(Method::Post, &["v1", "sessions"], &[], Some(&body)).await?.body;
-            if qr {
-                let id = made["id"].as_str().unwrap_or_default().to_owned();
-                qr::link(&client, output, &id, qr::PATIENCE).await?
-            } else {
-                made
-            }
-        }
-        Sessions::List { json } => {
-            list(&client, output.json(json)).await?;
+    let (method, path, body) = match asked {
+        Sessions::List { which, json } => {
+            list(&client, &which, output.json(json)).await?;
             return Ok(ExitCode::SUCCESS);
         }
-        Sessions::Qr { session, patience } => qr::link(&client, output, &checked(session)?, patience).await?,
-        Sessions::Get { session } => ask(&client, Method::Get, &path(&checked(session)?, None), None).await?,
-        Sessions::Start { session } => {
-            ask(&client, Method::Post, &path(&checked(session)?, Some("start")), None).await?
+        Sessions::Qr { session, patience } => {
+            let told = qr::link(&client, output, &checked(session)?, patience).await?;
+            show::one(output, HEAD, &told);
+            return Ok(ExitCode::SUCCESS);
         }
-        Sessions::Stop { session } => ask(&client, Method::Post, &path(&checked(session)?, Some("stop")), None).await?,
-        Sessions::Restart { session } => {
-            ask(&client, Method::Post, &path(&checked(session)?, Some("restart")), None).await?
+        Sessions::Create { qr: true, .. } => {
+            let (method, path, body) = request(asked)?;
+            let made = ask(&client, method, &path, body.as_ref()).await?;
+            let id = made["id"].as_str().unwrap_or_default().to_owned();
+            let told = qr::link(&client, output, &id, qr::PATIENCE).await?;
+            show::one(output, HEAD, &told);
+            return Ok(ExitCode::SUCCESS);
         }
-        Sessions::Logout { session } => {
-            ask(&client, Method::Post, &path(&checked(session)?, Some("logout")), None).await?
-        }
-        Sessions::Delete { session } => ask(&client, Method::Delete, &path(&checked(session)?, None), None).await?,
-        Sessions::Rename { session, name, labels } => {
-            let mut body = json!({ "name": name });
-            if !labels.is_empty() {
-                body["labels"] = labels.into_iter().collect::<std::collections::BTreeMap<_, _>>().into_iter().collect();
-            }
-            ask(&client, Method::Patch, &path(&checked(session)?, None), Some(&body)).await?
-        }
-        Sessions::Move { session, worker, .. } => {
-            let body = json!({ "worker": worker });
-            ask(&client, Method::Post, &path(&checked(session)?, Some("move")), Some(&body)).await?
-        }
-        Sessions::Pair { session, number } => {
-            let body = json!({ "number": number });
-            ask(&client, Method::Post, &path(&checked(session)?, Some("pairing-code")), Some(&body)).await?
-        }
+        asked => request(asked)?,
     };
-    show::one(output, ["session", ""], &told);
+    let told = ask(&client, method, &path, body.as_ref()).await?;
+    match (output, &told) {
+        // There is nothing to tell but that it is so.
+        (Output::Table, Value::Null) => println!("done"),
+        _ => show::one(output, HEAD, &told),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// An empty name would lead to another route.
+/// The head of a sheet about a session.
+const HEAD: [&str; 2] = ["session", ""];
+
+/// What is asked of the gateway.
+type Request = (Method, Vec<String>, Option<Value>);
+
+/// The request that does what was asked for.
+fn request(asked: Sessions) -> anyhow::Result<Request> {
+    let path = |session: String, behind: &[&str]| -> anyhow::Result<Vec<String>> {
+        let session = checked(session)?;
+        Ok(["v1", "sessions", &session].iter().chain(behind).map(|part| (*part).to_owned()).collect())
+    };
+    let order = |session: String, order: &str| Ok((Method::Post, path(session, &[order])?, None));
+    let default = || ["v1", "sessions", "default"].map(str::to_owned).to_vec();
+    Ok(match asked {
+        Sessions::Create { session, pool, name, labels, default, stopped, .. } => {
+            let mut body = json!({});
+            for (field, value) in [("id", session), ("pool", pool), ("name", name)] {
+                if let Some(value) = value {
+                    body[field] = value.into();
+                }
+            }
+            if !labels.is_empty() {
+                body["labels"] = labels.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+            }
+            for (field, given, value) in [("default", default, true), ("start", stopped, false)] {
+                if given {
+                    body[field] = value.into();
+                }
+            }
+            (Method::Post, ["v1", "sessions"].map(str::to_owned).to_vec(), Some(body))
+        }
+        Sessions::Get { session } => (Method::Get, path(session, &[])?, None),
+        Sessions::Start { session } => return order(session, "start"),
+        Sessions::Stop { session } => return order(session, "stop"),
+        Sessions::Restart { session } => return order(session, "restart"),
+        Sessions::Logout { session } => return order(session, "logout"),
+        Sessions::Delete { session } => (Method::Delete, path(session, &[])?, None),
+        Sessions::Rename { session, name, no_name, labels, no_labels } => {
+            let mut body = json!({});
+            if name.is_some() || no_name {
+                body["name"] = json!(name);
+            }
+            let set = labels.into_iter().map(|(key, value)| (key, Some(value)));
+            let changed: BTreeMap<String, Option<String>> =
+                set.chain(no_labels.into_iter().map(|key| (key, None))).collect();
+            if !changed.is_empty() {
+                body["labels"] = json!(changed);
+            }
+            (Method::Patch, path(session, &[])?, Some(body))
+        }
+        Sessions::Pool { session, pool, .. } => (Method::Put, path(session, &["pool"])?, Some(json!({ "pool": pool }))),
+        Sessions::Default { session: Some(session), .. } => {
+            (Method::Put, default(), Some(json!({ "session": checked(session)? })))
+        }
+        Sessions::Default { none: true, .. } => (Method::Delete, default(), None),
+        Sessions::Default { .. } => (Method::Get, default(), None),
+        Sessions::Move { session, worker, .. } => {
+            (Method::Post, path(session, &["move"])?, Some(json!({ "worker": worker })))
+        }
+        Sessions::Pair { session, number } => {
+            (Method::Post, path(session, &["pairing-code"])?, Some(json!({ "number": number })))
+        }
+        Sessions::Read { session, number, messages } => {
+            let body = json!({ "message_ids": messages });
+            (Method::Post, path(session, &["chats", &number, "read"])?, Some(body))
+        }
+        Sessions::Typing { session, number, state } => {
+            let body = json!({ "state": state });
+            (Method::Post, path(session, &["chats", &number, "typing"])?, Some(body))
+        }
+        // These are more than one request.
+        Sessions::List { .. } | Sessions::Qr { .. } => bail!("no single request does that"),
+    })
+}
+
+/// An empty name would lead to another route, as would the one that stands for the default session.
 fn checked(session: String) -> anyhow::Result<String> {
-    if session.is_empty() {
-        bail!(Usage("which session? Its id is empty".to_owned()));
+    match session.as_str() {
+        "" => bail!(Usage("which session? Its id is empty".to_owned())),
+        "default" => {
+            bail!(Usage("`default` is the id of no session; `kurir sessions default` shows and names it".to_owned()))
+        }
+        _ => Ok(session),
     }
-    Ok(session)
 }
 
 async fn ask(client: &Client, method: Method, path: &[String], body: Option<&Value>) -> anyhow::Result<Value> {
@@ -183,11 +326,12 @@ async fn ask(client: &Client, method: Method, path: &[String], body: Option<&Val
 }
 
 /// All sessions of the key's, page by page.
-async fn list(client: &Client, json: bool) -> anyhow::Result<()> {
+async fn list(client: &Client, which: &Which, json: bool) -> anyhow::Result<()> {
     let mut table = show::table(["session", "name", "pool", "state", "wanted", "number", "worker", "why not"]);
-    let mut after: Option<String> = None;
+    let (which, mut after): (_, Option<String>) = (which.query(), None);
     loop {
         let mut query = vec![("limit", PAGE)];
+        query.extend(which.iter().map(|(name, value)| (*name, value.as_str())));
         query.extend(after.as_deref().map(|after| ("after", after)));
         let page = client.get(&["v1", "sessions"], &query).await?;
         for session in page["sessions"].as_array().into_iter().flatten() {

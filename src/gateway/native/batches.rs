@@ -184,6 +184,7 @@ impl BatchView {
         (status = 202, description = "Those that are good are queued; `Location` has the batch", body = TakenView),
         (status = 422, description = "`batch_refused`: no message was taken, `rows` says why (the first 100); `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`queue_full`: nothing was stored", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`batch_unfinished`: a part was taken, send the same request again under the same `Idempotency-Key`; `not_queued`, `unavailable`", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
 async fn batch(
@@ -218,6 +219,7 @@ async fn batch(
         (status = 415, description = "`not_csv`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`bad_csv`: it can't be read; `batch_refused`: no message was taken, `rows` says why (the first 100)", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`queue_full`: nothing was stored", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`batch_unfinished`: a part was taken, send the same request again under the same `Idempotency-Key`; `not_queued`, `unavailable`", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
 async fn csv(

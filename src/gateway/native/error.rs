@@ -147,6 +147,9 @@ impl From<UseCaseError> for ApiError {
                 answer.field = field;
                 answer
             }
+            UseCaseError::BatchUnfinished { .. } => {
+                plain(StatusCode::SERVICE_UNAVAILABLE, "batch_unfinished").retry_later()
+            }
             UseCaseError::OthersBad => plain(StatusCode::UNPROCESSABLE_ENTITY, "others_bad"),
             UseCaseError::TooLarge => {
                 plain(StatusCode::PAYLOAD_TOO_LARGE, FailReason::BodyTooLarge.as_str()).field("content")

@@ -35,7 +35,7 @@ pub(in crate::gateway) async fn alive() -> Json<Alive> {
 /// Whether everything that the gateway depends on answers.
 #[utoipa::path(get, path = "/readyz", tag = "health", operation_id = "readiness", security(()),
     responses(
-        (status = 200, description = "All of it", body = Readiness),
+        (status = 200, description = "All that it can't go on without; `down` names what else does not answer", body = Readiness),
         (status = 503, description = "Not all of it; `down` names what does not", body = Readiness),
         Problems
     ))]

@@ -114,8 +114,8 @@ impl UseCases {
                     Err(error) => done[*at] = Some(Err(error)),
                 }
             }
-            self.end_suppressed(tenant, &mut going, now).await?;
-            for (at, taken) in self.enqueue_chunk(going, now).await? {
+            let entered = self.enqueue_chunk(tenant, going, now).await;
+            for (at, taken) in entered.map_err(|error| unfinished(error, &done))? {
                 lost |= matches!(taken, Err(UseCaseError::NotQueued));
                 done[at] = Some(taken);
             }
@@ -203,9 +203,11 @@ impl UseCases {
     /// One commit, one round of confirms.
     async fn enqueue_chunk(
         &self,
-        going: Vec<Going>,
+        tenant: &TenantId,
+        mut going: Vec<Going>,
         now: Timestamp,
     ) -> Result<Vec<(usize, Result<Taken, UseCaseError>)>, UseCaseError> {
+        self.end_suppressed(tenant, &mut going, now).await?;
         let live = going.iter().filter(|row| !row.late);
         let writes = live.map(|row| {
             let events = MessageDataV1::events(&row.new, MessageState::Queued, row.new.session.as_ref(), now);
@@ -381,6 +383,16 @@ fn same_again(error: &UseCaseError) -> UseCaseError {
 
 fn taken(entry: &LedgerEntry, known: bool) -> Taken {
     Taken { id: entry.key.job, state: entry.state, known }
+}
+
+/// Why a batch ends in its midst. What was taken before is in the queue, so its caller has to know of it.
+fn unfinished(error: UseCaseError, done: &[Option<Result<Taken, UseCaseError>>]) -> UseCaseError {
+    let taken = done.iter().flatten().filter(|row| row.is_ok()).count();
+    if taken == 0 {
+        return error;
+    }
+    tracing::warn!(%error, taken, of = done.len(), "a batch was taken in part only");
+    UseCaseError::BatchUnfinished { taken, of: done.len() }
 }
 
 /// All rows refused: those that are bad for what is wrong with them, the others because of these.

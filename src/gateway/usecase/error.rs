@@ -142,6 +142,18 @@ pub enum UseCaseError {
     /// A row of a batch is good, and others are not.
     #[error("it is good, but others of the batch are not")]
     OthersBad,
+    /// A batch was taken in part, and then something did not answer.
+    #[error(
+        "{taken} of {of} messages were taken, then a system that the gateway depends on did not answer. Send the same request \
+         again with the same Idempotency-Key: the rest is taken then, and nothing twice. Without such a key only messages \
+         that have an id of their own are recognised"
+    )]
+    BatchUnfinished {
+        /// How many are known to be taken.
+        taken: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// The job is larger than a queue takes.
     #[error("the message is too large")]
     TooLarge,

@@ -8,6 +8,9 @@ use super::logout::log_out_device;
 use super::owner::{EndError, Ended, Shared};
 use crate::job::{Remains, conclude_remains};
 
+/// Files removed in one commit: each may have some hundred pieces, and others write to the store as well.
+const FILES_AT_ONCE: u32 = 16;
+
 /// Deletes a session; what a stop or a failure interrupts, the next owner goes on with.
 pub(super) async fn delete(
     shared: &Shared,
@@ -33,6 +36,17 @@ pub(super) async fn delete(
     if shared.ports.state.wipe(&fence).await? != Written::Done {
         return Ok(Ended::Lost);
     }
+    // What came in through it is nobody's any more, and can't be found without it. Before the record goes: whoever goes on
+    // with an interrupted deletion finds the rest by that.
+    loop {
+        match shared.ports.media.remove_media_of(&fence, FILES_AT_ONCE).await? {
+            Some(0) => break,
+            Some(_) => {}
+            None => return Ok(Ended::Lost),
+        }
+    }
+    // A session that is created under this id anew is another one.
+    shared.ports.wishes.pin(&record.id, None).await?;
     match shared.ports.sessions.delete(&fence).await? {
         Written::Done => {}
         // Wanted again meanwhile; the next owner begins with a scan.

@@ -6,8 +6,9 @@ use kurir_core::port::{Clock as _, Enqueued, JobHeaders, JobQueue as _, LedgerWr
 use kurir_core::wire::{JOB_KIND, JobV1};
 use kurir_workers::Worker;
 
+use crate::media::stored;
 use crate::pools::{id, job, pool, publish};
-use crate::world::{World, job_events, options, otp, until};
+use crate::world::{World, job_events, options, otp, tenant, until};
 
 /// The session that is deleted.
 const GONE: &str = "gone";
@@ -86,6 +87,28 @@ async fn each_job_of_a_deleted_session_ends_and_a_pools_job_goes_back() {
         world.until_entry(job, "sent job", |entry| entry.state == MessageState::Sent).await;
     }
     assert_eq!(world.messenger.sent().len(), 2);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_for_a_session_goes_with_it() {
+    let world = World::of_pool(&[GONE]).await;
+    // More than are removed at once.
+    let mut files = Vec::new();
+    for _ in 0..20 {
+        files.push(stored(&world, Some(&id(GONE))).await);
+    }
+    let uploaded = stored(&world, None).await;
+    world.ports.wishes.pin(&id(GONE), Some(&options("w1").name)).await.unwrap();
+    world.ports.sessions.want(&id(GONE), Wanted::Deleted).await.unwrap();
+    let worker = Worker::start(options("w1"), world.ports.clone());
+    until("deletion", async || world.ports.sessions.get(&id(GONE)).await.unwrap().is_none().then_some(())).await;
+    let there = async |file| world.ports.media.media(&tenant(), file).await.unwrap().is_some();
+    for file in files {
+        assert!(!there(file).await);
+    }
+    assert!(there(uploaded).await, "an upload is the tenant's");
+    assert!(world.ports.wishes.pins().await.unwrap().is_empty());
     worker.stop().await;
 }
 

@@ -27,7 +27,7 @@ fn media(kind: MediaKind, id: Option<MediaId>, url: Option<&str>) -> JobV1 {
     JobV1 { lane: Lane::Bulk, content, expires_at: None, ..otp(1) }
 }
 
-async fn stored(world: &World, of: Option<&SessionId>) -> MediaId {
+pub async fn stored(world: &World, of: Option<&SessionId>) -> MediaId {
     let now = world.ports.clock.now();
     let record = MediaRecord {
         id: MediaId::new(uuid::Uuid::new_v4()),
