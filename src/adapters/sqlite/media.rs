@@ -214,21 +214,9 @@ impl MediaStore for SqliteStore {
     }
 
     async fn sweep_media(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
-        self.db
-            .writer
-            .write("removing old files", move |connection| {
-                Box::pin(async move {
-                    let done = sqlx::query(
-                        "DELETE FROM media WHERE id IN \
-                         (SELECT id FROM media WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
-                    )
-                    .bind(before.as_millis())
-                    .bind(limit)
-                    .execute(connection)
-                    .await?;
-                    Ok(done.rows_affected())
-                })
-            })
-            .await
+        const OLD: &str = "\
+            DELETE FROM media WHERE id IN \
+            (SELECT id FROM media WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)";
+        self.db.forget("removing old files", OLD, before, limit).await
     }
 }
