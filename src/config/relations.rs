@@ -330,6 +330,10 @@ impl Config {
         );
         let fits = verify.remember > verify.ttl && verify.remember > verify.conversion_window;
         found.span(fits, "verify.remember", verify.remember, advice);
+        let (number, old) = (verify.webhook_secret_number, verify.old_webhook_secret_number);
+        found.count("verify.webhook_secret_number", number, 1, u32::MAX);
+        let advice = "must be the number of another secret than verify.webhook_secret_number, or 0";
+        found.want(old != number, "verify.old_webhook_secret_number", old.to_string(), advice);
         let known = matches!(verify.locale.as_str(), "en" | "id");
         found.want(known, "verify.locale", format!("{:?}", verify.locale), "must be \"en\" or \"id\"");
     }

@@ -11,7 +11,7 @@ use kurir::gateway::{
 use kurir::telemetry::{Part, Telemetry};
 use kurir_core::domain::{
     CodeAlphabet, ConversionRule, Fence, JobKey, Keyring, Lane, LedgerEntry, MediaDetail, MediaLimits, MediaRecord,
-    MediaState, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
+    MediaState, QrCode, Secret, SecretNumbers, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
 };
 use kurir_core::memory::{
     ManualClock, MemoryCalls, MemoryEvents, MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes, SeededEntropy,
@@ -38,7 +38,6 @@ pub struct Fixture {
     pub address: SocketAddr,
     pub stores: Arc<MemoryStores>,
     pub queue: Arc<FaultyQueue>,
-    pub told: Arc<MemoryEvents>,
     pub clock: Arc<ManualClock>,
     pub events: Arc<MemoryEvents>,
     pub web: Arc<MemoryWeb>,
@@ -109,6 +108,7 @@ pub struct Wishes {
 pub fn verify() -> VerifyOptions {
     VerifyOptions {
         code_keys: Keyring::parse("1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap().code_keys(),
+        secrets: SecretNumbers { now: 2, before: Some(1) },
         code_length: 6,
         alphabet: CodeAlphabet::Digits,
         ttl: Duration::from_mins(10),
@@ -156,7 +156,7 @@ impl Fixture {
         let clock = Arc::new(ManualClock::new(start));
         let stores = Arc::new(MemoryStores::new(clock.clone()));
         let queue = Arc::new(FaultyQueue::new(clock.clone()));
-        let told = Arc::new(MemoryEvents::new(1024));
+        let events = Arc::new(MemoryEvents::new(1024));
         let web = Arc::new(MemoryWeb::default());
         let key = |key: &str, name| fixed_key(&Secret::new(key.to_owned()), tenant(name)).unwrap();
         let options = GatewayOptions {
@@ -194,7 +194,7 @@ impl Fixture {
             media: stores.clone(),
             index: stores.clone(),
             requests: stores.clone(),
-            events: told.clone(),
+            events: events.clone(),
             verifications: stores.clone(),
             event_log: stores.clone(),
             webhooks: stores.clone(),
@@ -208,8 +208,7 @@ impl Fixture {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
-        let events = told.clone();
-        Self { runtime, address, stores, queue, told, clock, events, web, calls, wishes, stop, served }
+        Self { runtime, address, stores, queue, clock, events, web, calls, wishes, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {

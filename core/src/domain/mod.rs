@@ -36,7 +36,7 @@ mod waha;
 mod webhook;
 
 pub use api_key::{ApiKeyRecord, NoSuchScope, Scope, key_hash, key_id, key_text};
-pub use code_key::{CodeKeys, CodeMark, UnknownCodeKey};
+pub use code_key::{CodeKeys, CodeMark, SecretNumbers, UnknownCodeKey};
 pub use content::{ContactCard, Place, Quoted, Reaction, Referred, Writer};
 pub use event::{EventId, EventKind, OutboxEvent};
 pub use event_log::{KindChoice, LogFilter, LogPosition, LoggedEvent, NoSuchKind, NoSuchPosition};
