@@ -70,7 +70,7 @@ pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions 
     }
 }
 
-/// How large files may be.
+/// How large files may be, and all of a tenant's together.
 pub fn media_limits(config: &Config) -> MediaLimits {
     let bytes = |mib: u32| u64::from(mib) << 20;
     let media = &config.media;
@@ -79,6 +79,7 @@ pub fn media_limits(config: &Config) -> MediaLimits {
         video: bytes(media.video_mib),
         audio: bytes(media.audio_mib),
         document: bytes(media.document_mib),
+        tenant: if media.tenant_mib == 0 { u64::MAX } else { bytes(media.tenant_mib) },
     }
 }
 

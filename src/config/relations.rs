@@ -367,6 +367,11 @@ impl Config {
             // WhatsApp's own limit.
             found.count(key, value, 1, 2048);
         }
+        found.count("media.tenant_mib", media.tenant_mib, 0, 1 << 30);
+        let largest = media.image_mib.max(media.video_mib).max(media.audio_mib).max(media.document_mib);
+        let advice = "must be at least the largest file that is allowed, or 0";
+        let fits = media.tenant_mib == 0 || media.tenant_mib >= largest;
+        found.want(fits, "media.tenant_mib", media.tenant_mib.to_string(), advice);
         found.count("media.memory_mib", media.memory_mib, 8, 1_048_576);
         let (minute, month) = (Duration::from_mins(1), Duration::from_hours(24 * 31));
         found.between("media.keep", media.keep, minute, month);

@@ -326,7 +326,7 @@ impl Fixture {
 
 /// Small files are enough here.
 pub fn media_rules() -> MediaRules {
-    let limits = MediaLimits { image: 300_000, video: 500_000, audio: 500_000, document: 1_000_000 };
+    let limits = MediaLimits { image: 300_000, video: 500_000, audio: 500_000, document: 1_000_000, tenant: 2_500_000 };
     MediaRules { limits, keep: Duration::from_hours(7 * 24) }
 }
 

@@ -49,7 +49,7 @@ pub use jobs::{DeadLetter, Delivery, Enqueued, JobHeaders, JobQueue, JobStream, 
 pub use keys::KeyStore;
 pub use lease::{LeaseStore, Renewal};
 pub use ledger::{Backlog, Ledger, LedgerWrite, Outbox, Written};
-pub use media::{MEDIA_PIECE, MediaStore};
+pub use media::{MEDIA_PIECE, MediaStore, PiecePut, reach};
 pub use media_intake::{IntakeError, MediaIntake, pieces_of, read_media};
 pub use members::{Beat, Membership};
 pub use messenger::{

@@ -3,31 +3,59 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use kurir_core::domain::{MediaId, MediaRecord, MediaState, SessionId, TenantId, Timestamp};
-use kurir_core::port::{MediaStore, PortError};
+use kurir_core::port::{MediaStore, PiecePut, PortError, reach};
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::error::{corrupt, port_error};
 use super::sealing::{Place, Vault};
 
+// What a tenant's files take stands in one row, which every statement changes after the rows of its files.
+
 const ENTER: &str = "\
+WITH used AS (INSERT INTO media_use (tenant, bytes) VALUES ($2, 0) ON CONFLICT (tenant) DO NOTHING)
 INSERT INTO media (id, tenant, session, state, size, created_at, expires_at, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
 
-// The share lock keeps the file from being settled or removed between the look and the piece.
+// The lock keeps the file from being settled or removed meanwhile. Of those who want the room at the same time each waits for
+// the one before, and the condition is looked at anew with what that one has left.
 const PIECE: &str = "\
-INSERT INTO media_piece (media, at, bytes)
-SELECT id, $2, $3 FROM media WHERE id = $1 AND state IN ('filling', 'awaited') FOR SHARE
-ON CONFLICT (media, at) DO UPDATE SET bytes = excluded.bytes";
+WITH file AS MATERIALIZED (
+    SELECT id, tenant, greatest($4 - kept, 0) AS more FROM media
+    WHERE id = $1 AND state IN ('filling', 'awaited') FOR UPDATE
+), used AS (
+    UPDATE media_use SET bytes = bytes + more FROM file
+    WHERE media_use.tenant = file.tenant AND bytes + more <= $5 RETURNING id
+), grown AS (
+    UPDATE media SET kept = greatest(kept, $4) FROM used WHERE media.id = used.id
+), piece AS (
+    INSERT INTO media_piece (media, at, bytes) SELECT id, $2, $3 FROM used
+    ON CONFLICT (media, at) DO UPDATE SET bytes = excluded.bytes RETURNING media
+)
+SELECT EXISTS (SELECT FROM piece) FROM file";
+
+const USED: &str = "SELECT bytes FROM media_use JOIN media ON media.tenant = media_use.tenant WHERE media.id = $1";
 
 const SETTLE: &str = "\
-UPDATE media SET state = $2, size = $3, expires_at = $4, detail = $5
-WHERE id = $1 AND state IN ('filling', 'awaited')";
+WITH file AS MATERIALIZED (
+    SELECT id, tenant, CASE WHEN $2 = 'ready' THEN 0 ELSE kept END AS less FROM media
+    WHERE id = $1 AND state IN ('filling', 'awaited') FOR UPDATE
+), pieces AS (
+    DELETE FROM media_piece USING file WHERE media = file.id AND $2 <> 'ready'
+), used AS (
+    UPDATE media_use SET bytes = bytes - less FROM file WHERE media_use.tenant = file.tenant AND less > 0
+)
+UPDATE media SET state = $2, size = $3, expires_at = $4, detail = $5, kept = kept - less
+FROM file WHERE media.id = file.id";
 
 const ONE: &str = "\
 SELECT id, tenant, session, state, size, created_at, expires_at, detail FROM media WHERE id = $1 AND tenant = $2";
 
 const KEEP: &str = "UPDATE media SET expires_at = greatest(expires_at, $3) WHERE id = $1 AND tenant = $2";
+
+const REMOVE: &str = "\
+WITH gone AS (DELETE FROM media WHERE id = $1 AND tenant = $2 RETURNING tenant, kept)
+UPDATE media_use SET bytes = bytes - kept FROM gone WHERE media_use.tenant = gone.tenant";
 
 const AWAITED: &str = "\
 SELECT id, tenant, session, state, size, created_at, expires_at, detail FROM media
@@ -37,8 +65,14 @@ WHERE session = $1 AND state = 'awaited' ORDER BY created_at, id LIMIT $2";
 const SWEEP: &str = "\
 WITH old AS MATERIALIZED (
     SELECT id FROM media WHERE expires_at < $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM media USING old WHERE media.id = old.id RETURNING media.tenant, kept
+), used AS (
+    UPDATE media_use SET bytes = bytes - less
+    FROM (SELECT tenant, sum(kept)::bigint AS less FROM gone GROUP BY tenant) AS freed
+    WHERE media_use.tenant = freed.tenant
 )
-DELETE FROM media USING old WHERE media.id = old.id";
+SELECT count(*) FROM gone";
 
 /// A row as it stands there, in the order of the statements' columns.
 type Row = (Uuid, String, Option<String>, String, i64, i64, i64, Vec<u8>);
@@ -60,8 +94,8 @@ fn read(vault: &Vault, row: Row) -> Result<MediaRecord, PortError> {
 }
 
 /// A length as PostgreSQL counts; no file comes near the end of it.
-fn size(media: &MediaRecord) -> i64 {
-    i64::try_from(media.size).unwrap_or(i64::MAX)
+fn count(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 fn place(at: u32) -> i32 {
@@ -78,7 +112,7 @@ impl MediaStore for PostgresStore {
                 .bind(media.tenant.as_str())
                 .bind(media.session.as_ref().map(SessionId::as_str))
                 .bind(media.state.as_str())
-                .bind(size(media))
+                .bind(count(media.size))
                 .bind(media.created_at.as_millis())
                 .bind(media.expires_at.as_millis())
                 .bind(detail)
@@ -89,11 +123,20 @@ impl MediaStore for PostgresStore {
         .await
     }
 
-    async fn put_piece(&self, id: MediaId, at: u32, bytes: Bytes) -> Result<bool, PortError> {
+    async fn put_piece(&self, id: MediaId, at: u32, bytes: Bytes, allowed: u64) -> Result<PiecePut, PortError> {
+        let (reach, allowed) = (count(reach(at, bytes.len())), count(allowed));
         let sealed = &self.vault.seal(&Place::MediaPiece(id, at), &bytes);
         self.retrying("writing a piece of a file", |_| async move {
-            let done = sqlx::query(PIECE).bind(id.as_uuid()).bind(place(at)).bind(sealed).execute(&self.pool).await?;
-            Ok(done.rows_affected() > 0)
+            let piece = sqlx::query_scalar(PIECE).bind(id.as_uuid()).bind(place(at)).bind(sealed);
+            match piece.bind(reach).bind(allowed).fetch_optional(&self.pool).await? {
+                None => Ok(PiecePut::Gone),
+                Some(true) => Ok(PiecePut::Done),
+                Some(false) => {
+                    let used: Option<i64> =
+                        sqlx::query_scalar(USED).bind(id.as_uuid()).fetch_optional(&self.pool).await?;
+                    Ok(used.map_or(PiecePut::Gone, |used| PiecePut::Full { used: used.unsigned_abs() }))
+                }
+            }
         })
         .await
     }
@@ -104,7 +147,7 @@ impl MediaStore for PostgresStore {
             let done = sqlx::query(SETTLE)
                 .bind(media.id.as_uuid())
                 .bind(media.state.as_str())
-                .bind(size(media))
+                .bind(count(media.size))
                 .bind(media.expires_at.as_millis())
                 .bind(detail)
                 .execute(&self.pool)
@@ -150,11 +193,7 @@ impl MediaStore for PostgresStore {
 
     async fn remove_media(&self, tenant: &TenantId, id: MediaId) -> Result<bool, PortError> {
         self.retrying("removing a file", |_| async move {
-            let done = sqlx::query("DELETE FROM media WHERE id = $1 AND tenant = $2")
-                .bind(id.as_uuid())
-                .bind(tenant.as_str())
-                .execute(&self.pool)
-                .await?;
+            let done = sqlx::query(REMOVE).bind(id.as_uuid()).bind(tenant.as_str()).execute(&self.pool).await?;
             Ok(done.rows_affected() > 0)
         })
         .await
@@ -172,8 +211,9 @@ impl MediaStore for PostgresStore {
 
     async fn sweep_media(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         self.retrying("removing old files", |_| async move {
-            let done = sqlx::query(SWEEP).bind(before.as_millis()).bind(i64::from(limit)).execute(&self.pool).await?;
-            Ok(done.rows_affected())
+            let swept: i64 =
+                sqlx::query_scalar(SWEEP).bind(before.as_millis()).bind(i64::from(limit)).fetch_one(&self.pool).await?;
+            Ok(swept.unsigned_abs())
         })
         .await
     }
