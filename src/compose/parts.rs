@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::backends::Backends;
+use super::watched;
 use crate::adapters::http::GuardedWeb;
 use crate::adapters::rabbitmq::RabbitMq;
 use crate::adapters::whatsapp::{Endpoint, WhatsAppMessenger, WhatsAppOptions};
@@ -117,7 +118,7 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
 pub(super) fn courier_ports(backends: &Backends) -> CourierPorts {
     CourierPorts {
         log: Arc::clone(&backends.event_log),
-        webhooks: Arc::clone(&backends.webhooks),
+        webhooks: watched::counted_webhooks(backends),
         web: Arc::clone(&backends.web),
         clock: Arc::clone(&backends.clock),
         entropy: Arc::clone(&backends.entropy),

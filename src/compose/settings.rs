@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use kurir_core::domain::{CodeKeys, ConversionRule, MediaLimits, WorkerName};
+use kurir_core::domain::{CodeKeys, ConversionRule, MediaLimits, SecretNumbers, WorkerName};
 use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, OptOutRule, PaceRule, WebhookRule};
 use kurir_core::port::RecipientRule;
 use kurir_workers::{CourierOptions, Crash, MediaOptions, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
@@ -70,7 +70,7 @@ pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions 
     }
 }
 
-/// How large files may be.
+/// How large files may be, and all of a tenant's together.
 pub fn media_limits(config: &Config) -> MediaLimits {
     let bytes = |mib: u32| u64::from(mib) << 20;
     let media = &config.media;
@@ -79,6 +79,7 @@ pub fn media_limits(config: &Config) -> MediaLimits {
         video: bytes(media.video_mib),
         audio: bytes(media.audio_mib),
         document: bytes(media.document_mib),
+        tenant: if media.tenant_mib == 0 { u64::MAX } else { bytes(media.tenant_mib) },
     }
 }
 
@@ -101,11 +102,19 @@ fn conversion(config: &Config) -> ConversionRule {
     ConversionRule { window: verify.conversion_window, most_lost: verify.block_after, block: verify.block_for }
 }
 
+/// Which secrets of fall-back webhooks sign.
+fn webhook_secrets(config: &Config) -> SecretNumbers {
+    let verify = &config.verify;
+    let before = Some(verify.old_webhook_secret_number).filter(|old| *old != 0);
+    SecretNumbers { now: verify.webhook_secret_number, before }
+}
+
 /// How the gateway makes and limits verifications.
 pub fn verify(config: &Config, code_keys: CodeKeys) -> VerifyOptions {
     let verify = &config.verify;
     VerifyOptions {
         code_keys,
+        secrets: webhook_secrets(config),
         code_length: verify.code_length,
         alphabet: verify.alphabet,
         ttl: verify.ttl,
@@ -130,6 +139,7 @@ pub fn relay(config: &Config, code_keys: CodeKeys) -> RelayOptions {
         webhook_timeout: config.verify.webhook_timeout,
         conversion: conversion(config),
         code_keys,
+        secrets: webhook_secrets(config),
         remember: config.verify.remember,
     };
     RelayOptions {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use kurir_core::port::{EventSink, Ledger};
+use kurir_core::port::{EventSink, Ledger, WebhookStore};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::backends::Backends;
 use crate::config::Config;
 use crate::gateway::{Monitor, Probe};
-use crate::telemetry::{CountedLedger, CountedSink, SampledPorts, Sampler, Telemetry};
+use crate::telemetry::{CountedLedger, CountedSink, CountedWebhooks, SampledPorts, Sampler, Telemetry};
 
 /// Ports that count.
 pub(super) struct Watched {
@@ -26,6 +26,11 @@ impl Watched {
             event_sink: Arc::new(CountedSink::new(event_sink, Arc::clone(telemetry))),
         }
     }
+}
+
+/// The register of webhooks for whoever tells them.
+pub(super) fn counted_webhooks(backends: &Backends) -> Arc<dyn WebhookStore> {
+    Arc::new(CountedWebhooks::new(Arc::clone(&backends.webhooks), Arc::clone(&backends.telemetry)))
 }
 
 /// The interface for whoever watches the process, if the settings want one.
@@ -57,6 +62,7 @@ impl Monitoring {
         self.stop.cancel();
         if let Some(served) = self.served {
             let _ = served.await;
+            tracing::debug!(url = self.url, "health and metrics are told no more");
         }
     }
 }

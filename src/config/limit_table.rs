@@ -214,6 +214,32 @@ fn of_others(config: &Config) -> Vec<LimitRow> {
             down: "",
         },
         LimitRow {
+            limit: "size of a file",
+            settings: &["media.image_mib", "media.video_mib", "media.audio_mib", "media.document_mib"],
+            value: {
+                let media = &config.media;
+                let (image, video, audio, other) =
+                    (media.image_mib, media.video_mib, media.audio_mib, media.document_mib);
+                format!("{image} MiB a picture, {video} a film, {audio} a sound, {other} any other")
+            },
+            kept: "–",
+            over: "413 `media_too_large`; one that comes in is not kept, one at an address is not sent",
+            reason: Some(FailReason::MediaUnsuitable),
+            down: "",
+        },
+        LimitRow {
+            limit: "what a tenant's files take together",
+            settings: &["media.tenant_mib"],
+            value: match config.media.tenant_mib {
+                0 => "none".to_owned(),
+                most => format!("{most} MiB"),
+            },
+            kept: "the store, counted with every piece of a file",
+            over: "413 `media_quota`; one that comes in is not kept, one at an address is tried again",
+            reason: Some(FailReason::MediaUnavailable),
+            down: "503: no files are taken",
+        },
+        LimitRow {
             limit: "jobs in a queue",
             settings: &[],
             value: "1,000,000".to_owned(),

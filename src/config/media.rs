@@ -18,6 +18,8 @@ pub struct MediaConfig {
     pub audio_mib: u32,
     /// Largest other file, in MiB.
     pub document_mib: u32,
+    /// How much a tenant's files may take together, in MiB; 0: no such limit.
+    pub tenant_mib: u32,
     /// How long a file is kept.
     #[serde(deserialize_with = "read::span")]
     pub keep: Duration,

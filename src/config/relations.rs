@@ -330,6 +330,10 @@ impl Config {
         );
         let fits = verify.remember > verify.ttl && verify.remember > verify.conversion_window;
         found.span(fits, "verify.remember", verify.remember, advice);
+        let (number, old) = (verify.webhook_secret_number, verify.old_webhook_secret_number);
+        found.count("verify.webhook_secret_number", number, 1, u32::MAX);
+        let advice = "must be the number of another secret than verify.webhook_secret_number, or 0";
+        found.want(old != number, "verify.old_webhook_secret_number", old.to_string(), advice);
         let known = matches!(verify.locale.as_str(), "en" | "id");
         found.want(known, "verify.locale", format!("{:?}", verify.locale), "must be \"en\" or \"id\"");
     }
@@ -363,6 +367,11 @@ impl Config {
             // WhatsApp's own limit.
             found.count(key, value, 1, 2048);
         }
+        found.count("media.tenant_mib", media.tenant_mib, 0, 1 << 30);
+        let largest = media.image_mib.max(media.video_mib).max(media.audio_mib).max(media.document_mib);
+        let advice = "must be at least the largest file that is allowed, or 0";
+        let fits = media.tenant_mib == 0 || media.tenant_mib >= largest;
+        found.want(fits, "media.tenant_mib", media.tenant_mib.to_string(), advice);
         found.count("media.memory_mib", media.memory_mib, 8, 1_048_576);
         let (minute, month) = (Duration::from_mins(1), Duration::from_hours(24 * 31));
         found.between("media.keep", media.keep, minute, month);

@@ -35,6 +35,10 @@ pub struct VerifyConfig {
     /// How long the caller's own server may take to answer.
     #[serde(deserialize_with = "read::span")]
     pub webhook_timeout: Duration,
+    /// Which secret requests to callers' servers are signed with, counted from 1.
+    pub webhook_secret_number: u32,
+    /// Which one signs as well while it is being replaced; 0: none.
+    pub old_webhook_secret_number: u32,
     /// Codes to a number in an hour; 0: no such limit. The same in what follows.
     pub per_recipient: u32,
     /// Codes to a prefix in an hour.

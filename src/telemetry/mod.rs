@@ -1,7 +1,7 @@
 //! What is counted, for Prometheus.
 //!
 //! Each instance of a process has one [`Telemetry`] with a registry of its own: two in one process stay apart. Most is
-//! counted where it passes a port ([`CountedLedger`], [`CountedSink`]) and what only the loops know is heard by an
+//! counted where it passes a port ([`CountedLedger`], [`CountedSink`], [`CountedWebhooks`]) and what only the loops know is heard by an
 //! observer; that costs a look-up and an atomic addition per fact. What must be asked for (queues, the register, the
 //! outbox) is asked for now and then by the relay, see [`Sampler`].
 //!
@@ -14,6 +14,7 @@ mod requests;
 mod sample;
 mod series;
 mod sink;
+mod webhooks;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -28,6 +29,7 @@ pub use ledger::CountedLedger;
 pub use sample::{SampledPorts, Sampler};
 pub use series::{Series, series, series_in_markdown};
 pub use sink::CountedSink;
+pub use webhooks::CountedWebhooks;
 
 use in_hand::InHand;
 use series::Counted;

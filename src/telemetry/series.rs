@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 
-use kurir_core::domain::{FailReason, Lane, SessionState};
+use kurir_core::domain::{DeliveryEnd, DeliveryFault, DisabledReason, FailReason, Lane, SessionState};
 use kurir_workers::LeaseChange;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -38,6 +38,8 @@ labels! {
     RouteLabels { method: &'static str, route: String }
     RequestLabels { method: &'static str, route: String, status: u16 }
     WhatLabel { what: &'static str }
+    AttemptLabels { result: &'static str, end: &'static str }
+    DisabledLabel { reason: &'static str }
     BuildLabels { version: &'static str }
 }
 
@@ -96,6 +98,9 @@ pub(super) struct Counted {
     pub outbox_events: Gauge,
     pub outbox_age: Seconds,
     pub sample_failures: Family<WhatLabel, Counter>,
+    pub webhook_attempts: Family<AttemptLabels, Counter>,
+    pub webhook_answer: Histogram,
+    pub webhooks_disabled: Family<DisabledLabel, Counter>,
     pub requests: Family<RequestLabels, Counter>,
     pub request_time: Timed<RouteLabels>,
 }
@@ -124,6 +129,9 @@ impl Counted {
             outbox_events: Gauge::default(),
             outbox_age: Seconds::default(),
             sample_failures: Family::default(),
+            webhook_attempts: Family::default(),
+            webhook_answer: short(),
+            webhooks_disabled: Family::default(),
             requests: Family::default(),
             request_time: Family::new_with_constructor(short),
         }
@@ -146,7 +154,35 @@ impl Counted {
         for state in SessionState::ALL {
             drop(self.session_changes.get_or_create(&StateLabel { state: state.as_str() }));
         }
+        for (result, end) in attempts() {
+            drop(self.webhook_attempts.get_or_create(&AttemptLabels { result, end }));
+        }
+        for reason in [DisabledReason::Gone, DisabledReason::Failing] {
+            drop(self.webhooks_disabled.get_or_create(&DisabledLabel { reason: reason.as_str() }));
+        }
     }
+}
+
+/// The result of an attempt that the webhook took.
+pub(super) const DELIVERED: &str = "delivered";
+
+const TAKEN: &str = "taken";
+const AGAIN: &str = "again";
+const GIVEN_UP: &str = "given_up";
+
+/// What an attempt left of its delivery, in a word.
+pub(super) const fn end_of(end: DeliveryEnd) -> &'static str {
+    match end {
+        DeliveryEnd::Taken => TAKEN,
+        DeliveryEnd::Again(_) => AGAIN,
+        DeliveryEnd::GivenUp => GIVEN_UP,
+    }
+}
+
+/// Every way in which an attempt may end.
+fn attempts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let failed = DeliveryFault::ALL.iter().flat_map(|fault| [(fault.as_str(), AGAIN), (fault.as_str(), GIVEN_UP)]);
+    std::iter::once((DELIVERED, TAKEN)).chain(failed)
 }
 
 /// The gateway's limit of an API key, among the limits.
@@ -221,6 +257,7 @@ fn enter_all<'a>(parts: &'a [Part], counted: &Counted) -> Book<'a> {
     of_jobs(&mut book, counted);
     of_workers(&mut book, counted);
     of_the_fleet(&mut book, counted);
+    of_webhooks(&mut book, counted);
     of_requests(&mut book, counted);
     let version = env!("CARGO_PKG_VERSION");
     let build = Info::new(BuildLabels { version });
@@ -340,6 +377,24 @@ fn of_the_fleet(book: &mut Book, counted: &Counted) {
         (RELAY, "counter", "sample_failures", None, &["what"]),
         "Questions for the gauges above that got no answer; these keep their last values then",
         counted.sample_failures.clone(),
+    );
+}
+
+fn of_webhooks(book: &mut Book, counted: &Counted) {
+    book.enter(
+        (RELAY, "counter", "webhook_attempts", None, &["result", "end"]),
+        "Attempts to tell webhooks of events: `delivered` or why not, and whether the delivery is `taken`, tried `again` or `given_up`",
+        counted.webhook_attempts.clone(),
+    );
+    book.enter(
+        (RELAY, "histogram", "webhook_answer", Some(Unit::Seconds), &[]),
+        "How long webhooks took to answer, whatever they answered",
+        counted.webhook_answer.clone(),
+    );
+    book.enter(
+        (RELAY, "counter", "webhooks_disabled", None, &["reason"]),
+        "Webhooks that are told nothing any more, because they answered 410 (`gone`) or failed for too long (`failing`)",
+        counted.webhooks_disabled.clone(),
     );
 }
 

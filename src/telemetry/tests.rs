@@ -1,8 +1,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use kurir_core::domain::{FailReason, Lane, SessionState, Timestamp};
-use kurir_core::memory::ManualClock;
+use kurir_core::domain::{
+    Delivery, DeliveryAttempt, DeliveryEnd, DeliveryFault, DeliveryId, DisabledReason, EventId, EventKind, FailReason,
+    KindChoice, Lane, LogPosition, SessionId, SessionState, TenantId, Timestamp, Webhook, WebhookHealth, WebhookId,
+    WebhookSettings,
+};
+use kurir_core::memory::{ManualClock, MemoryStores};
+use kurir_core::port::{DeliveryClaim, WebhookStore as _};
 use kurir_workers::{LeaseChange, Observer as _, Refused};
 
 use super::series::{QueueLabels, SessionLabels, SessionQueueLabels, TypeLabel, WhatLabel};
@@ -72,6 +77,63 @@ fn names_and_labels_are_as_prometheus_wants_them() {
             assert!(plain(label) && !["number", "to", "tenant", "phone", "recipient"].contains(label), "{name}{label}");
         }
     }
+}
+
+#[tokio::test]
+async fn attempts_of_webhooks_are_counted_once_their_result_is_kept() {
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let telemetry = Arc::new(telemetry(&[Part::Relay]));
+    let stores = Arc::new(MemoryStores::new(clock));
+    let webhooks = CountedWebhooks::new(stores, Arc::clone(&telemetry));
+    let id = WebhookId::new("hook-1").unwrap();
+    let settings = WebhookSettings {
+        url: "https://hooks.test/".to_owned().into(),
+        label: String::new(),
+        types: KindChoice::new(["*"]).unwrap(),
+        sessions: None,
+        secret: "whsec_AA==".to_owned().into(),
+        old_secret: None,
+    };
+    let (tenant, health, cursor) = (TenantId::new("acme").unwrap(), WebhookHealth::default(), LogPosition(0));
+    let hook = Webhook { id: id.clone(), tenant, version: 0, settings, health, cursor, created_at: at(0) };
+    assert!(webhooks.add_webhook(&hook).await.unwrap());
+    let event = EventId::of_session(&SessionId::new("s1").unwrap(), EventKind::SessionConnected, "x");
+    let all: Vec<_> = (0..3)
+        .map(|n| {
+            Delivery::new(DeliveryId::new(at(n), 1), id.clone(), (event, EventKind::SessionConnected, None), at(0))
+        })
+        .collect();
+    assert!(webhooks.add_deliveries(&id, &all).await.unwrap());
+    let claim = DeliveryClaim { token: 1, now: at(0), until: at(60_000) };
+    assert_eq!(webhooks.claim(&id, claim, 3).await.unwrap().len(), 3);
+    let tried = |status, fault| DeliveryAttempt { at: at(0), status, took_ms: 40, fault };
+    let results = [
+        (tried(Some(204), None), DeliveryEnd::Taken),
+        (tried(Some(503), Some(DeliveryFault::Status)), DeliveryEnd::Again(at(5000))),
+        (tried(None, Some(DeliveryFault::TimedOut)), DeliveryEnd::GivenUp),
+    ];
+    for (delivery, (attempt, end)) in all.iter().zip(results) {
+        assert!(webhooks.settle(delivery.id, &claim, attempt, end, None).await.unwrap().is_some());
+        // Somebody else's by now: nothing is written, nothing counted.
+        assert!(webhooks.settle(delivery.id, &claim, attempt, end, None).await.unwrap().is_none());
+    }
+    for _ in 0..2 {
+        webhooks.disable(&id, DisabledReason::Failing, at(0), &[]).await.unwrap();
+    }
+    let text = telemetry.exposition();
+    for line in [
+        "kurir_webhook_attempts_total{result=\"delivered\",end=\"taken\"} 1",
+        "kurir_webhook_attempts_total{result=\"status\",end=\"again\"} 1",
+        "kurir_webhook_attempts_total{result=\"timed_out\",end=\"given_up\"} 1",
+        "kurir_webhook_attempts_total{result=\"broken\",end=\"again\"} 0",
+        "kurir_webhook_answer_seconds_count 2",
+        "kurir_webhook_answer_seconds_bucket{le=\"0.05\"} 2",
+        "kurir_webhooks_disabled_total{reason=\"failing\"} 1",
+        "kurir_webhooks_disabled_total{reason=\"gone\"} 0",
+    ] {
+        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("hook-1") && !text.contains("acme"), "{text}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use kurir_core::domain::{PhoneNumber, Secret, SessionState, Timestamp, Typing, Wanted};
+use kurir_core::domain::{PhoneNumber, Presence, Secret, SessionState, Timestamp, Typing, Wanted};
 use kurir_core::port::{Calls as _, SessionStore as _};
 use kurir_core::wire::{CallAnswerV1, CallV1};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ pub fn willing(call: &CallV1) -> Option<CallAnswerV1> {
             let even = |number: &PhoneNumber| number.digits().ends_with(['0', '2', '4', '6', '8']);
             CallAnswerV1::Numbers { on_whatsapp: numbers.iter().map(even).collect() }
         }
-        CallV1::MarkRead { .. } | CallV1::ShowTyping { .. } => CallAnswerV1::Done,
+        CallV1::MarkRead { .. } | CallV1::ShowTyping { .. } | CallV1::ShowPresence { .. } => CallAnswerV1::Done,
         CallV1::PairingCode { .. } => {
             let expires_at = Timestamp::parse_rfc3339("2026-11-21T12:03:00Z").unwrap();
             CallAnswerV1::PairingCode { code: Secret::new("ABCD1234".to_owned()), expires_at }
@@ -99,7 +99,7 @@ fn numbers_are_checked_through_a_session_or_the_default() {
 }
 
 #[test]
-fn read_marks_and_typing_reach_the_owner() {
+fn read_marks_typing_and_presence_reach_the_owner() {
     let it = Fixture::new();
     it.create("s1");
     let asked = it.own("s1", willing);
@@ -109,6 +109,10 @@ fn read_marks_and_typing_reach_the_owner() {
     for state in ["typing", "recording", "paused"] {
         assert_eq!(it.post(&format!("{chat}/typing"), &json!({ "state": state })).status, 204);
     }
+    for state in ["available", "unavailable"] {
+        let shown = it.post("/v1/sessions/s1/presence", &json!({ "state": state }));
+        assert_eq!((shown.status, shown.bytes.len()), (204, 0), "{}", shown.text());
+    }
     let chat_of = || number("6281234567890");
     let typing = |typing| CallV1::ShowTyping { chat: chat_of(), typing };
     let messages = vec!["3EB0AA".to_owned(), "3EB0BB".to_owned()];
@@ -117,6 +121,8 @@ fn read_marks_and_typing_reach_the_owner() {
         typing(Typing::Typing),
         typing(Typing::Recording),
         typing(Typing::Paused),
+        CallV1::ShowPresence { presence: Presence::Available },
+        CallV1::ShowPresence { presence: Presence::Unavailable },
     ];
     assert_eq!(*asked.lock().unwrap(), expected);
     for (path, body, field) in [
@@ -124,6 +130,8 @@ fn read_marks_and_typing_reach_the_owner() {
         (format!("{chat}/read"), json!({"message_ids": vec!["x"; 101]}), "message_ids"),
         (format!("{chat}/read"), json!({"message_ids": ["a b"]}), "message_ids[0]"),
         (format!("{chat}/typing"), json!({"state": "sleeping"}), "state"),
+        ("/v1/sessions/s1/presence".to_owned(), json!({"state": "typing"}), "state"),
+        ("/v1/sessions/s1/presence".to_owned(), json!({}), "state"),
         ("/v1/sessions/s1/chats/12/typing".to_owned(), json!({"state": "typing"}), "number"),
     ] {
         let told = it.post(&path, &body).error(422, "bad_field")["field"].clone();

@@ -11,7 +11,7 @@ use kurir::gateway::{
 use kurir::telemetry::{Part, Telemetry};
 use kurir_core::domain::{
     CodeAlphabet, ConversionRule, Fence, JobKey, Keyring, Lane, LedgerEntry, MediaDetail, MediaLimits, MediaRecord,
-    MediaState, QrCode, Secret, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
+    MediaState, QrCode, Secret, SecretNumbers, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
 };
 use kurir_core::memory::{
     ManualClock, MemoryCalls, MemoryEvents, MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes, SeededEntropy,
@@ -40,7 +40,6 @@ pub struct Fixture {
     pub stores: Arc<MemoryStores>,
     pub ledger: Arc<FaultyLedger>,
     pub queue: Arc<FaultyQueue>,
-    pub told: Arc<MemoryEvents>,
     pub clock: Arc<ManualClock>,
     pub events: Arc<MemoryEvents>,
     pub web: Arc<MemoryWeb>,
@@ -111,6 +110,7 @@ pub struct Wishes {
 pub fn verify() -> VerifyOptions {
     VerifyOptions {
         code_keys: Keyring::parse("1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap().code_keys(),
+        secrets: SecretNumbers { now: 2, before: Some(1) },
         code_length: 6,
         alphabet: CodeAlphabet::Digits,
         ttl: Duration::from_mins(10),
@@ -159,7 +159,7 @@ impl Fixture {
         let stores = Arc::new(MemoryStores::new(clock.clone()));
         let ledger = Arc::new(FaultyLedger::new(stores.clone()));
         let queue = Arc::new(FaultyQueue::new(clock.clone()));
-        let told = Arc::new(MemoryEvents::new(1024));
+        let events = Arc::new(MemoryEvents::new(1024));
         let web = Arc::new(MemoryWeb::default());
         let key = |key: &str, name| fixed_key(&Secret::new(key.to_owned()), tenant(name)).unwrap();
         let options = GatewayOptions {
@@ -197,7 +197,7 @@ impl Fixture {
             media: stores.clone(),
             index: stores.clone(),
             requests: stores.clone(),
-            events: told.clone(),
+            events: events.clone(),
             verifications: stores.clone(),
             event_log: stores.clone(),
             webhooks: stores.clone(),
@@ -211,8 +211,7 @@ impl Fixture {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
-        let events = told.clone();
-        Self { runtime, address, stores, ledger, queue, told, clock, events, web, calls, wishes, stop, served }
+        Self { runtime, address, stores, ledger, queue, clock, events, web, calls, wishes, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -330,7 +329,7 @@ impl Fixture {
 
 /// Small files are enough here.
 pub fn media_rules() -> MediaRules {
-    let limits = MediaLimits { image: 300_000, video: 500_000, audio: 500_000, document: 1_000_000 };
+    let limits = MediaLimits { image: 300_000, video: 500_000, audio: 500_000, document: 1_000_000, tenant: 2_500_000 };
     MediaRules { limits, keep: Duration::from_hours(7 * 24) }
 }
 

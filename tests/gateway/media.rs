@@ -170,7 +170,13 @@ fn a_file_that_is_awaited_or_lost_says_so() {
     let store = &it.stores;
     it.runtime.block_on(async {
         let record = store.media(&tenant("acme"), ID.parse().unwrap()).await.unwrap().unwrap();
-        for (state, digit) in [(MediaState::Awaited, 'd'), (MediaState::Lost, 'e'), (MediaState::Filling, 'f')] {
+        let states = [
+            (MediaState::Awaited, 'd'),
+            (MediaState::Lost, 'e'),
+            (MediaState::Filling, 'f'),
+            (MediaState::Unkept, 'a'),
+        ];
+        for (state, digit) in states {
             let id = ID.replace("2c", &format!("2{digit}")).parse().unwrap();
             let mut entered = record.clone();
             (entered.id, entered.state) = (id, state);
@@ -183,4 +189,23 @@ fn a_file_that_is_awaited_or_lost_says_so() {
         assert_eq!(answer.header("retry-after"), Some("5"));
     }
     it.get(&format!("/v1/media/{}", ID.replace("2c", "2e"))).error(410, "media_lost");
+    it.get(&format!("/v1/media/{}", ID.replace("2c", "2a"))).error(410, "media_not_kept");
+}
+
+#[test]
+fn a_tenants_files_have_a_bound_and_removing_one_makes_room() {
+    let it = Fixture::new();
+    let file = vec![b'x'; 900_000];
+    let places: Vec<String> = (0..2).map(|_| place(&it.upload(KEY, "", "text/plain", &file))).collect();
+    let full = it.upload(KEY, "", "text/plain", &file);
+    let problem = full.error(413, "media_quota");
+    assert_eq!((&problem["used"], &problem["allowed"]), (&json!(1_800_000), &json!(2_500_000)));
+    // What was refused took nothing.
+    let small = place(&it.upload(KEY, "", "text/plain", &vec![b'x'; 700_000]));
+    it.upload(KEY, "", "text/plain", b"x").error(413, "media_quota");
+    place(&it.upload(OTHER_KEY, "", "text/plain", &file));
+    for path in [&places[0], &small] {
+        assert_eq!(it.call("DELETE", path, &[("X-Api-Key", KEY)], b"").status, 204);
+    }
+    place(&it.upload(KEY, "", "text/plain", &file));
 }

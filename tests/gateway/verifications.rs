@@ -241,6 +241,60 @@ fn letters_lengths_and_languages() {
 }
 
 #[test]
+fn a_code_comes_in_the_text_of_a_template() {
+    let it = ready();
+    let change = |name: &str, texts: Value| {
+        let body = json!({"default_locale": "id", "texts": texts}).to_string();
+        let headers = [("X-Api-Key", KEY), ("Content-Type", "application/json")];
+        let answer = it.call("PUT", &format!("/v1/templates/{name}"), &headers, body.as_bytes());
+        assert!(answer.status < 300, "{}", answer.text());
+    };
+    let mut last = 0;
+    let mut said = |more: Value| {
+        last += 1;
+        let mut wish = json!({"to": format!("0812-3456-78{last:02}"), "session": "s1"});
+        wish.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let made = it.post("/v1/verifications", &wish);
+        assert_eq!(made.status, 201, "{}", made.text());
+        let text = it.code_texts().remove(0);
+        text.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect::<String>()
+    };
+    let english = "Your verification code is ######. Don't share it with anyone.";
+    assert_eq!(said(json!({"template": "otp", "locale": "en"})), english);
+    change("masuk", json!({"id": "Masuk: {code}", "fr-CA": "Connexion : {code}"}));
+    assert_eq!(said(json!({"template": "masuk"})), "Masuk: ######", "its default, where it has not the language");
+    assert_eq!(said(json!({"template": "masuk", "locale": "fr-CA"})), "Connexion : ######");
+    // The tenant's own of the well-known name comes first, where it has the language.
+    assert_eq!(said(json!({"locale": "en"})), english);
+    change("otp", json!({"id": "Kode Toko: {code}", "fr": "Code : {code}"}));
+    assert_eq!(said(json!({})), "Kode Toko: ######");
+    assert_eq!(said(json!({"locale": "fr-CA"})), "Code : ######");
+    assert_eq!(said(json!({"locale": "en"})), english);
+    let nowhere = json!({"to": TO, "session": "s1", "locale": "de"});
+    assert_eq!(it.post("/v1/verifications", &nowhere).error(422, "bad_field")["field"], "locale");
+    // One that wants more than a code is for messages.
+    change("otp", json!({"id": "Halo {name}: {code}"}));
+    assert!(said(json!({"locale": "id"})).starts_with("Kode verifikasi Anda: ######."));
+    for (template, status, code) in [("otp", 422, "bad_field"), ("none", 404, "not_found"), ("!", 404, "not_found")] {
+        let wish = json!({"to": TO, "session": "s1", "template": template});
+        assert_eq!(it.post("/v1/verifications", &wish).error(status, code)["field"], "template");
+    }
+    let foreign = json!({"to": TO, "session": "s1", "template": "masuk"});
+    it.post_as(OTHER_KEY, "/v1/verifications", &foreign).error(404, "not_found");
+}
+
+#[test]
+fn the_secret_of_webhooks_is_shown_with_the_one_that_it_replaces() {
+    let it = Fixture::new();
+    let shown = it.get("/v1/verifications/webhook-secret").json();
+    let secrets: Vec<&str> = ["secret", "old_secret"].iter().map(|field| shown[*field].as_str().unwrap()).collect();
+    assert!(secrets.iter().all(|secret| secret.starts_with("whsec_")) && secrets[0] != secrets[1], "{shown}");
+    let alone = with(|verify| verify.secrets = kurir_core::domain::SecretNumbers::default());
+    let before = alone.get("/v1/verifications/webhook-secret").json();
+    assert_eq!(before, json!({"secret": secrets[1], "old_secret": null}));
+}
+
+#[test]
 fn who_names_no_session_gets_the_default_one() {
     let it = Fixture::new();
     let wish = json!({"to": TO, "text": "Kode: {code}"});
@@ -270,6 +324,10 @@ fn what_does_not_fit_is_named_and_nothing_is_made() {
         (json!({"text": "no place"}), "text", "bad_field"),
         (json!({"text": "{code} {name}"}), "text", "bad_field"),
         (json!({"locale": "fr"}), "locale", "bad_field"),
+        (json!({"locale": "not a tag"}), "locale", "bad_field"),
+        (json!({"text": "{code}", "template": "otp"}), "template", "bad_field"),
+        (json!({"template": "notification"}), "template", "bad_field"),
+        (json!({"template": "otp_with_name"}), "template", "bad_field"),
         (json!({"ip": "nowhere"}), "ip", "bad_field"),
         (json!({"code": "123456"}), "code", "bad_field"),
         (json!({"fallback": [{}]}), "fallback", "bad_field"),

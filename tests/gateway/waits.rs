@@ -41,7 +41,7 @@ impl Fixture {
                 let write = LedgerWrite { fence, entry, spent: None, events: events.clone() };
                 assert_eq!(self.stores.write(vec![write]).await.unwrap(), [Written::Done]);
                 if tells {
-                    self.told.publish(&events).await.unwrap();
+                    self.events.publish(&events).await.unwrap();
                 }
             }
         });

@@ -267,7 +267,7 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 entropy: Arc::new(SeededEntropy::new(1)),
                 index: it.stores.clone(),
                 requests: it.stores.clone(),
-                events: it.told.clone(),
+                events: it.events.clone(),
                 verifications: it.stores.clone(),
                 web: it.web.clone(),
                 media: it.stores.clone(),

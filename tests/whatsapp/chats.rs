@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kurir_core::domain::{MessageId, Typing};
+use kurir_core::domain::{MessageId, Presence, Typing};
 use kurir_core::port::{Connection, MessengerError, MessengerEvent};
 use kurir_sim::{ChatState, ReceiptDelays, SimConfig};
 
@@ -46,6 +46,26 @@ async fn a_chat_shows_who_writes() {
     }
     assert!(connection.sender.close(DEADLINE).await);
     let late = connection.sender.show_typing(&number(FRIEND), Typing::Typing).await;
+    assert!(matches!(late, Err(MessengerError::NotConnected)), "{late:?}");
+}
+
+#[tokio::test]
+async fn contacts_see_whether_a_session_is_there() {
+    let world = World::start().await;
+    let (connection, _) = world.link("a").await;
+    world.sim.watch(FRIEND, SENDER).unwrap();
+    // The account's name comes a moment after the link, and there is no presence without it.
+    let available = |sim: &kurir_sim::SimHandle| sim.contact(FRIEND, SENDER).ok()?.activity.available;
+    let there = |sim: &kurir_sim::SimHandle| available(sim).filter(|there| *there).map(drop);
+    world.sim.wait_until("the first presence", DEADLINE, there).await.unwrap();
+    for presence in [Presence::Unavailable, Presence::Available, Presence::Unavailable] {
+        connection.sender.show_presence(presence).await.unwrap();
+        let shown = Some(presence == Presence::Available);
+        let seen = |sim: &kurir_sim::SimHandle| (available(sim) == shown).then_some(());
+        world.sim.wait_until("the presence", DEADLINE, seen).await.unwrap();
+    }
+    assert!(connection.sender.close(DEADLINE).await);
+    let late = connection.sender.show_presence(Presence::Available).await;
     assert!(matches!(late, Err(MessengerError::NotConnected)), "{late:?}");
 }
 

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kurir_core::domain::{
-    CodeKeys, ConversionRule, Lane, MediaLimits, PhoneNumber, SessionId, SessionRecord, TenantId, Timestamp, WorkerName,
+    CodeKeys, ConversionRule, Lane, MediaLimits, PhoneNumber, SecretNumbers, SessionId, SessionRecord, TenantId,
+    Timestamp, WorkerName,
 };
 use kurir_core::policy::{AttemptRule, DayRule, OptOutRule, PaceRule, Zone};
 use kurir_core::port::RecipientRule;
@@ -168,6 +169,8 @@ pub struct VerifyOptions {
     pub conversion: ConversionRule,
     /// What requests to callers' servers are signed with.
     pub code_keys: CodeKeys,
+    /// Which of the secrets that follow from that.
+    pub secrets: SecretNumbers,
     /// How long verifications that have ended are remembered.
     pub remember: Duration,
 }

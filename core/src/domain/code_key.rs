@@ -59,13 +59,39 @@ impl CodeKeys {
         Ok(hmac(key, tenant, id, code.expose()).verify_slice(&mark.mac).is_ok())
     }
 
-    /// The key with which requests to this tenant's fall-back webhooks are signed: the same until the oldest key goes.
-    pub fn webhook_key(&self, tenant: &TenantId) -> Secret<[u8; 32]> {
+    /// The keys with which requests to this tenant's fall-back webhooks are signed, the one of now first. They are the same
+    /// until the oldest key goes.
+    pub fn webhook_keys(&self, tenant: &TenantId, numbers: SecretNumbers) -> impl Iterator<Item = Secret<[u8; 32]>> {
+        std::iter::once(numbers.now).chain(numbers.before).map(move |number| self.webhook_key(tenant, number))
+    }
+
+    fn webhook_key(&self, tenant: &TenantId, number: u32) -> Secret<[u8; 32]> {
         let Some((_, key)) = self.0.first_key_value() else { unreachable!("a keyring has a key") };
         let mut mac = keyed(key);
         mac.update(b"kurir/fallback-webhook/v1\0");
         mac.update(tenant.as_str().as_bytes());
+        // The first one has none: there was no other then.
+        if number > 1 {
+            mac.update(b"\0");
+            mac.update(&number.to_be_bytes());
+        }
         Secret::new(mac.finalize().into_bytes().into())
+    }
+}
+
+/// Which of the secrets of fall-back webhooks sign, counted from 1: another number is another secret, for every tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecretNumbers {
+    /// The one that is told.
+    pub now: u32,
+    /// The one that it replaces, while there are servers that know only that.
+    pub before: Option<u32>,
+}
+
+impl Default for SecretNumbers {
+    /// The first, alone.
+    fn default() -> Self {
+        Self { now: 1, before: None }
     }
 }
 
@@ -113,7 +139,19 @@ mod tests {
         assert_eq!(keys(&[2]).matches(&mark, &tenant, id, &code("493817")), Err(UnknownCodeKey(1)));
         assert_eq!(both.mark(&tenant, id, &code("1")).version, 2);
         assert_eq!(format!("{mark:?} {both:?}"), "CodeMark(key 1) CodeKeys(versions [1, 2])");
-        assert_eq!(both.webhook_key(&tenant), keys(&[1]).webhook_key(&tenant));
-        assert_ne!(both.webhook_key(&tenant), both.webhook_key(&other));
+    }
+
+    #[test]
+    fn secrets_of_webhooks_differ_by_tenant_and_number() {
+        let (tenant, other) = (TenantId::new("acme").unwrap(), TenantId::new("other").unwrap());
+        let both = keys(&[1, 2]);
+        let of = |keys: &CodeKeys, tenant, numbers| keys.webhook_keys(tenant, numbers).collect::<Vec<_>>();
+        let first = of(&both, &tenant, SecretNumbers::default());
+        assert_eq!(first, of(&keys(&[1]), &tenant, SecretNumbers::default()));
+        assert_ne!(first, of(&both, &other, SecretNumbers::default()));
+        let second = of(&both, &tenant, SecretNumbers { now: 2, before: Some(1) });
+        assert_eq!((second.len(), &second[1]), (2, &first[0]));
+        assert_ne!(second[0], second[1]);
+        assert_eq!(of(&both, &tenant, SecretNumbers { now: 2, before: None }), second[..1]);
     }
 }

@@ -137,11 +137,13 @@ pub enum MediaState {
     Awaited,
     /// WhatsApp does not have it any more.
     Lost,
+    /// It came in and is not kept: it is larger than a file may be, or the tenant's files take all the room that they may.
+    Unkept,
 }
 
 impl MediaState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Filling, Self::Ready, Self::Awaited, Self::Lost];
+    pub const ALL: [Self; 5] = [Self::Filling, Self::Ready, Self::Awaited, Self::Lost, Self::Unkept];
 
     /// As the stores write it.
     pub const fn as_str(self) -> &'static str {
@@ -150,6 +152,7 @@ impl MediaState {
             Self::Ready => "ready",
             Self::Awaited => "awaited",
             Self::Lost => "lost",
+            Self::Unkept => "unkept",
         }
     }
 
@@ -160,7 +163,7 @@ impl MediaState {
 
     /// Whether nothing of it changes any more.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Ready | Self::Lost)
+        matches!(self, Self::Ready | Self::Lost | Self::Unkept)
     }
 }
 

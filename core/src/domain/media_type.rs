@@ -13,7 +13,7 @@ pub struct Contradiction {
     pub found: Option<&'static str>,
 }
 
-/// The largest files, in bytes.
+/// The largest files, in bytes, and how much a tenant's take together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaLimits {
     /// Of a picture or a sticker.
@@ -24,6 +24,8 @@ pub struct MediaLimits {
     pub audio: u64,
     /// Of anything else.
     pub document: u64,
+    /// Of all files of a tenant together.
+    pub tenant: u64,
 }
 
 impl MediaLimits {
@@ -140,7 +142,7 @@ mod tests {
     fn kinds_have_their_types_and_limits() {
         assert!(media_fits(MediaKind::Image, "image/png") && !media_fits(MediaKind::Image, "application/pdf"));
         assert!(media_fits(MediaKind::Document, "image/png") && !media_fits(MediaKind::Sticker, "image/png"));
-        let limits = MediaLimits { image: 1, video: 2, audio: 3, document: 4 };
+        let limits = MediaLimits { image: 1, video: 2, audio: 3, document: 4, tenant: 5 };
         assert_eq!((limits.of("image/png"), limits.of("audio/ogg"), limits.of("text/csv")), (1, 3, 4));
     }
 }

@@ -7,12 +7,19 @@ use bytes::Bytes;
 
 use super::MemoryStores;
 use crate::domain::{Fence, MediaId, MediaRecord, MediaState, SessionId, TenantId, Timestamp};
-use crate::port::{MediaStore, PortError};
+use crate::port::{MediaStore, PiecePut, PortError, reach};
 
 /// A file and its pieces.
 pub(super) struct File {
     record: MediaRecord,
     pieces: BTreeMap<u32, Bytes>,
+}
+
+impl File {
+    /// How far its pieces reach.
+    fn kept(&self) -> u64 {
+        self.pieces.iter().map(|(at, bytes)| reach(*at, bytes.len())).max().unwrap_or_default()
+    }
 }
 
 #[async_trait]
@@ -26,13 +33,21 @@ impl MediaStore for MemoryStores {
         Ok(new)
     }
 
-    async fn put_piece(&self, id: MediaId, at: u32, bytes: Bytes) -> Result<bool, PortError> {
+    async fn put_piece(&self, id: MediaId, at: u32, bytes: Bytes, allowed: u64) -> Result<PiecePut, PortError> {
         let mut tables = self.tables();
-        let Some(file) = tables.media.get_mut(&id).filter(|file| !file.record.state.is_final()) else {
-            return Ok(false);
+        let Some(file) = tables.media.get(&id).filter(|file| !file.record.state.is_final()) else {
+            return Ok(PiecePut::Gone);
         };
-        file.pieces.insert(at, bytes);
-        Ok(true)
+        let more = reach(at, bytes.len()).saturating_sub(file.kept());
+        let own = tables.media.values().filter(|other| other.record.tenant == file.record.tenant);
+        let used: u64 = own.map(File::kept).sum();
+        if used + more > allowed {
+            return Ok(PiecePut::Full { used });
+        }
+        if let Some(file) = tables.media.get_mut(&id) {
+            file.pieces.insert(at, bytes);
+        }
+        Ok(PiecePut::Done)
     }
 
     async fn settle_media(&self, media: &MediaRecord) -> Result<bool, PortError> {
@@ -41,6 +56,9 @@ impl MediaStore for MemoryStores {
             return Ok(false);
         };
         file.record = media.clone();
+        if media.state != MediaState::Ready {
+            file.pieces.clear();
+        }
         Ok(true)
     }
 

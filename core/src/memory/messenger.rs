@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::lock;
 use crate::domain::{
-    Fence, MediaKind, MessageId, PhoneNumber, Quoted, Recipient, Secret, SessionId, Timestamp, Typing,
+    Fence, MediaKind, MessageId, PhoneNumber, Presence, Quoted, Recipient, Secret, SessionId, Timestamp, Typing,
 };
 use crate::port::{
     Body, Connection, FetchError, Messenger, MessengerError, MessengerEvent, NumberStatus, Outgoing, PairingCode,
@@ -57,13 +57,15 @@ pub enum Reply {
     Fenced,
 }
 
-/// What a session showed in a chat.
+/// What a session showed beside messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// That these messages were read.
     Read(PhoneNumber, Vec<MessageId>),
     /// That somebody writes, or not.
     Typing(PhoneNumber, Typing),
+    /// That it is there, or not.
+    Presence(Presence),
 }
 
 type Script = Box<dyn FnMut(&SentMessage) -> Reply + Send>;
@@ -473,6 +475,10 @@ impl Sender for MemorySender {
 
     async fn show_typing(&self, chat: &PhoneNumber, typing: Typing) -> Result<(), MessengerError> {
         self.show(Shown::Typing(chat.clone(), typing))
+    }
+
+    async fn show_presence(&self, presence: Presence) -> Result<(), MessengerError> {
+        self.show(Shown::Presence(presence))
     }
 
     async fn close(&self, _deadline: Duration) -> bool {

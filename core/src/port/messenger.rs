@@ -6,7 +6,12 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::{Incoming, Outgoing, Stored, Uploaded};
-use crate::domain::{Account, Fence, MediaKind, MessageId, PhoneNumber, Secret, SendAnswer, Timestamp, Typing};
+use crate::domain::{
+    Account, Fence, MediaKind, MessageId, PhoneNumber, Presence, Secret, SendAnswer, Timestamp, Typing,
+};
+
+/// How long asking for a pairing code may take; whoever asks for one waits longer than this.
+pub const PAIRING_LIMIT: Duration = Duration::from_secs(12);
 
 /// Opens connections.
 #[async_trait]
@@ -55,7 +60,7 @@ pub trait Sender: Send + Sync {
 
     /// Asks WhatsApp for a code that links the session when it is typed on the phone of this number; only before the session
     /// is linked, and after its first [`MessengerEvent::Qr`]. While a code is valid the same is given again; it is told as
-    /// [`MessengerEvent::PairingCode`] once.
+    /// [`MessengerEvent::PairingCode`] once. Takes at most [`PAIRING_LIMIT`].
     async fn pairing_code(&self, number: &PhoneNumber) -> Result<PairingCode, MessengerError>;
 
     /// Asks WhatsApp until when it lets the account begin no new chats; `None` when it does not restrict it, or does not
@@ -70,6 +75,10 @@ pub trait Sender: Send + Sync {
 
     /// Shows in a chat that somebody writes, or not any more.
     async fn show_typing(&self, chat: &PhoneNumber, typing: Typing) -> Result<(), MessengerError>;
+
+    /// Shows the account's contacts that it is there, or not; until the connection ends, and from the moment on in which the
+    /// account's name is known.
+    async fn show_presence(&self, presence: Presence) -> Result<(), MessengerError>;
 
     /// Disconnects, flushing what is not stored yet, within `deadline`. Tells whether all was flushed.
     async fn close(&self, deadline: Duration) -> bool;

@@ -49,12 +49,12 @@ pub use jobs::{DeadLetter, Delivery, Enqueued, JobHeaders, JobQueue, JobStream, 
 pub use keys::KeyStore;
 pub use lease::{LeaseStore, Renewal};
 pub use ledger::{Backlog, Ledger, LedgerWrite, Outbox, Written};
-pub use media::{MEDIA_PIECE, MediaStore};
+pub use media::{MEDIA_PIECE, MediaStore, PiecePut, reach};
 pub use media_intake::{IntakeError, MediaIntake, pieces_of, read_media};
 pub use members::{Beat, Membership};
 pub use messenger::{
-    Connection, FetchError, Messenger, MessengerError, MessengerEvent, NumberStatus, PairingCode, Receipt, ReceiptKind,
-    Sender,
+    Connection, FetchError, Messenger, MessengerError, MessengerEvent, NumberStatus, PAIRING_LIMIT, PairingCode,
+    Receipt, ReceiptKind, Sender,
 };
 pub use outgoing::{Body, MediaBody, Outgoing, Uploaded};
 pub use pools::{PoolQueue, Share};

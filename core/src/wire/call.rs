@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{PhoneNumber, Secret, Timestamp, Typing};
+use crate::domain::{PhoneNumber, Presence, Secret, Timestamp, Typing};
 
 /// What the owner of a session is asked.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,11 @@ pub enum CallV1 {
         /// What to show.
         typing: Typing,
     },
+    /// Show the session's contacts that it is there, or not.
+    ShowPresence {
+        /// What to show.
+        presence: Presence,
+    },
     /// Ask for a code that is typed on the phone of this number to link it.
     PairingCode {
         /// The number of the phone.
@@ -43,6 +48,7 @@ impl CallV1 {
             Self::CheckNumbers { .. } => "check_numbers",
             Self::MarkRead { .. } => "mark_read",
             Self::ShowTyping { .. } => "show_typing",
+            Self::ShowPresence { .. } => "show_presence",
             Self::PairingCode { .. } => "pairing_code",
         }
     }
@@ -119,6 +125,7 @@ mod tests {
             CallV1::CheckNumbers { numbers: vec![number.clone()] },
             CallV1::MarkRead { chat: number.clone(), messages: vec!["3EB0".into()] },
             CallV1::ShowTyping { chat: number.clone(), typing: Typing::Recording },
+            CallV1::ShowPresence { presence: Presence::Unavailable },
             CallV1::PairingCode { number },
         ];
         for call in calls {

@@ -1,5 +1,6 @@
 //! Acknowledgements that are errors, late, doubled or missing, and accounts that may not begin chats.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use kurir_sim::{Effect, Fault, FaultRule, JournalEvent, PhoneNumber, Probability, SimHandle};
@@ -21,13 +22,19 @@ fn fired(sim: &SimHandle, name: &str) -> usize {
     sim.journal(0, usize::MAX).iter().filter(|entry| is(&entry.event)).count()
 }
 
-/// The errors that come back for these messages, in the order in which the acknowledgements come.
+/// The errors that come back for these messages, in their order. The client handles acknowledgements side by side, so it may
+/// tell of a later one first.
 async fn errors(client: &mut TestClient, ids: &[String]) -> Vec<Option<String>> {
-    let mut errors = Vec::new();
-    for id in ids {
-        errors.push(client.server_ack(id).await.error);
-    }
-    errors
+    let mut errors = HashMap::new();
+    client
+        .wait("all acks", |event| {
+            if let Event::ServerAck(ack) = event {
+                errors.insert(ack.id.clone(), ack.error.clone());
+            }
+            ids.iter().all(|id| errors.contains_key(id)).then_some(())
+        })
+        .await;
+    ids.iter().map(|id| errors[id].clone()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

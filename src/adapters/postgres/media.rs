@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use kurir_core::domain::{Fence, MediaId, MediaRecord, MediaState, SessionId, TenantId, Timestamp};
-use kurir_core::port::{MediaStore, PortError};
+use kurir_core::port::{MediaStore, PiecePut, PortError, reach};
 use uuid::Uuid;
 
 use super::PostgresStore;
@@ -11,19 +11,44 @@ use super::error::{corrupt, port_error};
 use super::rows;
 use super::sealing::{Place, Vault};
 
+// What a tenant's files take stands in one row, which every statement changes after the rows of its files. Removing some gives
+// back what they took, by a trigger.
+
 const ENTER: &str = "\
+WITH used AS (INSERT INTO media_use (tenant, bytes) VALUES ($2, 0) ON CONFLICT (tenant) DO NOTHING)
 INSERT INTO media (id, tenant, session, state, size, created_at, expires_at, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
 
-// The share lock keeps the file from being settled or removed between the look and the piece.
+// The lock keeps the file from being settled or removed meanwhile. Of those who want the room at the same time each waits for
+// the one before, and the condition is looked at anew with what that one has left.
 const PIECE: &str = "\
-INSERT INTO media_piece (media, at, bytes)
-SELECT id, $2, $3 FROM media WHERE id = $1 AND state IN ('filling', 'awaited') FOR SHARE
-ON CONFLICT (media, at) DO UPDATE SET bytes = excluded.bytes";
+WITH file AS MATERIALIZED (
+    SELECT id, tenant, greatest($4 - kept, 0) AS more FROM media
+    WHERE id = $1 AND state IN ('filling', 'awaited') FOR UPDATE
+), used AS (
+    UPDATE media_use SET bytes = bytes + more FROM file
+    WHERE media_use.tenant = file.tenant AND bytes + more <= $5 RETURNING id
+), grown AS (
+    UPDATE media SET kept = greatest(kept, $4) FROM used WHERE media.id = used.id
+), piece AS (
+    INSERT INTO media_piece (media, at, bytes) SELECT id, $2, $3 FROM used
+    ON CONFLICT (media, at) DO UPDATE SET bytes = excluded.bytes RETURNING media
+)
+SELECT EXISTS (SELECT FROM piece) FROM file";
+
+const USED: &str = "SELECT bytes FROM media_use JOIN media ON media.tenant = media_use.tenant WHERE media.id = $1";
 
 const SETTLE: &str = "\
-UPDATE media SET state = $2, size = $3, expires_at = $4, detail = $5
-WHERE id = $1 AND state IN ('filling', 'awaited')";
+WITH file AS MATERIALIZED (
+    SELECT id, tenant, CASE WHEN $2 = 'ready' THEN 0 ELSE kept END AS less FROM media
+    WHERE id = $1 AND state IN ('filling', 'awaited') FOR UPDATE
+), pieces AS (
+    DELETE FROM media_piece USING file WHERE media = file.id AND $2 <> 'ready'
+), used AS (
+    UPDATE media_use SET bytes = bytes - less FROM file WHERE media_use.tenant = file.tenant AND less > 0
+)
+UPDATE media SET state = $2, size = $3, expires_at = $4, detail = $5, kept = kept - less
+FROM file WHERE media.id = file.id";
 
 const ONE: &str = "\
 SELECT id, tenant, session, state, size, created_at, expires_at, detail FROM media WHERE id = $1 AND tenant = $2";
@@ -72,8 +97,8 @@ fn read(vault: &Vault, row: Row) -> Result<MediaRecord, PortError> {
 }
 
 /// A length as PostgreSQL counts; no file comes near the end of it.
-fn size(media: &MediaRecord) -> i64 {
-    i64::try_from(media.size).unwrap_or(i64::MAX)
+fn count(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 fn place(at: u32) -> i32 {
@@ -90,7 +115,7 @@ impl MediaStore for PostgresStore {
                 .bind(media.tenant.as_str())
                 .bind(media.session.as_ref().map(SessionId::as_str))
                 .bind(media.state.as_str())
-                .bind(size(media))
+                .bind(count(media.size))
                 .bind(media.created_at.as_millis())
                 .bind(media.expires_at.as_millis())
                 .bind(detail)
@@ -101,11 +126,20 @@ impl MediaStore for PostgresStore {
         .await
     }
 
-    async fn put_piece(&self, id: MediaId, at: u32, bytes: Bytes) -> Result<bool, PortError> {
+    async fn put_piece(&self, id: MediaId, at: u32, bytes: Bytes, allowed: u64) -> Result<PiecePut, PortError> {
+        let (reach, allowed) = (count(reach(at, bytes.len())), count(allowed));
         let sealed = &self.vault.seal(&Place::MediaPiece(id, at), &bytes);
         self.retrying("writing a piece of a file", |_| async move {
-            let done = sqlx::query(PIECE).bind(id.as_uuid()).bind(place(at)).bind(sealed).execute(&self.pool).await?;
-            Ok(done.rows_affected() > 0)
+            let piece = sqlx::query_scalar(PIECE).bind(id.as_uuid()).bind(place(at)).bind(sealed);
+            match piece.bind(reach).bind(allowed).fetch_optional(&self.pool).await? {
+                None => Ok(PiecePut::Gone),
+                Some(true) => Ok(PiecePut::Done),
+                Some(false) => {
+                    let used: Option<i64> =
+                        sqlx::query_scalar(USED).bind(id.as_uuid()).fetch_optional(&self.pool).await?;
+                    Ok(used.map_or(PiecePut::Gone, |used| PiecePut::Full { used: used.unsigned_abs() }))
+                }
+            }
         })
         .await
     }
@@ -116,7 +150,7 @@ impl MediaStore for PostgresStore {
             let done = sqlx::query(SETTLE)
                 .bind(media.id.as_uuid())
                 .bind(media.state.as_str())
-                .bind(size(media))
+                .bind(count(media.size))
                 .bind(media.expires_at.as_millis())
                 .bind(detail)
                 .execute(&self.pool)

@@ -23,6 +23,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("templates, suppression", include_str!("migrations/0009_templates_suppression.sql")),
     ("files", include_str!("migrations/0010_media.sql")),
     ("files of a session", include_str!("migrations/0012_media_of_session.sql")),
+    ("what files take", include_str!("migrations/0013_media_quota.sql")),
 ];
 
 fn migrator(schema: Option<&str>) -> Migrator {

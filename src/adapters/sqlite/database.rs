@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::Keyring;
+use kurir_core::domain::{Keyring, Timestamp};
 use kurir_core::port::{Clock, Entropy, PortError};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{
@@ -37,6 +37,26 @@ pub(super) struct Database {
     /// Ends streams and subscriptions, then the writer.
     pub(super) stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+impl Database {
+    /// Removes what is of before a moment, at most `limit` rows; tells how many. The statement takes the moment first.
+    pub(super) async fn forget(
+        &self,
+        action: &'static str,
+        statement: &'static str,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, PortError> {
+        self.writer
+            .write(action, move |connection| {
+                Box::pin(async move {
+                    let done = sqlx::query(statement).bind(before.as_millis()).bind(limit).execute(connection).await?;
+                    Ok(done.rows_affected())
+                })
+            })
+            .await
+    }
 }
 
 impl Drop for Database {

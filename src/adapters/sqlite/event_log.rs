@@ -171,21 +171,9 @@ impl EventLog for SqliteStore {
     }
 
     async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
-        self.db
-            .writer
-            .write("forgetting old events", move |connection| {
-                Box::pin(async move {
-                    let done = sqlx::query(
-                        "DELETE FROM event_log WHERE position IN \
-                         (SELECT position FROM event_log WHERE logged_at < ?1 ORDER BY logged_at, position LIMIT ?2)",
-                    )
-                    .bind(before.as_millis())
-                    .bind(limit)
-                    .execute(connection)
-                    .await?;
-                    Ok(done.rows_affected())
-                })
-            })
-            .await
+        const OLD: &str = "\
+            DELETE FROM event_log WHERE position IN \
+            (SELECT position FROM event_log WHERE logged_at < ?1 ORDER BY logged_at, position LIMIT ?2)";
+        self.db.forget("forgetting old events", OLD, before, limit).await
     }
 }

@@ -199,21 +199,9 @@ impl Ledger for SqliteStore {
     }
 
     async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
-        self.db
-            .writer
-            .write("forgetting old ledger entries", move |connection| {
-                Box::pin(async move {
-                    let done = sqlx::query(
-                        "DELETE FROM ledger WHERE rowid IN (SELECT rowid FROM ledger \
-                         WHERE open = 0 AND updated_at < ?1 ORDER BY updated_at LIMIT ?2)",
-                    )
-                    .bind(before.as_millis())
-                    .bind(limit)
-                    .execute(connection)
-                    .await?;
-                    Ok(done.rows_affected())
-                })
-            })
-            .await
+        const OLD: &str = "\
+            DELETE FROM ledger WHERE rowid IN \
+            (SELECT rowid FROM ledger WHERE open = 0 AND updated_at < ?1 ORDER BY updated_at LIMIT ?2)";
+        self.db.forget("forgetting old ledger entries", OLD, before, limit).await
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use kurir_core::domain::{Fence, MediaId, MediaRecord, MediaState, SessionId, TenantId, Timestamp};
-use kurir_core::port::{MediaStore, PortError};
+use kurir_core::port::{MediaStore, PiecePut, PortError, reach};
 use uuid::Uuid;
 
 use super::database::{Database, SqliteStore};
@@ -64,9 +64,19 @@ impl Database {
 }
 
 /// A length as SQLite counts; no file comes near the end of it.
-fn size(media: &MediaRecord) -> i64 {
-    i64::try_from(media.size).unwrap_or(i64::MAX)
+fn count(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
+
+/// Makes room for a file that reaches so far, if its tenant has it.
+const GROW: &str = "\
+UPDATE media SET kept = max(kept, ?2) WHERE id = ?1 AND state IN ('filling', 'awaited') \
+AND (SELECT bytes FROM media_use WHERE tenant = media.tenant) + max(?2 - kept, 0) <= ?3";
+
+/// What the tenant of an open file has taken.
+const USED: &str = "\
+SELECT bytes FROM media_use JOIN media ON media.tenant = media_use.tenant \
+WHERE media.id = ?1 AND media.state IN ('filling', 'awaited')";
 
 #[async_trait]
 impl MediaStore for SqliteStore {
@@ -84,7 +94,7 @@ impl MediaStore for SqliteStore {
                     .bind(media.tenant.as_str())
                     .bind(media.session.as_ref().map(SessionId::as_str))
                     .bind(media.state.as_str())
-                    .bind(size(&media))
+                    .bind(count(media.size))
                     .bind(media.created_at.as_millis())
                     .bind(media.expires_at.as_millis())
                     .bind(detail)
@@ -96,15 +106,22 @@ impl MediaStore for SqliteStore {
             .await
     }
 
-    async fn put_piece(&self, id: MediaId, at: u32, bytes: Bytes) -> Result<bool, PortError> {
+    async fn put_piece(&self, id: MediaId, at: u32, bytes: Bytes, allowed: u64) -> Result<PiecePut, PortError> {
+        let (reach, allowed) = (count(reach(at, bytes.len())), count(allowed));
         let sealed = self.db.sealer.seal(&piece_place(id, at), &bytes);
         self.db
             .writer
             .write("writing a piece of a file", move |connection| {
                 Box::pin(async move {
-                    let done = sqlx::query(
-                        "INSERT INTO media_piece (media, at, bytes) SELECT id, ?2, ?3 FROM media \
-                         WHERE id = ?1 AND state IN ('filling', 'awaited') \
+                    let grown = sqlx::query(GROW).bind(key(id)).bind(reach).bind(allowed);
+                    if grown.execute(&mut *connection).await?.rows_affected() == 0 {
+                        let used: Option<i64> =
+                            sqlx::query_scalar(USED).bind(key(id)).fetch_optional(connection).await?;
+                        let full = |used: i64| PiecePut::Full { used: used.unsigned_abs() };
+                        return Ok(used.map_or(PiecePut::Gone, full));
+                    }
+                    sqlx::query(
+                        "INSERT INTO media_piece (media, at, bytes) VALUES (?1, ?2, ?3) \
                          ON CONFLICT (media, at) DO UPDATE SET bytes = excluded.bytes",
                     )
                     .bind(key(id))
@@ -112,7 +129,7 @@ impl MediaStore for SqliteStore {
                     .bind(sealed)
                     .execute(connection)
                     .await?;
-                    Ok(done.rows_affected() > 0)
+                    Ok(PiecePut::Done)
                 })
             })
             .await
@@ -125,17 +142,22 @@ impl MediaStore for SqliteStore {
             .write("settling a file", move |connection| {
                 Box::pin(async move {
                     let done = sqlx::query(
-                        "UPDATE media SET state = ?2, size = ?3, expires_at = ?4, detail = ?5 \
-                         WHERE id = ?1 AND state IN ('filling', 'awaited')",
+                        "UPDATE media SET state = ?2, size = ?3, expires_at = ?4, detail = ?5, \
+                         kept = iif(?2 = 'ready', kept, 0) WHERE id = ?1 AND state IN ('filling', 'awaited')",
                     )
                     .bind(key(media.id))
                     .bind(media.state.as_str())
-                    .bind(size(&media))
+                    .bind(count(media.size))
                     .bind(media.expires_at.as_millis())
                     .bind(detail)
-                    .execute(connection)
+                    .execute(&mut *connection)
                     .await?;
-                    Ok(done.rows_affected() > 0)
+                    let settled = done.rows_affected() > 0;
+                    if settled && media.state != MediaState::Ready {
+                        let pieces = sqlx::query("DELETE FROM media_piece WHERE media = ?1").bind(key(media.id));
+                        pieces.execute(connection).await?;
+                    }
+                    Ok(settled)
                 })
             })
             .await
@@ -236,21 +258,9 @@ impl MediaStore for SqliteStore {
     }
 
     async fn sweep_media(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
-        self.db
-            .writer
-            .write("removing old files", move |connection| {
-                Box::pin(async move {
-                    let done = sqlx::query(
-                        "DELETE FROM media WHERE id IN \
-                         (SELECT id FROM media WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
-                    )
-                    .bind(before.as_millis())
-                    .bind(limit)
-                    .execute(connection)
-                    .await?;
-                    Ok(done.rows_affected())
-                })
-            })
-            .await
+        const OLD: &str = "\
+            DELETE FROM media WHERE id IN \
+            (SELECT id FROM media WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)";
+        self.db.forget("removing old files", OLD, before, limit).await
     }
 }

@@ -122,21 +122,9 @@ impl RequestLog for SqliteStore {
     }
 
     async fn forget_requests(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
-        self.db
-            .writer
-            .write("forgetting old requests", move |connection| {
-                Box::pin(async move {
-                    let done = sqlx::query(
-                        "DELETE FROM request WHERE rowid IN \
-                         (SELECT rowid FROM request WHERE keep < ?1 ORDER BY keep LIMIT ?2)",
-                    )
-                    .bind(before.as_millis())
-                    .bind(limit)
-                    .execute(connection)
-                    .await?;
-                    Ok(done.rows_affected())
-                })
-            })
-            .await
+        const OLD: &str = "\
+            DELETE FROM request WHERE rowid IN \
+            (SELECT rowid FROM request WHERE keep < ?1 ORDER BY keep LIMIT ?2)";
+        self.db.forget("forgetting old requests", OLD, before, limit).await
     }
 }

@@ -24,6 +24,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0009.sql"),
     include_str!("schema/0010.sql"),
     include_str!("schema/0012.sql"),
+    include_str!("schema/0013.sql"),
 ];
 
 /// Brings the file to the newest version, each step in a transaction of its own.

@@ -391,21 +391,9 @@ impl WebhookStore for SqliteStore {
     }
 
     async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
-        self.db
-            .writer
-            .write("forgetting deliveries", move |connection| {
-                Box::pin(async move {
-                    let done = sqlx::query(
-                        "DELETE FROM webhook_delivery WHERE id IN \
-                         (SELECT id FROM webhook_delivery WHERE ended_at < ?1 ORDER BY ended_at LIMIT ?2)",
-                    )
-                    .bind(before.as_millis())
-                    .bind(limit)
-                    .execute(connection)
-                    .await?;
-                    Ok(done.rows_affected())
-                })
-            })
-            .await
+        const OLD: &str = "\
+            DELETE FROM webhook_delivery WHERE id IN \
+            (SELECT id FROM webhook_delivery WHERE ended_at < ?1 ORDER BY ended_at LIMIT ?2)";
+        self.db.forget("forgetting deliveries", OLD, before, limit).await
     }
 }

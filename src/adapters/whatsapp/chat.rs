@@ -1,11 +1,12 @@
-//! What a session shows in a chat beside messages: that somebody writes, that something was read.
+//! What a session shows beside messages: that somebody writes in a chat, that something was read, that it is there.
 
 use std::time::Duration;
 
-use kurir_core::domain::{MessageId, PhoneNumber, Typing};
+use kurir_core::domain::{MessageId, PhoneNumber, Presence, Typing};
 use kurir_core::port::MessengerError;
 use tokio::time::timeout;
 use whatsapp_rust::Jid;
+use whatsapp_rust::features::{PresenceError, PresenceStatus};
 
 use super::failure;
 use super::sender::WhatsAppSender;
@@ -37,5 +38,22 @@ impl WhatsAppSender {
         });
         let told = told.await.map_err(|_| MessengerError::NoAnswer(WHAT))?;
         told.map_err(|error| self.explained(failure::client(WHAT, &error)))
+    }
+
+    /// Tells the account's contacts that it is there, or not.
+    pub(super) async fn tell_presence(&self, presence: Presence) -> Result<(), MessengerError> {
+        const WHAT: &str = "telling who is there";
+        let status = match presence {
+            Presence::Available => PresenceStatus::Available,
+            Presence::Unavailable => PresenceStatus::Unavailable,
+        };
+        let told = timeout(WRITE_LIMIT, self.client.presence().set(status)).await;
+        let told = told.map_err(|_| MessengerError::NoAnswer(WHAT))?;
+        told.map_err(|error| match error {
+            // WhatsApp wants the account's name with it, and gives that out a moment after the link.
+            PresenceError::PushNameEmpty => MessengerError::NotConnected,
+            PresenceError::Client(error) => self.explained(failure::client(WHAT, &error)),
+            other => self.explained(failure::client(WHAT, &other)),
+        })
     }
 }

@@ -4,16 +4,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kurir_core::domain::{PhoneNumber, Secret};
-use kurir_core::port::{MessengerError, PairingCode};
+use kurir_core::port::{MessengerError, PAIRING_LIMIT, PairingCode};
 use tokio::time::{Instant, timeout};
 use whatsapp_rust::pair_code::{PairCodeOptions, PairError};
 use whatsapp_rust::wacore::pair_code::PairCodeUtils;
 
 use super::failure;
 use super::sender::WhatsAppSender;
-
-/// How long WhatsApp may take to answer.
-const LIMIT: Duration = Duration::from_secs(12);
 
 /// A code with less time left than this is not given again: nobody types it in time.
 const TOO_SHORT: Duration = Duration::from_secs(30);
@@ -67,7 +64,7 @@ impl WhatsAppSender {
         self.client.cancel_pair_code().await;
         self.shown.forget();
         let options = PairCodeOptions { phone_number: number.digits().to_owned(), ..PairCodeOptions::default() };
-        let made = timeout(LIMIT, self.client.pair_with_code(options)).await;
+        let made = timeout(PAIRING_LIMIT, self.client.pair_with_code(options)).await;
         let code = made.map_err(|_| MessengerError::NoAnswer(WHAT))?.map_err(|error| match error {
             error if error.rejection().is_some() => MessengerError::Refused(WHAT),
             PairError::RequestFailed(error) => self.explained(failure::query(WHAT, &error)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::{MediaKind, MessageId, PhoneNumber, Secret, Timestamp, Typing};
+use kurir_core::domain::{MediaKind, MessageId, PhoneNumber, Presence, Secret, Timestamp, Typing};
 use kurir_core::port::{
     Clock, FetchError, MessengerError, NumberStatus, Outgoing, PairingCode, SendAnswer, Sender, Uploaded,
 };
@@ -210,6 +210,11 @@ impl Sender for WhatsAppSender {
     async fn show_typing(&self, chat: &PhoneNumber, typing: Typing) -> Result<(), MessengerError> {
         self.ready()?;
         self.tell_typing(chat, typing).instrument(self.span.clone()).await
+    }
+
+    async fn show_presence(&self, presence: Presence) -> Result<(), MessengerError> {
+        self.ready()?;
+        self.tell_presence(presence).instrument(self.span.clone()).await
     }
 
     async fn close(&self, deadline: Duration) -> bool {

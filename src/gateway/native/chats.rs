@@ -1,11 +1,11 @@
-//! `/v1/numbers/check` and `/v1/sessions/{id}/chats/…`: what is asked of a session's connection at once.
+//! `/v1/numbers/check`, `/v1/sessions/{id}/chats/…` and `…/presence`: what is asked of a session's connection at once.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use kurir_core::domain::{SessionId, Typing};
+use kurir_core::domain::{Presence, SessionId, Typing};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -23,6 +23,7 @@ pub(super) fn routes() -> Routes {
         .routes(routes!(check))
         .routes(routes!(mark_read))
         .routes(routes!(show_typing))
+        .routes(routes!(show_presence))
         .routes(routes!(pairing_code))
 }
 
@@ -149,6 +150,36 @@ async fn show_typing(
     let id = covered(&caller, &id)?;
     let ShowTyping { state } = body::read(request, app.body_limit).await?;
     app.cases.show_typing(caller.tenant(), &id, &number, state).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a session's contacts are to see of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ShowPresence {
+    /// `available` or `unavailable`.
+    #[schema(value_type = String, example = "unavailable")]
+    state: Presence,
+}
+
+/// Show the session's contacts that it is there, or not. It holds until the connection ends: a new one is available again. While a
+/// session is available its phone rings for nothing.
+#[utoipa::path(post, path = "/v1/sessions/{id}/presence", tag = "sessions", operation_id = "showPresence",
+    params(("id" = String, Path, description = "The session", example = "toko-1")), request_body = ShowPresence,
+    responses(
+        (status = 204, description = "WhatsApp was told"),
+        (status = 409, description = "`session_not_connected`: `Retry-After` stands there if it is wanted running; `session_deleted`", body = Problem, content_type = "application/problem+json"),
+        Problems
+    ))]
+async fn show_presence(
+    State(app): State<Arc<App>>,
+    MaySend(caller): MaySend,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<StatusCode, ApiError> {
+    let id = covered(&caller, &id)?;
+    let ShowPresence { state } = body::read(request, app.body_limit).await?;
+    app.cases.show_presence(caller.tenant(), &id, state).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -23,16 +23,26 @@ pub(in crate::gateway) struct ApiError {
     pub state: Option<&'static str>,
     /// In seconds.
     pub retry_after: Option<u32>,
-    /// What exists already, beside the error.
-    pub session: Option<Box<SessionView>>,
+    /// What is told beside the error.
+    pub beside: Option<Box<Beside>>,
     /// The bad rows of a batch.
     pub rows: Box<[RowProblem]>,
+}
+
+/// What some errors tell beside themselves.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct Beside {
+    /// What exists already.
+    pub session: Option<SessionView>,
+    /// What is used of a room, and what is allowed of it, in bytes.
+    pub used: Option<u64>,
+    pub allowed: Option<u64>,
 }
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, code, detail, field: None, state: None, retry_after: None, session: None, rows: Box::default() }
+        Self { status, code, detail, field: None, state: None, retry_after: None, beside: None, rows: Box::default() }
     }
 
     pub fn field(mut self, field: impl Into<String>) -> Self {
@@ -48,6 +58,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let Beside { session, used, allowed } = self.beside.map(|beside| *beside).unwrap_or_default();
         let problem = Problem {
             r#type: format!("urn:kurir:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -57,7 +68,9 @@ impl IntoResponse for ApiError {
             field: self.field,
             state: self.state,
             retry_after_seconds: self.retry_after,
-            session: self.session,
+            session,
+            used,
+            allowed,
             rows: self.rows.into_vec(),
         };
         let mut response = (self.status, Json(problem)).into_response();
@@ -92,7 +105,7 @@ impl From<UseCaseError> for ApiError {
             UseCaseError::SessionExists(record) => {
                 let mut answer = plain(StatusCode::CONFLICT, "session_exists").field("id");
                 answer.state = Some(record.status.state.as_str());
-                answer.session = Some(Box::new(SessionView::of(&record)));
+                answer.beside = Some(Box::new(Beside { session: Some(SessionView::of(&record)), ..Beside::default() }));
                 answer
             }
             UseCaseError::SessionIdTaken => plain(StatusCode::CONFLICT, "session_id_taken").field("id"),
@@ -155,9 +168,16 @@ impl From<UseCaseError> for ApiError {
                 plain(StatusCode::PAYLOAD_TOO_LARGE, FailReason::BodyTooLarge.as_str()).field("content")
             }
             UseCaseError::MediaTooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE, "media_too_large"),
+            UseCaseError::MediaQuota { used, allowed } => {
+                let mut answer = plain(StatusCode::PAYLOAD_TOO_LARGE, "media_quota");
+                let beside = Beside { used: Some(used), allowed: Some(allowed), ..Beside::default() };
+                answer.beside = Some(Box::new(beside));
+                answer
+            }
             UseCaseError::MediaContradicts(_) => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_contradicts"),
             UseCaseError::MediaNotReady => plain(StatusCode::CONFLICT, "media_not_ready").retry_later(),
             UseCaseError::MediaLost => plain(StatusCode::GONE, "media_lost"),
+            UseCaseError::MediaUnkept => plain(StatusCode::GONE, "media_not_kept"),
             UseCaseError::CodeRefused { why, after } => {
                 let status = if why.is_forbidden() { StatusCode::FORBIDDEN } else { StatusCode::TOO_MANY_REQUESTS };
                 let mut answer = plain(status, why.code());

@@ -96,7 +96,7 @@ struct About {
     ), description = "The file"),
     responses(
         (status = 201, description = "It is there; its place stands in `Location`", body = MediaView),
-        (status = 413, description = "`media_too_large`: larger than a file of its type may be", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`media_too_large`: larger than a file of its type may be; `media_quota`: no room is left for it, `used` and `allowed` say so", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`media_contradicts`: it is not what its `Content-Type` says", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
@@ -207,7 +207,7 @@ async fn own(app: &App, caller: &Caller, id: &str) -> Result<MediaRecord, ApiErr
     responses(
         (status = 200, description = "The file, in its own type", body = Vec<u8>, content_type = "*/*"),
         (status = 409, description = "`media_not_ready`: it is on its way from WhatsApp", body = Problem, content_type = "application/problem+json"),
-        (status = 410, description = "`media_lost`: WhatsApp does not have it any more", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`media_lost`: WhatsApp does not have it any more; `media_not_kept`: it came in, and was too large or found no room", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
 async fn download(

@@ -37,8 +37,13 @@ pub(super) struct Problem {
     pub retry_after_seconds: Option<u32>,
     /// What is there already, where something of this id exists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<SessionView>)]
-    pub session: Option<Box<SessionView>>,
+    pub session: Option<SessionView>,
+    /// What is used of something that is limited, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used: Option<u64>,
+    /// What may be used of it, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<u64>,
     /// The bad messages of a batch of which none was taken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]

@@ -20,7 +20,7 @@ use super::error::ApiError;
 use super::problem::{Problem, Problems};
 use super::sessions::ended_early;
 use super::{App, Routes, body};
-use crate::gateway::usecase::{FallbackWish, Sent, UseCaseError, Wish};
+use crate::gateway::usecase::{FallbackWish, Sent, TextWish, UseCaseError, Wish};
 
 /// Verifications of one page: without a wish, and at most.
 const PAGE: u32 = 50;
@@ -87,7 +87,12 @@ struct Create {
     #[serde(default)]
     #[schema(example = "Kode Toko: {code}")]
     text: Option<String>,
-    /// The language of the message where there is no text: `id` or `en`.
+    /// The name of a template for the message, of which `{code}` is the only placeholder. Without it and `text` the template
+    /// `otp`: one of the tenant's own in the language that is asked for, else the one that kurir brings along.
+    #[serde(default)]
+    #[schema(example = json!(null))]
+    template: Option<String>,
+    /// The language of a template's text, a BCP 47 tag. kurir's own are in `id` and `en`.
     #[serde(default)]
     #[schema(example = json!(null))]
     locale: Option<String>,
@@ -241,7 +246,8 @@ fn covered(caller: &Caller, found: Verification) -> Result<Verification, ApiErro
         ("fallback" = (summary = "With another way to the phone", value = json!({
             "to": "+62 812-3456-7890", "session": "toko-1", "text": "Kode Toko: {code}", "ip": "203.0.113.7",
             "fallback": [{"webhook": "https://sms.example.com/kurir", "after": 45}], "metadata": {"order": "77"}
-        })))
+        }))),
+        ("template" = (summary = "In the text of a template", value = json!({"to": "+62 812-3456-7890", "session": "toko-1", "template": "otp", "locale": "id"})))
     )),
     responses(
         (status = 201, description = "It is made and on its way; its place stands in `Location`", body = VerificationView),
@@ -251,7 +257,7 @@ fn covered(caller: &Caller, found: Verification) -> Result<Verification, ApiErro
         Problems
     ))]
 async fn create(State(app): State<Arc<App>>, MaySend(caller): MaySend, request: Request) -> Result<Response, ApiError> {
-    let Create { to, session, pool, code_length, alphabet, ttl, text, locale, ip, fallback, metadata } =
+    let Create { to, session, pool, code_length, alphabet, ttl, text, template, locale, ip, fallback, metadata } =
         body::read(request, app.body_limit).await?;
     let session = match (session, &pool) {
         (None, None) => app.cases.default_session(caller.tenant()).await?.map(|session| session.to_string()),
@@ -264,9 +270,10 @@ async fn create(State(app): State<Arc<App>>, MaySend(caller): MaySend, request: 
         after: next.after,
     });
     let fallback = fallback.collect();
-    let wish = Wish { to, session, pool, code_length, alphabet, ttl, text, locale, ip, fallback, metadata };
+    let text = TextWish { text, template, locale };
+    let wish = Wish { to, session, pool, code_length, alphabet, ttl, text, ip, fallback, metadata };
     let number = wish.to.clone();
-    let new = app.cases.verification_wish(wish)?;
+    let new = app.cases.verification_wish(caller.tenant(), wish).await?;
     for (at, channel) in new.channels().enumerate() {
         let field = if at == 0 { channel.as_str() } else { "fallback" };
         caller.covers_channel(channel).map_err(|error| error.field(field))?;

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use kurir_core::domain::{
-    PhoneNumber, Secret, SessionId, SessionRecord, SessionState, TenantId, Timestamp, Typing, Wanted,
+    PhoneNumber, Presence, Secret, SessionId, SessionRecord, SessionState, TenantId, Timestamp, Typing, Wanted,
 };
-use kurir_core::port::Called;
+use kurir_core::port::{Called, PAIRING_LIMIT};
 use kurir_core::wire::{CallAnswerV1, CallV1};
 
 use super::{UseCaseError, UseCases};
 
 /// How long an owner may take. Less than a request may take by default, so that the caller hears what happened.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same for a code that links: the owner has all of its time, and a moment to say that it was not enough.
+const PAIRING_PATIENCE: Duration = PAIRING_LIMIT.saturating_add(Duration::from_secs(2));
 
 /// Most numbers in one check: WhatsApp's own clients ask for that many.
 const MOST_NUMBERS: usize = 50;
@@ -99,6 +102,17 @@ impl UseCases {
         self.done(&record, &CallV1::ShowTyping { chat, typing }).await
     }
 
+    /// Shows the session's contacts that it is there, or not.
+    pub async fn show_presence(
+        &self,
+        tenant: &TenantId,
+        session: &SessionId,
+        presence: Presence,
+    ) -> Result<(), UseCaseError> {
+        let record = self.own_session(tenant, session).await?;
+        self.done(&record, &CallV1::ShowPresence { presence }).await
+    }
+
     /// A code that links the session when it is typed on the phone of this number. Asking starts a session that rests because
     /// nobody scanned, as asking for a QR code does.
     pub async fn pairing_code(
@@ -138,7 +152,8 @@ impl UseCases {
         if record.wanted == Wanted::Deleted {
             return Err(UseCaseError::SessionDeleted);
         }
-        let called = self.ports.calls.call(&record.id, call.encode(), PATIENCE).await?;
+        let patience = if let CallV1::PairingCode { .. } = call { PAIRING_PATIENCE } else { PATIENCE };
+        let called = self.ports.calls.call(&record.id, call.encode(), patience).await?;
         match called {
             Called::Answered(answer) => CallAnswerV1::decode(&answer).ok_or(UseCaseError::NotUnderstood),
             Called::NoOwner => Err(not_connected(record)),

@@ -163,6 +163,16 @@ pub enum UseCaseError {
         /// The most, in bytes.
         limit: u64,
     },
+    /// The tenant's files take as much as they may.
+    #[error(
+        "files take {used} of {allowed} bytes, and there is no room for this one; remove some, or wait until some expire"
+    )]
+    MediaQuota {
+        /// What they take, in bytes.
+        used: u64,
+        /// What they may take.
+        allowed: u64,
+    },
     /// A file is not what was said.
     #[error(transparent)]
     MediaContradicts(kurir_core::domain::Contradiction),
@@ -172,6 +182,9 @@ pub enum UseCaseError {
     /// A file will never come.
     #[error("WhatsApp does not have the file any more")]
     MediaLost,
+    /// A file that came in was not kept.
+    #[error("the file was not kept when it came in: it is too large, or there was no room for it")]
+    MediaUnkept,
     /// A limit says that a code is not sent.
     #[error("{}", .why.words())]
     CodeRefused {

@@ -39,10 +39,10 @@ impl Upload<'_> {
 }
 
 impl Default for MediaRules {
-    /// Small files for a day.
+    /// Small files for a day, a GiB of them at most.
     fn default() -> Self {
         let mib = 1 << 20;
-        let limits = MediaLimits { image: mib, video: mib, audio: mib, document: mib };
+        let limits = MediaLimits { image: mib, video: mib, audio: mib, document: mib, tenant: mib << 10 };
         Self { limits, keep: Duration::from_hours(24) }
     }
 }
@@ -52,6 +52,7 @@ impl From<IntakeError> for UseCaseError {
         match error {
             IntakeError::Empty => Self::field("file", "the file is empty"),
             IntakeError::TooLarge(limit) => Self::MediaTooLarge { limit },
+            IntakeError::Full { used, allowed } => Self::MediaQuota { used, allowed },
             IntakeError::Contradicts(contradiction) => Self::MediaContradicts(contradiction),
             IntakeError::Port(error) => Self::Port(error),
         }
@@ -99,6 +100,7 @@ impl UseCases {
             MediaState::Ready => Ok(media),
             MediaState::Filling | MediaState::Awaited => Err(UseCaseError::MediaNotReady),
             MediaState::Lost => Err(UseCaseError::MediaLost),
+            MediaState::Unkept => Err(UseCaseError::MediaUnkept),
         }
     }
 

@@ -40,7 +40,9 @@ pub use sessions::{Create, Search, SessionPage};
 pub use shipped::Shipped;
 pub use suppressions::{BadWish, SuppressionPage, SuppressionWish};
 pub use templates::{KnownTemplate, TemplatePage, TemplateText};
-pub use verify::{CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, VerificationPage, VerifyOptions, Wish};
+pub use verify::{
+    CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, TextWish, VerificationPage, VerifyOptions, Wish,
+};
 pub use webhooks::{NewWebhook, Replay, Replayed, WebhookChange};
 pub use wording::{NamedOtp, NamedTemplate, Wording, check_values};
 

@@ -83,7 +83,12 @@ impl UseCases {
         if let Some(own) = self.ports.templates.template(tenant, &name).await? {
             return Ok(KnownTemplate::Own(own));
         }
-        shipped().find(|shipped| shipped.name == name).map(KnownTemplate::Shipped).ok_or(NONE)
+        Self::shipped_template(name.as_str()).map(KnownTemplate::Shipped).ok_or(NONE)
+    }
+
+    /// A template that kurir brings along.
+    pub(super) fn shipped_template(name: &str) -> Option<Shipped> {
+        shipped().find(|shipped| shipped.name.as_str() == name)
     }
 
     /// The templates that the tenant can use, a page at a time.

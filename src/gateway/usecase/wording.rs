@@ -15,7 +15,7 @@ use super::templates::TemplateText;
 use super::{UseCaseError, UseCases};
 
 /// The placeholder of a one-time password.
-const CODE: &str = "code";
+pub(super) const CODE: &str = "code";
 
 /// The field that says which kind of content it is.
 const TYPE: &str = "type";

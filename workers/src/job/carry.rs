@@ -124,6 +124,8 @@ fn of_web(error: WebError) -> NoFile {
 fn of_intake(error: IntakeError) -> NoFile {
     match error {
         IntakeError::Port(error) => error.into(),
+        // Others of the tenant's expire.
+        IntakeError::Full { .. } => NoFile::NotNow(FailReason::MediaUnavailable),
         IntakeError::Empty | IntakeError::TooLarge(_) | IntakeError::Contradicts(_) => {
             NoFile::Never(FailReason::MediaUnsuitable)
         }

@@ -59,6 +59,7 @@ async fn carry_out(owned: &Owned, checks: &Semaphore, call: CallV1) -> CallAnswe
             sender.mark_read(&chat, &messages).await
         }
         CallV1::ShowTyping { chat, typing } => sender.show_typing(&chat, typing).await,
+        CallV1::ShowPresence { presence } => sender.show_presence(presence).await,
         CallV1::PairingCode { number } => return pairing_code(owned, &number).await,
     };
     done.map_or_else(|error| failed(owned, &error), |()| CallAnswerV1::Done)

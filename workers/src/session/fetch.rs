@@ -90,7 +90,7 @@ async fn round(owned: &Owned, tried: &mut Tried) -> Result<Option<Duration>, Por
         if *count >= TRIES {
             tracing::warn!(session = %owned.id(), file = %id, "a file that came in could not be fetched; it is given up");
             if let Some(media) = owned.shared.ports.media.media(&owned.tenant, id).await? {
-                lose(owned, media).await?;
+                settle(owned, media, MediaState::Lost).await?;
             }
         }
     }
@@ -103,16 +103,16 @@ async fn round(owned: &Owned, tried: &mut Tried) -> Result<Option<Duration>, Por
 /// Fetches one file; `false`: it may come later.
 async fn fetch(owned: &Owned, media: MediaRecord) -> Result<bool, PortError> {
     let (ports, options) = (&owned.shared.ports, &owned.shared.options.media);
-    let Some(source) = media.detail.source.clone() else { return lose(owned, media).await };
+    let Some(source) = media.detail.source.clone() else { return settle(owned, media, MediaState::Lost).await };
     if media.size > options.limits.of(&media.detail.mime_type) {
         tracing::info!(session = %owned.id(), file = %media.id, size = media.size, "a file that came in is too large");
-        return lose(owned, media).await;
+        return settle(owned, media, MediaState::Unkept).await;
     }
     // As it comes, and decrypted.
     let _room = owned.shared.room.enter(media.size * 2).await;
     let bytes = match owned.sender.fetch(&source, options.transfer_timeout).await {
         Ok(bytes) => bytes,
-        Err(FetchError::Gone) => return lose(owned, media).await,
+        Err(FetchError::Gone) => return settle(owned, media, MediaState::Lost).await,
         Err(FetchError::Messenger(error)) => {
             tracing::debug!(session = %owned.id(), file = %media.id, %error, "a file that came in could not be fetched");
             return Ok(false);
@@ -130,14 +130,15 @@ async fn fetch(owned: &Owned, media: MediaRecord) -> Result<bool, PortError> {
         Err(IntakeError::Port(error)) => Err(error),
         Err(error) => {
             tracing::info!(session = %owned.id(), file = %media.id, %error, "a file that came in is not kept");
-            lose(owned, media).await
+            settle(owned, media, MediaState::Unkept).await
         }
     }
 }
 
-async fn lose(owned: &Owned, media: MediaRecord) -> Result<bool, PortError> {
-    let mut lost = MediaRecord { state: MediaState::Lost, ..media };
-    lost.detail.source = None;
-    owned.shared.ports.media.settle_media(&lost).await?;
+/// The file will not come.
+async fn settle(owned: &Owned, media: MediaRecord, state: MediaState) -> Result<bool, PortError> {
+    let mut settled = MediaRecord { state, ..media };
+    settled.detail.source = None;
+    owned.shared.ports.media.settle_media(&settled).await?;
     Ok(true)
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use kurir_core::domain::{
-    Channel, CodeDelivery, CodeKeys, ConversionRule, Hop, Keyring, Lane, MessageState, PhoneNumber, Secret, SessionId,
-    TenantId, Timestamp, Verification, VerificationId, VerificationStatus,
+    Channel, CodeDelivery, CodeKeys, ConversionRule, Hop, Keyring, Lane, MessageState, PhoneNumber, Secret,
+    SecretNumbers, SessionId, TenantId, Timestamp, Verification, VerificationId, VerificationStatus,
 };
 use kurir_core::memory::{ManualClock, MemoryEvents, MemoryJobQueue, MemoryStores};
 use kurir_core::port::{
@@ -91,6 +91,7 @@ impl World {
             webhook_timeout: Duration::from_secs(10),
             conversion: rule,
             code_keys: self.keys.clone(),
+            secrets: SecretNumbers { now: 2, before: Some(1) },
             remember: Duration::from_hours(1),
         };
         let ports = RelayPorts {
@@ -236,9 +237,13 @@ async fn a_message_that_fails_is_followed_by_the_next_channel_and_a_webhook_is_s
     assert_eq!(header("webhook-id"), third.job().to_string());
     let seconds: i64 = header("webhook-timestamp").parse().unwrap();
     assert_eq!(seconds, world.clock.now().as_millis() / 1000);
-    let signer = standardwebhooks::Webhook::from_bytes(world.keys.webhook_key(&of.tenant).expose().to_vec()).unwrap();
-    let signature = signer.sign(&header("webhook-id"), seconds, &request.body).unwrap();
-    assert_eq!(header("webhook-signature"), signature);
+    let mut signatures = Vec::new();
+    for number in [2, 1] {
+        let key = world.keys.webhook_keys(&of.tenant, SecretNumbers { now: number, before: None }).next().unwrap();
+        let signer = standardwebhooks::Webhook::from_bytes(key.expose().to_vec()).unwrap();
+        signatures.push(signer.sign(&header("webhook-id"), seconds, &request.body).unwrap());
+    }
+    assert_eq!(header("webhook-signature"), signatures.join(" "), "one by each secret");
 }
 
 #[tokio::test]

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kurir_core::domain::{CodeDelivery, CodeKeys, Content, EventKind, Secret, Timestamp, Verification};
+use kurir_core::domain::{CodeDelivery, Content, EventKind, Secret, Timestamp, Verification};
 use kurir_core::port::{PortError, WebMethod, WebRequest};
 use kurir_core::wire::VerificationDataV1;
 use serde_json::json;
 use standardwebhooks::Webhook;
 
 use super::Carer;
+use crate::options::VerifyOptions;
 
 /// How often a server is asked.
 const TRIES: u32 = 3;
@@ -40,7 +41,7 @@ impl Carer {
             return Ok(());
         }
         let of = Verification { version: claim.version + 1, ..claim };
-        let Some(request) = request(&of, code, url, now, &self.options.code_keys, self.options.webhook_timeout) else {
+        let Some(request) = request(&of, code, url, now, &self.options) else {
             return self.give_up(&of, "bad_field", now).await;
         };
         let answer = self.ports.web.ask(request).await;
@@ -73,8 +74,7 @@ fn request(
     code: Secret<String>,
     url: &Secret<String>,
     now: Timestamp,
-    keys: &CodeKeys,
-    patience: Duration,
+    options: &VerifyOptions,
 ) -> Option<WebRequest> {
     let text = Content::Otp { code, text: of.text.clone() }.render().ok()?;
     let body = json!({
@@ -91,8 +91,12 @@ fn request(
     });
     let body = body.to_string();
     let (id, seconds) = (of.job().to_string(), now.as_millis().div_euclid(1000));
-    let signer = Webhook::from_bytes(keys.webhook_key(&of.tenant).expose().to_vec()).ok()?;
-    let signature = signer.sign(&id, seconds, body.as_bytes()).ok()?;
+    // One signature by each secret; whoever knows one of them takes it.
+    let sign = |key: Secret<[u8; 32]>| {
+        Webhook::from_bytes(key.expose().to_vec()).ok()?.sign(&id, seconds, body.as_bytes()).ok()
+    };
+    let keys = options.code_keys.webhook_keys(&of.tenant, options.secrets);
+    let signature = keys.map(sign).collect::<Option<Vec<_>>>()?.join(" ");
     Some(WebRequest {
         method: WebMethod::Post,
         url: url.clone(),
@@ -103,7 +107,7 @@ fn request(
             (standardwebhooks::HEADER_WEBHOOK_SIGNATURE, Secret::new(signature)),
         ],
         body: Bytes::from(body),
-        patience,
+        patience: options.webhook_timeout,
         body_limit: ANSWER,
     })
 }

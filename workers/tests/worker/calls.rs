@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kurir_core::domain::{MessageId, PhoneNumber, SessionState, Typing};
+use kurir_core::domain::{MessageId, PhoneNumber, Presence, SessionState, Typing};
 use kurir_core::memory::Shown;
 use kurir_core::port::{Called, MessengerEvent};
 use kurir_core::wire::{CallAnswerV1, CallV1};
@@ -45,14 +45,20 @@ async fn numbers_are_checked_like_recipients_and_remembered() {
 }
 
 #[tokio::test]
-async fn read_marks_and_typing_are_shown_by_the_owner() {
+async fn read_marks_typing_and_presence_are_shown_by_the_owner() {
     let (world, worker) = World::serving(options("w1")).await;
     let chat = number(1);
     let read = CallV1::MarkRead { chat: chat.clone(), messages: vec!["3EB0".into()] };
     assert_eq!(world.ask(&read).await, CallAnswerV1::Done);
     let typing = CallV1::ShowTyping { chat: chat.clone(), typing: Typing::Recording };
     assert_eq!(world.ask(&typing).await, CallAnswerV1::Done);
-    let shown = [Shown::Read(chat.clone(), vec![MessageId::from_wire("3EB0")]), Shown::Typing(chat, Typing::Recording)];
+    let presence = CallV1::ShowPresence { presence: Presence::Unavailable };
+    assert_eq!(world.ask(&presence).await, CallAnswerV1::Done);
+    let shown = [
+        Shown::Read(chat.clone(), vec![MessageId::from_wire("3EB0")]),
+        Shown::Typing(chat, Typing::Recording),
+        Shown::Presence(Presence::Unavailable),
+    ];
     assert_eq!(world.messenger.shown(), shown);
     let unknown = world.ports.calls.call(&session(), b"{\"call\":\"of_tomorrow\"}".to_vec(), PATIENCE).await.unwrap();
     assert_eq!(unknown, Called::Answered(CallAnswerV1::NotUnderstood.encode()));

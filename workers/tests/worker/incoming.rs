@@ -69,9 +69,29 @@ async fn a_file_that_whatsapp_has_not_is_lost_and_a_large_one_is_not_asked_for()
     world.messenger.put_file("large", Some(PDF.to_vec()));
     world.deliver(document("3A02", "gone", 18)).await;
     world.deliver(document("3A03", "large", 2 << 20)).await;
-    for id in ["3A02", "3A03"] {
-        world.until_file(id, MediaState::Lost).await;
+    for (id, state) in [("3A02", MediaState::Lost), ("3A03", MediaState::Unkept)] {
+        world.until_file(id, state).await;
     }
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_whose_file_finds_no_room_is_told_without_it() {
+    let mut options = options("w");
+    options.media.limits.tenant = 20;
+    let (world, worker) = World::serving(options).await;
+    let mut events = world.events().await;
+    world.messenger.put_file("first", Some(PDF.to_vec()));
+    world.messenger.put_file("second", Some(PDF.to_vec()));
+    world.deliver(document("3A05", "first", 18)).await;
+    world.until_file("3A05", MediaState::Ready).await;
+    world.deliver(document("3A06", "second", 18)).await;
+    for id in ["3A05", "3A06"] {
+        assert_eq!(next_event(&mut *events, "message.received").await.data["message_id"], id);
+    }
+    let media = world.until_file("3A06", MediaState::Unkept).await;
+    assert_eq!(media.detail.source, None);
+    assert_eq!(read_media(&*world.ports.media, &media).await.unwrap(), None, "no piece of it is left");
     worker.stop().await;
 }
 

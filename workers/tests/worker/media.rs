@@ -44,7 +44,7 @@ pub async fn stored(world: &World, of: Option<&SessionId>) -> MediaId {
             source: None,
         },
     };
-    let limits = MediaLimits { image: 1000, video: 1000, audio: 1000, document: 1000 };
+    let limits = MediaLimits { image: 1000, video: 1000, audio: 1000, document: 1000, tenant: 8000 };
     let mut intake = MediaIntake::new(&*world.ports.media, record, None, limits);
     intake.push(PNG).await.unwrap();
     intake.finish().await.unwrap().id

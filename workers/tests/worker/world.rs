@@ -75,7 +75,7 @@ pub fn options(name: &str) -> WorkerOptions {
         prove_tenant: false,
         crash: kurir_workers::Crash::default(),
         media: MediaOptions {
-            limits: MediaLimits { image: 1 << 20, video: 1 << 20, audio: 1 << 20, document: 1 << 20 },
+            limits: MediaLimits { image: 1 << 20, video: 1 << 20, audio: 1 << 20, document: 1 << 20, tenant: 8 << 20 },
             keep: Duration::from_hours(1),
             transfer_timeout: Duration::from_secs(5),
             memory_mib: 16,

@@ -14,6 +14,7 @@ use kurir_core::wire::{ContentV1, VerificationDataV1};
 
 use super::TRIES;
 use super::limits::{CodeRefused, refused};
+use super::text::TextWish;
 use crate::gateway::usecase::{Enqueue, UseCaseError, UseCases};
 
 /// What a code's length may be.
@@ -27,15 +28,6 @@ const PATIENCES: std::ops::RangeInclusive<u32> = 1..=3600;
 
 /// Most channels after the first one.
 const MAX_FALLBACKS: usize = 5;
-
-/// Longest text around a code, in characters.
-const MAX_TEXT: usize = 1000;
-
-/// What a code's message says where the caller gives no text, by language.
-const TEXTS: [(&str, &str); 2] = [
-    ("id", "Kode verifikasi Anda: {code}. Jangan berikan kepada siapa pun."),
-    ("en", "Your verification code: {code}. Don't share it with anyone."),
-];
 
 /// A channel to fall back to.
 #[derive(Clone, Debug)]
@@ -65,10 +57,8 @@ pub struct Wish {
     pub alphabet: Option<CodeAlphabet>,
     /// How long it is good, in seconds.
     pub ttl: Option<u32>,
-    /// The text around it, with `{code}`.
-    pub text: Option<String>,
-    /// The language of the text where none is given.
-    pub locale: Option<String>,
+    /// What its message says.
+    pub text: TextWish,
     /// Who asked the caller for it.
     pub ip: Option<IpAddr>,
     /// The channels after the first one.
@@ -140,14 +130,14 @@ fn channel(
 
 impl UseCases {
     /// Looks a wish through; nothing is written.
-    pub fn verification_wish(&self, wish: Wish) -> Result<NewVerification, UseCaseError> {
+    pub async fn verification_wish(&self, tenant: &TenantId, wish: Wish) -> Result<NewVerification, UseCaseError> {
         let to = self.verified_number(&wish.to)?;
         let length = wish.code_length.unwrap_or(self.verify.code_length);
         if !LENGTHS.contains(&length) {
             return Err(UseCaseError::field("code_length", "must be from 4 to 10"));
         }
         let ttl = seconds("ttl", wish.ttl, TTLS)?.unwrap_or(self.verify.ttl);
-        let text = self.text(wish.text, wish.locale.as_deref())?;
+        let text = self.code_text(tenant, wish.text).await?;
         if wish.fallback.len() > MAX_FALLBACKS {
             return Err(UseCaseError::field("fallback", format!("has at most {MAX_FALLBACKS} channels")));
         }
@@ -175,25 +165,6 @@ impl UseCases {
             reason: kurir_core::domain::FailReason::BadNumber,
             message: error.to_string(),
         })
-    }
-
-    fn text(&self, text: Option<String>, locale: Option<&str>) -> Result<String, UseCaseError> {
-        let Some(text) = text else {
-            let locale = locale.unwrap_or(&self.verify.locale);
-            let language = locale.split(['-', '_']).next().unwrap_or_default();
-            let known = TEXTS.iter().find(|(known, _)| known.eq_ignore_ascii_case(language));
-            let unknown = "has no text of its own: give `text`, or one of id, en";
-            return known.map(|(_, text)| (*text).to_owned()).ok_or_else(|| UseCaseError::field("locale", unknown));
-        };
-        if text.chars().count() > MAX_TEXT {
-            return Err(UseCaseError::field("text", format!("has more than {MAX_TEXT} characters")));
-        }
-        if !text.contains("{code}") {
-            return Err(UseCaseError::field("text", "needs {code} where the code goes"));
-        }
-        let sample = kurir_core::domain::Content::Otp { code: Secret::new("0".to_owned()), text: text.clone() };
-        sample.render().map_err(|error| UseCaseError::field("text", error.to_string()))?;
-        Ok(text)
     }
 
     /// Makes a verification and sends its code, or sends the code of the one that is open to this number once more. Must

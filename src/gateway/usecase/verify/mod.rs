@@ -9,11 +9,14 @@ mod create;
 mod limits;
 mod look;
 mod prefixes;
+mod text;
 
 use std::time::Duration;
 
 use base64::Engine as _;
-use kurir_core::domain::{CodeAlphabet, CodeKeys, ConversionRule, Secret, TenantId, Traffic, Verification};
+use kurir_core::domain::{
+    CodeAlphabet, CodeKeys, ConversionRule, Secret, SecretNumbers, TenantId, Traffic, Verification,
+};
 use kurir_core::policy::CountryRule;
 use kurir_core::port::Tally;
 use kurir_core::wire::PrefixDataV1;
@@ -24,6 +27,7 @@ pub use create::{FallbackWish, NewVerification, Sent, Wish};
 pub use limits::CodeRefused;
 pub use look::VerificationPage;
 pub use prefixes::PrefixPage;
+pub use text::TextWish;
 
 /// How often a change that met another write is decided again. Whoever loses does so to a check, a sending or the relay,
 /// and there are few of these to one verification.
@@ -34,6 +38,8 @@ const TRIES: usize = 32;
 pub struct VerifyOptions {
     /// What codes are marked with.
     pub code_keys: CodeKeys,
+    /// Which of the secrets of fall-back webhooks sign.
+    pub secrets: SecretNumbers,
     /// Characters of a code, where the caller does not say.
     pub code_length: u32,
     /// What it is made of, likewise.
@@ -65,10 +71,11 @@ pub struct VerifyOptions {
 }
 
 impl UseCases {
-    /// What requests to a tenant's fall-back webhooks are signed with.
-    pub fn webhook_secret(&self, tenant: &TenantId) -> Secret<String> {
-        let key = self.verify.code_keys.webhook_key(tenant);
-        Secret::new(format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(key.expose())))
+    /// What requests to a tenant's fall-back webhooks are signed with: the secret of now, then the one that it replaces.
+    pub fn webhook_secrets(&self, tenant: &TenantId) -> impl Iterator<Item = Secret<String>> {
+        let encode = |key: &[u8]| base64::engine::general_purpose::STANDARD.encode(key);
+        let keys = self.verify.code_keys.webhook_keys(tenant, self.verify.secrets);
+        keys.map(move |key| Secret::new(format!("whsec_{}", encode(key.expose()))))
     }
 
     /// What a verification's write counts for its prefix.
