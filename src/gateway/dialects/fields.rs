@@ -76,11 +76,6 @@ impl Fields {
             _ => default,
         }
     }
-
-    /// Whether the field is there at all.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
 }
 
 #[cfg(test)]

@@ -41,10 +41,6 @@ pub(super) enum Refusal {
     NoMessage,
     /// A session of this id is there already.
     SessionExists(String),
-    /// No more sessions than so many.
-    TooManySessions(u32),
-    /// The default session stays.
-    IsDefault,
     /// The session can't send now.
     NotConnected(SessionState),
     /// The session is linked already, so there is nothing to scan.
@@ -83,11 +79,7 @@ impl Refusal {
             Self::BadBody | Self::Missing(_) | Self::Bad { .. } | Self::BadNumber => StatusCode::BAD_REQUEST,
             Self::FileType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoSession | Self::NoMessage | Self::NoSuchPath => StatusCode::NOT_FOUND,
-            Self::SessionExists(_)
-            | Self::TooManySessions(_)
-            | Self::IsDefault
-            | Self::NotConnected(_)
-            | Self::Linked => StatusCode::CONFLICT,
+            Self::SessionExists(_) | Self::NotConnected(_) | Self::Linked => StatusCode::CONFLICT,
             Self::NotSent { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoQr | Self::TookTooLong | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,

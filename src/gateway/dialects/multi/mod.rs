@@ -109,8 +109,6 @@ pub(super) fn refuse(refusal: &Refusal) -> Response {
         Refusal::NoSession => ("SESSION_NOT_FOUND", "Session not found".to_owned()),
         Refusal::NoMessage => ("MESSAGE_NOT_FOUND", "Message not found".to_owned()),
         Refusal::SessionExists(_) => ("SESSION_EXISTS", "Session already exists".to_owned()),
-        Refusal::TooManySessions(most) => ("TOO_MANY_SESSIONS", format!("No more than {most} sessions are allowed")),
-        Refusal::IsDefault => ("SESSION_IS_DEFAULT", "The default session can't be deleted".to_owned()),
         Refusal::NotConnected(_) => {
             ("WA_DISCONNECTED", "WhatsApp is not connected in this session, scan its QR code".to_owned())
         }

@@ -88,7 +88,6 @@ fn words(refusal: &Refusal) -> String {
             let seconds = wait.as_millis().div_ceil(1000);
             return format!("OTP sudah dikirim ke nomor ini, coba lagi dalam {seconds} detik");
         }
-        Refusal::TooManySessions(most) => return format!("Maksimal {most} session"),
         Refusal::SessionExists(_) => "Session sudah ada",
         Refusal::NoKey => "API key diperlukan",
         Refusal::BadKey => "API key tidak valid",
@@ -109,7 +108,6 @@ fn words(refusal: &Refusal) -> String {
         Refusal::FileTooLarge => "Ukuran file terlalu besar",
         Refusal::NoSession => "Session tidak ditemukan",
         Refusal::NoMessage => "Pesan tidak ditemukan",
-        Refusal::IsDefault => "Session default tidak dapat dihapus",
         Refusal::NotConnected(_) => "Session tidak terhubung",
         Refusal::Linked => "Session sudah terhubung",
         Refusal::NoQr => "QR code belum tersedia, coba lagi sebentar",

@@ -59,8 +59,6 @@ pub(super) fn refuse(refusal: &Refusal) -> Response {
         Refusal::NoSession => "Instance ID does not exist".to_owned(),
         Refusal::NoMessage => "Message does not exist".to_owned(),
         Refusal::SessionExists(_) => "Instance ID is taken, generate another one".to_owned(),
-        Refusal::TooManySessions(most) => format!("No more than {most} instances are allowed"),
-        Refusal::IsDefault => "The default instance can't be removed".to_owned(),
         Refusal::NotConnected(state) => format!("Instance is not connected ({state}), scan its QR code first"),
         Refusal::Linked => "Instance is already connected".to_owned(),
         Refusal::NoQr => "The QR code is not ready yet, try again in a moment".to_owned(),
