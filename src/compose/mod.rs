@@ -6,6 +6,7 @@ mod backends;
 mod bench;
 mod crash;
 mod dead;
+mod dialects;
 mod fleet;
 mod keys;
 mod limits;

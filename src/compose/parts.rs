@@ -17,7 +17,7 @@ use crate::adapters::rabbitmq::RabbitMq;
 use crate::adapters::whatsapp::{Endpoint, WhatsAppMessenger, WhatsAppOptions};
 use crate::config::Config;
 use crate::gateway::usecase::MediaRules;
-use crate::gateway::{Gateway, GatewayOptions, GatewayPorts, Probe, fixed_key};
+use crate::gateway::{Gateway, GatewayOptions, GatewayPorts, Place, Probe, fixed_key};
 
 /// How long a probe may take; orchestrators ask with limits of a few seconds.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
@@ -151,6 +151,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         stream_patience: settings.stream_patience,
         operator: config.fleet.tenant.clone(),
         meter: Some(Arc::clone(&backends.telemetry) as _),
+        dialects: super::dialects::options(config, &tenant),
+        dialects_open: settings.listen.ip().is_loopback(),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -179,8 +181,13 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
 }
 
 /// Serves a gateway until `stop`, and says what it had to abandon.
-pub(super) async fn serve_gateway(gateway: Gateway, listener: TcpListener, stop: CancellationToken) {
-    let abandoned = gateway.serve(listener, stop).await;
+pub(super) async fn serve_gateway(
+    gateway: Gateway,
+    listener: TcpListener,
+    places: Vec<Place>,
+    stop: CancellationToken,
+) {
+    let abandoned = gateway.serve(listener, places, stop).await;
     tracing::info!(?abandoned, "gateway stopped");
 }
 

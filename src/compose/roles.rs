@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::backends::Backends;
 use super::fleet::Needs;
 use super::watched::{Monitoring, sampler};
-use super::{parts, settings};
+use super::{dialects, parts, settings};
 use crate::config::{Config, Role};
 use crate::telemetry::Part;
 
@@ -90,9 +90,10 @@ pub async fn gateway(config: Config, stop: CancellationToken) -> anyhow::Result<
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("gateway.listen: {listen} can't be listened on; is another process there?"))?;
+    let places = dialects::places(&config).await?;
     let monitoring = Monitoring::start(&config, &backends, Vec::new()).await?;
     tracing::info!(address = %listener.local_addr()?, "gateway started");
-    parts::serve_gateway(parts::gateway(&config, &backends), listener, stop).await;
+    parts::serve_gateway(parts::gateway(&config, &backends), listener, places, stop).await;
     monitoring.stop().await;
     backends.close().await;
     Ok(())

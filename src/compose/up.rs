@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backends::Backends;
 use super::watched::{Monitoring, sampler};
-use super::{parts, settings, simulator};
+use super::{dialects, parts, settings, simulator};
 use crate::config::{Config, Role};
 use crate::telemetry::Sampler;
 
@@ -69,8 +69,9 @@ pub async fn up(config: &Config) -> anyhow::Result<Embedded> {
         format!("gateway.listen: {listen} can't be listened on; is another process there? Try --set gateway.listen=127.0.0.1:0")
     })?;
     let gateway_url = format!("http://{}", listener.local_addr()?);
+    let places = dialects::places(&config).await?;
     let stop_gateway = CancellationToken::new();
-    let serving = parts::serve_gateway(parts::gateway(&config, &backends), listener, stop_gateway.clone());
+    let serving = parts::serve_gateway(parts::gateway(&config, &backends), listener, places, stop_gateway.clone());
     let gateway = tokio::spawn(serving);
     let monitor_url = monitoring.url.clone();
     let api_key = key;

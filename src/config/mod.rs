@@ -8,6 +8,7 @@
 
 mod brokers;
 mod by_session;
+mod dialects;
 mod fleet;
 mod gateway;
 mod limit_table;
@@ -31,6 +32,7 @@ mod worker;
 
 pub use brokers::{QueueKind, RabbitmqConfig, RedisConfig};
 pub use by_session::{BySessionError, SessionNames, TimeZones};
+pub use dialects::{DIALECTS, DialectConfig, DialectsConfig, MultiConfig};
 pub use fleet::FleetConfig;
 pub use gateway::GatewayConfig;
 pub use limit_table::{LimitRow, limit_table, limits_in_markdown};
@@ -79,6 +81,8 @@ pub struct Config {
     pub relay: RelayConfig,
     /// The HTTP gateway.
     pub gateway: GatewayConfig,
+    /// The interfaces of older systems.
+    pub dialects: DialectsConfig,
     /// Requests to addresses that callers name.
     pub web: WebConfig,
     /// Files that messages carry.

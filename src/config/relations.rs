@@ -54,6 +54,7 @@ impl Config {
         self.check_limits(&mut found);
         self.check_relay(&mut found);
         self.check_gateway(&mut found);
+        self.check_dialects(&mut found);
         self.check_verify(&mut found);
         self.check_whatsapp(&mut found);
         self.check_metrics(&mut found);
@@ -234,6 +235,23 @@ impl Config {
         found.span(webhooks.patience < kept, "webhooks.patience", webhooks.patience, advice);
         found.count("webhooks.at_once", webhooks.at_once, 1, 256);
         found.between("webhooks.disable_after", webhooks.disable_after, second, month);
+    }
+
+    fn check_dialects(&self, found: &mut Findings) {
+        let dialects = &self.dialects;
+        let second = Duration::from_secs(1);
+        found.between("dialects.send_wait", dialects.send_wait, second, Duration::from_mins(1));
+        found.between("dialects.qr_wait", dialects.qr_wait, second, Duration::from_mins(1));
+        if let Some(key) = &dialects.multi.admin_key {
+            // On this machine alone it may be as short as that of the system that is replaced.
+            let own = dialects.own_ports.contains("multi").then_some(dialects.multi.listen);
+            let near = own.into_iter().chain([self.gateway.listen]).all(|address| address.ip().is_loopback());
+            let length = key.expose().len();
+            let advice = format!(
+                "must have at least {MIN_API_KEY} characters (it has {length}), since it can be tried from other machines"
+            );
+            found.want(near || length >= MIN_API_KEY, "dialects.multi.admin_key", "[secret]", advice);
+        }
     }
 
     fn check_gateway(&self, found: &mut Findings) {

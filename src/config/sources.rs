@@ -11,8 +11,15 @@ use super::problem::{Origin, Problem};
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// The settings whose values are never shown.
-pub const SECRET_KEYS: [&str; 6] =
-    ["store.encryption_keys", "postgres.url", "rabbitmq.url", "redis.url", "redis.pepper", "gateway.api_key"];
+pub const SECRET_KEYS: [&str; 7] = [
+    "store.encryption_keys",
+    "postgres.url",
+    "rabbitmq.url",
+    "redis.url",
+    "redis.pepper",
+    "gateway.api_key",
+    "dialects.multi.admin_key",
+];
 
 /// Variables of the environment with this prefix and a `__` are settings.
 const PREFIX: &str = "KURIR_";

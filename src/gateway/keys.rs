@@ -94,7 +94,7 @@ impl ApiKeys {
 
 #[cfg(test)]
 mod tests {
-    use kurir_core::domain::key_text;
+    use kurir_core::domain::{KeyStyle, key_text};
     use kurir_core::memory::{ManualClock, MemoryStores};
 
     use super::*;
@@ -121,7 +121,7 @@ mod tests {
         }
 
         let id = KeyId::new("k1").unwrap();
-        let text = key_text(&id, [3, 4]);
+        let text = key_text(KeyStyle::Kurir, &id, [3, 4]);
         assert_eq!(whose(text.expose()).await, None, "not registered");
         let record = ApiKeyRecord { id: id.clone(), hash: key_hash(&text), ..fixed("", "c") };
         stores.add_key(&record).await.unwrap();

@@ -3,6 +3,8 @@
 //! `usecase` says what can be done (create a session, enqueue a message, …) without a word of HTTP; `native` is kurir's own
 //! HTTP interface over it. Further dialects translate into the same use cases. The gateway knows ports only.
 
+mod app;
+mod dialects;
 mod key_limit;
 mod keys;
 mod meter;
@@ -20,6 +22,8 @@ mod waits;
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::App;
+use futures_util::future::join_all;
 use kurir_core::domain::{ApiKeyRecord, TenantId};
 use kurir_core::port::{
     Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, MessageIndex, PoolQueue,
@@ -29,6 +33,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use dialects::{Dialect, DialectOptions};
 pub use keys::fixed_key;
 pub use meter::Meter;
 pub use monitor::Monitor;
@@ -125,6 +130,10 @@ pub struct GatewayOptions {
     pub operator: TenantId,
     /// Who counts requests; `None`: nobody.
     pub meter: Option<Arc<dyn Meter>>,
+    /// The dialects, each served below `/dialects/<name>/`.
+    pub dialects: Vec<DialectOptions>,
+    /// Whether callers of these without a key are let in there, as the tenants of the options.
+    pub dialects_open: bool,
 }
 
 /// How the gateway takes messages.
@@ -157,9 +166,19 @@ impl Default for MessageOptions {
     }
 }
 
+/// An address of its own for a dialect, where it stands at `/`.
+pub struct Place {
+    /// Which.
+    pub dialect: Dialect,
+    /// Where.
+    pub listener: TcpListener,
+}
+
 /// A gateway, ready to serve.
 pub struct Gateway {
+    app: Arc<App>,
     router: axum::Router,
+    dialects: Vec<DialectOptions>,
     tasks: TaskTracker,
     /// Ends what lasts as long as its caller likes: waits and streams.
     stopping: CancellationToken,
@@ -178,8 +197,13 @@ impl Gateway {
         };
         // What lasts as long as its caller likes ends with the signal to stop, so that the stop waits for work only.
         let stopping = CancellationToken::new();
-        let router = native::router(options, ports, tasks.clone(), stopping.clone());
-        Self { router, tasks, stopping, limits }
+        let (dialects, open) = (options.dialects.clone(), options.dialects_open);
+        let app = Arc::new(App::new(options, ports, tasks.clone(), stopping.clone()));
+        let router = dialects.iter().fold(native::router(&app), |router, options| {
+            let path = format!("/dialects/{}", options.dialect);
+            router.nest(&path, dialects::router(&app, options.clone(), open))
+        });
+        Self { app, router, dialects, tasks, stopping, limits }
     }
 
     /// The routes alone.
@@ -189,8 +213,20 @@ impl Gateway {
 
     /// Serves until `stop`, then takes no more connections, lets the requests at hand end within the stop's deadline, and
     /// tells what it had to abandon.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Abandoned {
-        let ends = (self.stopping, stop);
-        server::serve(listener, self.router, self.tasks, self.limits, ends).await
+    pub async fn serve(self, listener: TcpListener, places: Vec<Place>, stop: CancellationToken) -> Abandoned {
+        let own = places.into_iter().filter_map(|place| {
+            let options = self.dialects.iter().find(|options| options.dialect == place.dialect)?;
+            // Whoever can reach this machine's own address is let in without a key, as in the system that is replaced.
+            let open = place.listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+            let router = dialects::router(&self.app, options.clone(), open);
+            // The work that outlives its caller, and the streams, are waited for and ended with the main address.
+            let ends = (CancellationToken::new(), stop.clone());
+            Some(server::serve(place.listener, router, TaskTracker::new(), self.limits, ends))
+        });
+        let own = join_all(own.collect::<Vec<_>>());
+        let main = server::serve(listener, self.router, self.tasks, self.limits, (self.stopping, stop));
+        let (main, own) = tokio::join!(main, own);
+        let connections = own.iter().map(|abandoned| abandoned.connections).sum::<usize>();
+        Abandoned { connections: main.connections + connections, ..main }
     }
 }

@@ -74,8 +74,7 @@ fn moment(body: &Value, field: &str) -> Option<kurir_core::domain::Timestamp> {
 /// OTP's way through outbox, relay and broker is shorter than a turn on a busy machine too.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_otp_behind_a_hundred_thousand_bulk_jobs_leaves_at_the_senders_next_turn() {
-    let world =
-        World::start_with(&[("KURIR_LIMITS__SENDER__EVERY", "1s"), ("KURIR_LIMITS__SENDER__BURST", "1")]).await;
+    let world = World::start_with(&[("KURIR_LIMITS__SENDER__EVERY", "1s"), ("KURIR_LIMITS__SENDER__BURST", "1")]).await;
     let worker = world.worker("worker-1");
     let relay = world.relay();
     let session = world.session(0);

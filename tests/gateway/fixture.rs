@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use kurir::gateway::usecase::MediaRules;
 use kurir::gateway::{
-    Abandoned, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, VerifyOptions, fixed_key,
+    Abandoned, Dialect, DialectOptions, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, VerifyOptions,
+    fixed_key,
 };
 use kurir::telemetry::{Part, Telemetry};
 use kurir_core::domain::{
@@ -128,6 +129,18 @@ pub fn verify() -> VerifyOptions {
     }
 }
 
+/// The dialects, their callers without a key being `acme`; with waits that tests need not sit through.
+fn dialects() -> Vec<DialectOptions> {
+    let of = |dialect| DialectOptions {
+        dialect,
+        tenant: tenant("acme"),
+        admin_key: Some(Secret::new("admin123".to_owned())),
+        send_wait: Duration::from_millis(500),
+        qr_wait: Duration::from_millis(500),
+    };
+    Dialect::ALL.into_iter().map(of).collect()
+}
+
 impl Default for Wishes {
     fn default() -> Self {
         Self {
@@ -183,6 +196,8 @@ impl Fixture {
             stream_patience: wishes.stream_patience,
             operator: tenant("acme"),
             meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
+            dialects: dialects(),
+            dialects_open: true,
         };
         let (calls, wishes) = (MemoryCalls::default(), Arc::new(MemoryWishes::default()));
         let ports = GatewayPorts {
@@ -210,7 +225,7 @@ impl Fixture {
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let served = runtime.spawn(Gateway::new(options, ports).serve(listener, stop.clone()));
+        let served = runtime.spawn(Gateway::new(options, ports).serve(listener, Vec::new(), stop.clone()));
         Self { runtime, address, stores, ledger, queue, clock, events, web, calls, wishes, stop, served }
     }
 

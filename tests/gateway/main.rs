@@ -2,6 +2,7 @@
 
 mod batches;
 mod calls;
+mod dialects;
 #[path = "../openapi/document.rs"]
 mod document;
 mod events;

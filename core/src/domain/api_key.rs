@@ -10,8 +10,25 @@ use subtle::ConstantTimeEq as _;
 
 use super::{KeyId, Secret, SessionId, TenantId, Timestamp};
 
-/// How every key begins, so that scanners of leaked secrets find it.
-const PREFIX: &str = "kurir_";
+/// How a key begins, so that scanners of leaked secrets find it and its users know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyStyle {
+    /// `kurir_…`
+    Kurir,
+    /// `wa_…`, as users of an older system know theirs.
+    Wa,
+}
+
+impl KeyStyle {
+    const ALL: [Self; 2] = [Self::Kurir, Self::Wa];
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Kurir => "kurir_",
+            Self::Wa => "wa_",
+        }
+    }
+}
 
 /// What a key allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -107,9 +124,9 @@ impl ApiKeyRecord {
 }
 
 /// Writes a key of 256 random bits down, for its only showing.
-pub fn key_text(id: &KeyId, random: [u128; 2]) -> Secret<String> {
+pub fn key_text(style: KeyStyle, id: &KeyId, random: [u128; 2]) -> Secret<String> {
     let [first, second] = random;
-    Secret::new(format!("{PREFIX}{id}_{first:032x}{second:032x}"))
+    Secret::new(format!("{}{id}_{first:032x}{second:032x}", style.prefix()))
 }
 
 /// The hash that is kept of a key.
@@ -120,7 +137,8 @@ pub fn key_hash(key: &Secret<String>) -> [u8; 32] {
 /// Which key this text would be; `None` if it can't be one of ours.
 pub fn key_id(presented: &[u8]) -> Option<KeyId> {
     let text = std::str::from_utf8(presented).ok()?;
-    let (id, _) = text.strip_prefix(PREFIX)?.split_once('_')?;
+    let rest = KeyStyle::ALL.into_iter().find_map(|style| text.strip_prefix(style.prefix()))?;
+    let (id, _) = rest.split_once('_')?;
     KeyId::new(id).ok()
 }
 
@@ -144,13 +162,15 @@ mod tests {
     #[test]
     fn a_key_names_itself_and_opens_until_its_end() {
         let id = KeyId::new("k12ab").unwrap();
-        let key = key_text(&id, [7, 8]);
-        assert_eq!(key_id(key.expose().as_bytes()), Some(id.clone()));
+        let key = key_text(KeyStyle::Kurir, &id, [7, 8]);
+        for style in KeyStyle::ALL {
+            assert_eq!(key_id(key_text(style, &id, [7, 8]).expose().as_bytes()), Some(id.clone()));
+        }
         let record = record(&key, id.clone());
         let at = Timestamp::from_millis;
         assert!(record.opens(key.expose().as_bytes(), at(999)));
         assert!(!record.opens(key.expose().as_bytes(), at(1000)));
-        let other = key_text(&id, [7, 9]);
+        let other = key_text(KeyStyle::Kurir, &id, [7, 9]);
         assert!(!record.opens(other.expose().as_bytes(), at(0)));
         for none in ["", "kurir_", "kurir_k12ab", "kurir__77", "other_k12ab_77"] {
             assert_eq!(key_id(none.as_bytes()), None, "{none}");
@@ -161,7 +181,7 @@ mod tests {
     #[test]
     fn admin_is_everything_and_a_list_of_sessions_is_all_there_is() {
         let id = KeyId::new("k").unwrap();
-        let mut record = record(&key_text(&id, [1, 2]), id);
+        let mut record = record(&key_text(KeyStyle::Wa, &id, [1, 2]), id);
         assert!(record.may(Scope::Send) && !record.may(Scope::Read));
         record.scopes = BTreeSet::from([Scope::Admin]);
         assert!(Scope::ALL.into_iter().all(|scope| record.may(scope)));

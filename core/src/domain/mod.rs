@@ -35,7 +35,7 @@ mod verification;
 mod waha;
 mod webhook;
 
-pub use api_key::{ApiKeyRecord, NoSuchScope, Scope, key_hash, key_id, key_text};
+pub use api_key::{ApiKeyRecord, KeyStyle, NoSuchScope, Scope, key_hash, key_id, key_text};
 pub use code_key::{CodeKeys, CodeMark, SecretNumbers, UnknownCodeKey};
 pub use content::{ContactCard, Place, Quoted, Reaction, Referred, Writer};
 pub use event::{EventId, EventKind, OutboxEvent};

@@ -43,7 +43,11 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Takes in a whole body of at most `limit` bytes.
-pub(super) async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<axum::body::Bytes, ApiError> {
+pub(in crate::gateway) async fn collect(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+) -> Result<axum::body::Bytes, ApiError> {
     let too_large = || {
         let message = format!("a body has at most {limit} bytes");
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)

@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use super::auth::Caller;
 use super::error::ApiError;
 use super::sessions::ended_early;
-use super::{App, body};
+use super::{App, body, layers};
 use crate::gateway::usecase::UseCaseError;
 
 /// The header with the caller's name for the request.
@@ -60,7 +60,7 @@ where
         RequestKey::new(caller.tenant().clone(), name.as_bytes()).map_err(|error| bad_name(&error.to_string()))?;
     let (parts, body) = request.into_parts();
     let bytes = body::collect(&parts.headers, body, limit).await?;
-    let (at, lasts) = (app.clock.now(), app.lasts_at_most(&parts.uri));
+    let (at, lasts) = (app.clock.now(), layers::lasts_at_most(app, &parts.uri));
     let new = NewRun {
         request: fingerprint(caller, &parts, &bytes),
         runner: app.entropy.nonce(),

@@ -1,16 +1,17 @@
 //! What is done around every request.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use tracing::Instrument as _;
 
-use super::App;
 use super::error::ApiError;
+use super::{App, messages};
 
 /// The header with a request's id: the caller's own, or one of ours.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -18,8 +19,16 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken from a caller.
 const MAX_ID: usize = 64;
 
+/// Puts around routes what every answer needs: an id, a measure, and a word to caches.
+pub(in crate::gateway) fn around(routes: Router, app: &Arc<App>) -> Router {
+    routes
+        .layer(from_fn(never_cached))
+        .layer(from_fn_with_state(Arc::clone(app), measured))
+        .layer(from_fn_with_state(Arc::clone(app), request_id))
+}
+
 /// Gives the request an id and a span, and repeats the id in the answer.
-pub(super) async fn request_id(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn request_id(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| fits(id));
     let id = given.map_or_else(|| format!("{:032x}", app.entropy.nonce()), str::to_owned);
     // The query may hold anything, so it is not logged.
@@ -68,7 +77,7 @@ pub(in crate::gateway) async fn never_cached(request: Request, next: Next) -> Re
 }
 
 /// Tells whoever counts of the answer.
-pub(super) async fn measured(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn measured(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let Some(meter) = &app.meter else { return next.run(request).await };
     let begun = Instant::now();
     let method = request.method().clone();
@@ -82,13 +91,22 @@ pub(super) async fn measured(State(app): State<Arc<App>>, request: Request, next
 
 /// Cuts a request off that takes too long, its body's arrival included.
 pub(super) async fn time_limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let lasts = app.lasts_at_most(request.uri());
+    let lasts = lasts_at_most(&app, request.uri());
     let answered = tokio::time::timeout(lasts, next.run(request)).await;
     answered.unwrap_or_else(|_| {
         let message =
             "the request took too long; what became of it is not known. Repeating it with the same id is safe";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", message).retry_later().into_response()
     })
+}
+
+/// How long a request may take: longer, if its caller wants to wait.
+pub(super) fn lasts_at_most(app: &App, uri: &Uri) -> Duration {
+    let waits = uri.path() == messages::PATH && uri.query().is_some_and(|query| query.contains("wait="));
+    if uri.path() == "/v1/media" {
+        return app.upload_timeout;
+    }
+    if waits { app.request_timeout.saturating_add(app.messages.wait_max) } else { app.request_timeout }
 }
 
 #[cfg(test)]

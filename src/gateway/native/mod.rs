@@ -39,110 +39,31 @@ mod webhook_secret;
 mod webhooks;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::http::Uri;
-use axum::middleware::{from_fn, from_fn_with_state};
-use kurir_core::domain::TenantId;
-use kurir_core::port::{Clock, Entropy, RequestLog};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use axum::middleware::from_fn_with_state;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
-pub(super) use error::{no_such_path, wrong_method};
+pub(super) use body::collect;
+pub(super) use error::{ApiError, no_such_path, wrong_method};
 pub use openapi::document as openapi_document;
 
-use super::key_limit::KeyLimit;
-use super::keys::ApiKeys;
-use super::stream_limit::StreamLimit;
-use super::tail::Tail;
-use super::usecase::UseCases;
-use super::waits::Waits;
-use super::{GatewayOptions, GatewayPorts, MessageOptions, Meter, Probe};
+use super::app::App;
 
 /// Routes with their descriptions.
 type Routes = OpenApiRouter<Arc<App>>;
 
-/// What the handlers share.
-struct App {
-    cases: UseCases,
-    keys: ApiKeys,
-    key_limit: KeyLimit,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    probes: Vec<Probe>,
-    tasks: TaskTracker,
-    body_limit: usize,
-    request_timeout: Duration,
-    upload_timeout: Duration,
-    requests: Arc<dyn RequestLog>,
-    waits: Waits,
-    messages: MessageOptions,
-    tail: Tail,
-    streams: Arc<StreamLimit>,
-    stream_patience: Duration,
-    /// Ends the streams when the gateway stops.
-    stopping: CancellationToken,
-    operator: TenantId,
-    meter: Option<Arc<dyn Meter>>,
-}
-
-impl App {
-    /// How long a request may take: longer, if its caller wants to wait.
-    fn lasts_at_most(&self, uri: &Uri) -> Duration {
-        let waits = uri.path() == messages::PATH && uri.query().is_some_and(|query| query.contains("wait="));
-        if uri.path() == "/v1/media" {
-            return self.upload_timeout;
-        }
-        if waits { self.request_timeout.saturating_add(self.messages.wait_max) } else { self.request_timeout }
-    }
-}
-
 /// All routes.
-pub(super) fn router(
-    options: GatewayOptions,
-    ports: GatewayPorts,
-    tasks: TaskTracker,
-    stopping: CancellationToken,
-) -> Router {
-    let (ledger, events) = (Arc::clone(&ports.ledger), Arc::clone(&ports.events));
-    let waits = Waits::new(ledger, events, options.messages.most_waits, tasks.clone(), stopping.clone());
-    let (log, source) = (Arc::clone(&ports.event_log), Arc::clone(&ports.events));
-    let app = Arc::new(App {
-        tail: Tail::new(log, source, stopping.clone()),
-        streams: StreamLimit::new(options.max_streams, options.streams_per_key),
-        stream_patience: options.stream_patience,
-        stopping,
-        entropy: Arc::clone(&ports.entropy),
-        clock: Arc::clone(&ports.clock),
-        key_limit: KeyLimit::new(options.key_rate, options.key_burst),
-        keys: ApiKeys::new(options.fixed_keys, Arc::clone(&ports.keys), Arc::clone(&ports.clock)),
-        probes: options.probes,
-        tasks,
-        body_limit: options.body_limit,
-        request_timeout: options.request_timeout,
-        upload_timeout: options.upload_timeout,
-        requests: Arc::clone(&ports.requests),
-        waits,
-        messages: options.messages,
-        cases: UseCases::new(ports, options.default_country, options.otp_ttl, options.verify)
-            .with_caps(options.messages.queue_caps)
-            .with_media(options.media),
-        operator: options.operator,
-        meter: options.meter,
-    });
-    let (routes, document) = described(Some(&app)).split_for_parts();
-    routes
+pub(super) fn router(app: &Arc<App>) -> Router {
+    let (routes, document) = described(Some(app)).split_for_parts();
+    let routes = routes
         .merge(openapi::routes(document))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&app), layers::time_limit))
-        .layer(from_fn(layers::never_cached))
-        .layer(from_fn_with_state(Arc::clone(&app), layers::measured))
-        .layer(from_fn_with_state(Arc::clone(&app), layers::request_id))
-        .with_state(app)
+        .layer(from_fn_with_state(Arc::clone(app), layers::time_limit))
+        .with_state(Arc::clone(app));
+    layers::around(routes, app)
 }
 
 /// All routes that the document describes; those of `/v1` behind the check of keys, where there is an app to check with.

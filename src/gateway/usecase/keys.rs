@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::{ApiKeyRecord, KeyId, Scope, Secret, SessionId, TenantId, Timestamp, key_hash, key_text};
+use kurir_core::domain::{
+    ApiKeyRecord, KeyId, KeyStyle, Scope, Secret, SessionId, TenantId, Timestamp, key_hash, key_text,
+};
 use kurir_core::port::{Clock, Entropy, KeyStore, PortError};
 
 use super::{UseCaseError, UseCases};
@@ -56,6 +58,11 @@ pub struct KeyDesk {
 impl KeyDesk {
     /// Makes a key.
     pub async fn create(&self, new: NewKey) -> Result<MadeKey, UseCaseError> {
+        self.create_as(new, KeyStyle::Kurir).await
+    }
+
+    /// Makes a key that looks like this.
+    pub async fn create_as(&self, new: NewKey, style: KeyStyle) -> Result<MadeKey, UseCaseError> {
         if new.label.chars().count() > MAX_LABEL {
             return Err(UseCaseError::field("label", format!("has more than {MAX_LABEL} characters")));
         }
@@ -72,7 +79,7 @@ impl KeyDesk {
         // 64 bits: an id that is there already is refused, and none ever was.
         let id = KeyId::new(format!("{:016x}", self.entropy.nonce() >> 64))
             .map_err(|error| UseCaseError::field("id", error.to_string()))?;
-        let key = key_text(&id, [self.entropy.nonce(), self.entropy.nonce()]);
+        let key = key_text(style, &id, [self.entropy.nonce(), self.entropy.nonce()]);
         let record = ApiKeyRecord {
             id,
             tenant: new.tenant,

@@ -40,6 +40,11 @@ impl UseCases {
         Ok(MessagePage { messages, next })
     }
 
+    /// How many messages there are in each state.
+    pub async fn count_messages(&self, filter: &MessageFilter) -> Result<Vec<(MessageState, u64)>, UseCaseError> {
+        Ok(self.ports.index.count(filter).await?)
+    }
+
     /// A number as a caller writes it.
     pub fn number(&self, text: &str) -> Result<PhoneNumber, PhoneError> {
         PhoneNumber::parse(text, self.default_country.as_deref())

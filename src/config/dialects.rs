@@ -1,0 +1,70 @@
+//! The interfaces of older systems.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kurir_core::domain::{Secret, TenantId};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, Unexpected};
+
+use super::read;
+
+/// The older systems, as the settings name them.
+pub const DIALECTS: [&str; 3] = ["waziper", "otp", "multi"];
+
+/// `[dialects]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DialectsConfig {
+    /// Those that have an address of their own beside their path on the gateway's.
+    #[serde(deserialize_with = "dialects")]
+    pub own_ports: BTreeSet<String>,
+    /// How long a send waits for WhatsApp's server before it answers that the message is accepted.
+    #[serde(deserialize_with = "read::span")]
+    pub send_wait: Duration,
+    /// How long a request for a code to scan waits for one.
+    #[serde(deserialize_with = "read::span")]
+    pub qr_wait: Duration,
+    /// `[dialects.waziper]`
+    pub waziper: DialectConfig,
+    /// `[dialects.otp]`
+    pub otp: DialectConfig,
+    /// `[dialects.multi]`
+    pub multi: MultiConfig,
+}
+
+/// One dialect.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DialectConfig {
+    /// Its own address.
+    #[serde(deserialize_with = "read::address")]
+    pub listen: SocketAddr,
+    /// Whose the callers without a key are; `None`: the fleet's.
+    #[serde(deserialize_with = "read::maybe_name")]
+    pub tenant: Option<TenantId>,
+}
+
+/// The dialect `multi`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MultiConfig {
+    /// Its own address.
+    #[serde(deserialize_with = "read::address")]
+    pub listen: SocketAddr,
+    /// Who gives this may make keys; `None`: a key of the register with the scope `admin` is needed.
+    #[serde(deserialize_with = "read::maybe_secret")]
+    pub admin_key: Option<Secret<String>>,
+}
+
+fn dialects<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeSet<String>, D::Error> {
+    let text = String::deserialize(input)?;
+    if text.trim() == "all" {
+        return Ok(DIALECTS.map(str::to_owned).into());
+    }
+    let words = text.split([' ', ',']).filter(|word| !word.is_empty());
+    let known = |word: &str| DIALECTS.contains(&word).then(|| word.to_owned());
+    let found: Option<BTreeSet<String>> = words.map(known).collect();
+    found.ok_or_else(|| D::Error::invalid_value(Unexpected::Other("text"), &"names of dialects, or \"all\""))
+}

@@ -1,0 +1,128 @@
+//! The languages of five older systems, spoken so that their users change host and port and nothing else.
+//!
+//! A dialect translates to the same use cases as `/v1` and knows nothing of what stands behind them. What they share is here:
+//! who calls ([`Desk`], [`Guest`]), what went wrong ([`Refusal`]), how a message is sent and waited for, how a code to scan is
+//! waited for, how requests of whatever form are read ([`Fields`]). Words and shapes are each dialect's own.
+
+mod desk;
+mod fields;
+mod numbers;
+mod qr;
+mod refusal;
+mod send;
+mod sessions;
+
+mod multi;
+mod otp;
+mod waziper;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use kurir_core::domain::{Secret, TenantId};
+
+use desk::{Desk, Guest};
+use fields::Fields;
+use refusal::Refusal;
+
+use super::app::App;
+use super::native::layers;
+
+/// The older systems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dialect {
+    /// Instances with ids, asked for with an access token.
+    Waziper,
+    /// One-time passwords, answers in Indonesian.
+    Otp,
+    /// Many sessions of one API key.
+    Multi,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 3] = [Self::Waziper, Self::Otp, Self::Multi];
+
+    /// Its name, in settings and paths.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waziper => "waziper",
+            Self::Otp => "otp",
+            Self::Multi => "multi",
+        }
+    }
+
+    /// Its routes.
+    fn routes(self) -> Router<Arc<Desk>> {
+        match self {
+            Self::Waziper => waziper::routes(),
+            Self::Otp => otp::routes(),
+            Self::Multi => multi::routes(),
+        }
+    }
+
+    /// Tells a caller in the dialect's own words and shape what went wrong.
+    fn refuse(self, refusal: &Refusal) -> Response {
+        match self {
+            Self::Waziper => waziper::refuse(refusal),
+            Self::Otp => otp::refuse(refusal),
+            Self::Multi => multi::refuse(refusal),
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a dialect is served.
+#[derive(Clone, Debug)]
+pub struct DialectOptions {
+    /// Which.
+    pub dialect: Dialect,
+    /// Whose the callers without a key are.
+    pub tenant: TenantId,
+    /// Who gives this may make keys (`multi`).
+    pub admin_key: Option<Secret<String>>,
+    /// How long a send waits for WhatsApp's server; after that it answers that the message is accepted.
+    pub send_wait: Duration,
+    /// How long a request for a code to scan waits for one.
+    pub qr_wait: Duration,
+}
+
+/// One dialect, as it is to be served at one place. Where it is `open`, callers without a key are the configured tenant's.
+pub(super) fn router(app: &Arc<App>, options: DialectOptions, open: bool) -> Router {
+    let desk = Arc::new(Desk::new(Arc::clone(app), options, open));
+    let routes = desk
+        .options
+        .dialect
+        .routes()
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&desk), time_limit))
+        .with_state(desk);
+    layers::around(routes, app)
+}
+
+async fn no_such_path(State(desk): State<Arc<Desk>>) -> Response {
+    desk.options.dialect.refuse(&Refusal::NoSuchPath)
+}
+
+async fn wrong_method(State(desk): State<Arc<Desk>>) -> Response {
+    desk.options.dialect.refuse(&Refusal::WrongMethod)
+}
+
+/// Cuts a request off that takes longer than its waits and its work may.
+async fn time_limit(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
+    let waits = desk.options.send_wait.max(desk.options.qr_wait);
+    let lasts = desk.app.request_timeout.max(desk.app.upload_timeout).saturating_add(waits);
+    let answered = tokio::time::timeout(lasts, next.run(request)).await;
+    answered.unwrap_or_else(|_| desk.options.dialect.refuse(&Refusal::TookTooLong))
+}

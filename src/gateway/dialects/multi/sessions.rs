@@ -1,0 +1,167 @@
+//! Sessions by name.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderMap;
+use axum::response::IntoResponse as _;
+use kurir_core::domain::{Scope, SessionId, SessionRecord, SessionState, TenantId};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::super::qr::{ToScan, picture};
+use super::super::sessions::is_connected;
+use super::super::{Desk, Guest, Refusal};
+use super::{Answer, Call};
+use crate::gateway::usecase::Search;
+
+/// How many sessions that had one name before, and have another one now, are passed over for a new one.
+const MOST_RENAMED: u8 = 16;
+
+/// A name as this dialect takes it: what can stand in a path, a head and a file's name without a second thought.
+pub(super) fn checked_name(name: &str) -> Result<&str, Refusal> {
+    match SessionId::new(name) {
+        Ok(_) => Ok(name),
+        Err(_) => {
+            Err(Refusal::bad("sessionId", "has 1 to 64 letters, digits, '-' and '_', the first a letter or a digit"))
+        }
+    }
+}
+
+/// The id of the session that a tenant first calls so. Two requests at the same moment make one session, since they make the
+/// same id.
+fn id_of(tenant: &TenantId, name: &str, turn: u8) -> Result<SessionId, Refusal> {
+    let mut hash = Sha256::new();
+    for part in [tenant.as_str().as_bytes(), b"\0", name.as_bytes(), &[turn]] {
+        hash.update(part);
+    }
+    let digits: String = hash.finalize().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    SessionId::new(format!("m{digits}")).map_err(|_| Refusal::Unavailable)
+}
+
+/// What this dialect calls a session.
+fn name_of(session: &SessionRecord) -> &str {
+    session.name.as_ref().map_or_else(|| session.id.as_str(), |name| name.as_str())
+}
+
+fn word(session: &SessionRecord) -> &'static str {
+    match session.status.state {
+        SessionState::Connected if is_connected(session) => "connected",
+        SessionState::AwaitingScan => "qr_ready",
+        SessionState::Created | SessionState::Paired => "connecting",
+        SessionState::LoggedOut => "logged_out",
+        SessionState::Banned => "banned",
+        SessionState::Connected | SessionState::Disconnected | SessionState::ScanTimedOut | SessionState::Outdated => {
+            "disconnected"
+        }
+    }
+}
+
+fn view(session: &SessionRecord) -> Value {
+    json!({"sessionId": name_of(session), "connected": is_connected(session), "status": word(session)})
+}
+
+impl Desk {
+    /// The caller's session of this name, or, without one, the one that has it for its id.
+    pub(super) async fn named(&self, guest: &Guest, name: &str) -> Result<Option<SessionRecord>, Refusal> {
+        let search = || Search { name: Some(name.to_owned()), ..Search::default() };
+        // The oldest, if somebody gave two of them one name.
+        let found = self.sessions(guest, search).await?.into_iter().min_by_key(|session| session.created_at);
+        if found.is_some() {
+            return Ok(found);
+        }
+        match self.session(guest, name).await {
+            Ok(session) if session.name.is_none() => Ok(Some(session)),
+            Ok(_) | Err(Refusal::NoSession) => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// That session, made and started if there is none.
+    async fn named_or_new(&self, guest: &Guest, name: &str) -> Result<SessionRecord, Refusal> {
+        if let Some(session) = self.named(guest, name).await? {
+            return Ok(session);
+        }
+        for turn in 0..MOST_RENAMED {
+            match self.create(guest, Some(id_of(guest.tenant(), name, turn)?), Some(name.to_owned()), true).await {
+                Err(Refusal::SessionExists(_)) => {
+                    // Somebody was faster; or it was renamed, and the name is free for another one.
+                    if let Some(session) = self.named(guest, name).await? {
+                        return Ok(session);
+                    }
+                }
+                made => return made,
+            }
+        }
+        Err(Refusal::SessionExists(name.to_owned()))
+    }
+}
+
+/// The code to scan; the first request for a name makes its session.
+pub(super) async fn qr(State(desk): State<Arc<Desk>>, request: Request) -> Answer {
+    let Call { guest, session: name, .. } = desk.multi_call(request).await?;
+    guest.needs(Scope::Control)?;
+    let session = desk.named_or_new(&guest, &name).await?;
+    let answer = match desk.qr(&guest, &session.id).await? {
+        ToScan::Code(code) => json!({
+            "success": true,
+            "qr": picture(&code)?,
+            "sessionId": name,
+            "status": "qr_ready",
+            "expiresAt": code.expires_at.to_rfc3339()
+        }),
+        ToScan::Linked => json!({
+            "success": true,
+            "qr": null,
+            "sessionId": name,
+            "status": "connected",
+            "message": "Session is already connected"
+        }),
+    };
+    Ok(Json(answer).into_response())
+}
+
+pub(super) async fn status(State(desk): State<Arc<Desk>>, request: Request) -> Answer {
+    let Call { guest, session: name, .. } = desk.multi_call(request).await?;
+    let session = desk.named(&guest, &name).await?.ok_or(Refusal::NoSession)?;
+    let mut answer = view(&session);
+    answer["success"] = json!(true);
+    Ok(Json(answer).into_response())
+}
+
+pub(super) async fn list(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Answer {
+    let guest = desk.guest_of(&headers).await?;
+    let sessions = desk.sessions(&guest, Search::default).await?;
+    let views: Vec<Value> = sessions.iter().map(view).collect();
+    Ok(Json(json!({"success": true, "sessions": views})).into_response())
+}
+
+pub(super) async fn remove(State(desk): State<Arc<Desk>>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
+    let guest = desk.guest_of(&headers).await?;
+    let session = desk.named(&guest, checked_name(&name)?).await?.ok_or(Refusal::NoSession)?;
+    desk.remove(&guest, &session).await?;
+    Ok(Json(json!({"success": true, "message": "Session deleted successfully"})).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_two_tenants_are_two_sessions() {
+        let tenant = |name| TenantId::new(name).unwrap();
+        let id = |name, session, turn| id_of(&tenant(name), session, turn).unwrap();
+        assert_eq!(id("a", "sales", 0), id("a", "sales", 0));
+        let others = [id("b", "sales", 0), id("a", "support", 0), id("a", "sales", 1), id("a-", "sales", 0)];
+        assert!(others.iter().all(|other| *other != id("a", "sales", 0)));
+    }
+
+    #[test]
+    fn a_name_is_nothing_that_means_more_than_a_name() {
+        assert!(checked_name("sales_Team-1").is_ok());
+        for name in ["", "a b", "../x", "a/b", "a\r\nX-Y: z", "<b>", "ä", "-a", &"x".repeat(65)] {
+            assert!(checked_name(name).is_err(), "{name:?}");
+        }
+    }
+}

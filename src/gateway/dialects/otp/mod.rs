@@ -1,0 +1,123 @@
+//! otp: sessions by the ids that their callers choose, one-time passwords and files; answers in Indonesian.
+
+mod files;
+mod messages;
+mod page;
+mod service;
+mod sessions;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{delete, get, post, put};
+use kurir_core::domain::{FailReason, MessageState};
+use serde_json::{Value, json};
+
+use super::{Desk, Refusal};
+
+/// What the path of a file's upload ends with; this system's callers name what they send.
+const FILES: [&str; 6] = ["file", "media", "image", "video", "audio", "document"];
+
+pub(super) fn routes() -> Router<Arc<Desk>> {
+    let uploads = FILES
+        .into_iter()
+        .fold(Router::new(), |routes, name| routes.route(&format!("/api/messages/{{id}}/{name}"), post(files::send)));
+    Router::new()
+        .route("/", get(service::card))
+        .route("/api/health", get(service::health))
+        .route("/api/webhook/stats", get(service::stats))
+        .route("/api/sessions", get(sessions::list))
+        .route("/api/sessions/create", post(sessions::create))
+        .route("/api/sessions/{id}", delete(sessions::remove).get(sessions::status))
+        .route("/api/sessions/{id}/status", get(sessions::status))
+        .route("/api/sessions/{id}/qr", get(sessions::qr))
+        .route("/api/sessions/{id}/restart", put(sessions::restart))
+        .route("/api/sessions/{id}/qr-page", get(page::page))
+        .route("/qr-page.js", get(page::script))
+        .route("/qr-page.css", get(page::style))
+        .route("/api/messages/format-phone/{number}", get(messages::format_phone))
+        .route("/api/messages/{id}/text", post(messages::text))
+        .route("/api/messages/{id}/otp", post(messages::otp))
+        .merge(uploads.layer(DefaultBodyLimit::disable()))
+}
+
+/// An answer of this dialect; a result is told in it, whatever it is.
+type Answer = Result<Response, Refused>;
+
+/// A refusal in this dialect's words.
+struct Refused(Refusal);
+
+impl<R: Into<Refusal>> From<R> for Refused {
+    fn from(refusal: R) -> Self {
+        Self(refusal.into())
+    }
+}
+
+impl axum::response::IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        refuse(&self.0)
+    }
+}
+
+fn success(message: &str, data: Value) -> Response {
+    Json(json!({"success": true, "message": message, "data": data})).into_response()
+}
+
+/// An error in this dialect's shape.
+pub(super) fn refuse(refusal: &Refusal) -> Response {
+    let mut answer = json!({"success": false, "message": words(refusal)});
+    if let Refusal::Bad { field, message } = refusal
+        && !message.is_empty()
+    {
+        answer["error"] = json!({"field": field, "detail": message});
+    }
+    if let Refusal::NotSent { state, reason } = refusal {
+        answer["error"] = json!({"state": state.as_str(), "reason": reason.map(FailReason::as_str)});
+    }
+    refusal.answer(Json(answer).into_response())
+}
+
+fn words(refusal: &Refusal) -> String {
+    let plain = match refusal {
+        Refusal::SessionExists(id) if !id.is_empty() => return format!("Session {id} sudah ada"),
+        Refusal::FileType(kind) => return format!("Tipe file {kind} tidak didukung"),
+        Refusal::TooSoon(wait) => {
+            let seconds = wait.as_millis().div_ceil(1000);
+            return format!("OTP sudah dikirim ke nomor ini, coba lagi dalam {seconds} detik");
+        }
+        Refusal::SessionExists(_) => "Session sudah ada",
+        Refusal::NoKey => "API key diperlukan",
+        Refusal::BadKey => "API key tidak valid",
+        Refusal::NotAllowed => "API key ini tidak memiliki izin untuk permintaan ini",
+        Refusal::TooFast(_) => "Terlalu banyak permintaan, coba lagi nanti",
+        Refusal::BadBody => "Format permintaan tidak valid",
+        Refusal::BodyTooLarge => "Permintaan terlalu besar",
+        Refusal::Missing("to") => "Nomor telepon diperlukan",
+        Refusal::Missing("message") => "Pesan diperlukan",
+        Refusal::Missing("sessionId") => "Session ID diperlukan",
+        Refusal::Missing("file") => "File diperlukan",
+        Refusal::Missing(_) => "Parameter tidak lengkap",
+        Refusal::Bad { field: "sessionId" | "id", .. } => {
+            "Session ID tidak valid: gunakan huruf, angka, '-' dan '_' (maksimal 64 karakter)"
+        }
+        Refusal::Bad { .. } => "Parameter tidak valid",
+        Refusal::BadNumber => "Nomor telepon tidak valid, gunakan format 08123456789 atau 628123456789",
+        Refusal::FileTooLarge => "Ukuran file terlalu besar",
+        Refusal::NoSession => "Session tidak ditemukan",
+        Refusal::NoMessage => "Pesan tidak ditemukan",
+        Refusal::NotConnected(_) => "Session tidak terhubung",
+        Refusal::Linked => "Session sudah terhubung",
+        Refusal::NoQr => "QR code belum tersedia, coba lagi sebentar",
+        Refusal::NotSent { reason: Some(FailReason::NotOnWhatsapp), .. } => "Nomor tidak terdaftar di WhatsApp",
+        Refusal::NotSent { state: MessageState::Expired, .. } => "Pesan kedaluwarsa sebelum terkirim",
+        Refusal::NotSent { .. } => "Pesan gagal dikirim",
+        Refusal::Full => "Antrean penuh, coba lagi nanti",
+        Refusal::TookTooLong | Refusal::Unavailable => "Layanan sedang tidak tersedia, coba lagi nanti",
+        Refusal::NoSuchPath => "Endpoint tidak ditemukan",
+        Refusal::WrongMethod => "Metode tidak diizinkan",
+    };
+    plain.to_owned()
+}
