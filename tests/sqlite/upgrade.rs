@@ -26,7 +26,7 @@ async fn a_file_of_before_budgets_keeps_its_pace() {
              DROP TABLE webhook; DROP TABLE default_session; ALTER TABLE session DROP COLUMN name; \
              ALTER TABLE session DROP COLUMN labels; ALTER TABLE session DROP COLUMN restarts; \
              DROP TABLE template; DROP TABLE suppression; DROP TABLE suppression_change; DROP TABLE suppression_key; \
-             DROP TABLE bulk_recipient; DROP TABLE media_piece; DROP TABLE media; \
+             DROP TABLE bulk_recipient; DROP TABLE ledger_metadata; DROP TABLE media_piece; DROP TABLE media; \
              PRAGMA user_version = 1",
         )
         .await

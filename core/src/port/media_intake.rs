@@ -69,6 +69,19 @@ impl<'a> MediaIntake<'a> {
         Ok(())
     }
 
+    /// SHA-256 of what has come so far.
+    pub fn digest(&self) -> [u8; 32] {
+        self.hash.clone().finalize().into()
+    }
+
+    /// Throws away what has come.
+    pub async fn discard(self) -> Result<(), PortError> {
+        if self.pieces > 0 {
+            self.store.remove_media(&self.record.tenant, self.record.id).await?;
+        }
+        Ok(())
+    }
+
     /// The file has come to its end, and can be read.
     pub async fn finish(mut self) -> Result<MediaRecord, IntakeError> {
         if self.record.size == 0 {

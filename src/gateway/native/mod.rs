@@ -24,10 +24,12 @@ mod message_view;
 mod messages;
 mod metrics;
 mod openapi;
+mod paging;
 mod pools;
 mod prefixes;
 mod problem;
 mod qr;
+mod repeatable;
 mod schemas;
 mod session_ops;
 mod sessions;
@@ -93,7 +95,7 @@ impl App {
     /// How long a request may take: longer, if its caller wants to wait.
     fn lasts_at_most(&self, uri: &Uri) -> Duration {
         let waits = uri.path() == messages::PATH && uri.query().is_some_and(|query| query.contains("wait="));
-        if uri.path() == "/v1/media" {
+        if uri.path() == media::PATH {
             return self.upload_timeout;
         }
         if waits { self.request_timeout.saturating_add(self.messages.wait_max) } else { self.request_timeout }
@@ -133,7 +135,8 @@ pub(super) fn router(
         operator: options.operator,
         meter: options.meter,
     });
-    let (routes, document) = described(Some(&app)).split_for_parts();
+    let (routes, mut document) = described(Some(&app)).split_for_parts();
+    repeatable::describe(&mut document);
     routes
         .merge(openapi::routes(document))
         .fallback(error::no_such_path)
@@ -167,7 +170,9 @@ fn described(app: Option<&Arc<App>>) -> Routes {
         .merge(templates::routes())
         .merge(suppressions::routes());
     if let Some(app) = app {
-        v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
+        v1 = v1
+            .route_layer(from_fn_with_state(Arc::clone(app), repeatable::named_once))
+            .route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }
     Routes::with_openapi(openapi::Description::openapi()).merge(v1).merge(health::routes())
 }
