@@ -285,6 +285,91 @@ fn a_form_holds_the_file_and_the_text_and_its_boundary_is_no_part_of_the_request
     assert_eq!(it.texts(1), [("6281234567890".to_owned(), "Halo Sari".to_owned())]);
 }
 
+fn order() -> Value {
+    json!({"name": "pesanan", "default_locale": "id",
+        "texts": {"id": "Halo {nama}, pesanan {nomor}.", "en": "Hello {nama}, order {nomor}."}})
+}
+
+#[test]
+fn rows_name_their_templates_and_each_is_read_once() {
+    let it = ready();
+    assert_eq!(it.post("/v1/templates", &order()).status, 201);
+    let named = |locale: Value, name: &str| json!({"type": "template", "name": "pesanan", "locale": locale, "values": {"nama": name, "nomor": "7"}});
+    let otp = json!({"type": "otp", "code": "493817", "template": "otp", "locale": "en"});
+    let body = json!({"session": "s1", "ttl": 300, "content": named(json!("en"), "all"), "messages": [
+        {"to": number(0)},
+        {"to": number(1), "content": named(Value::Null, "Sari")},
+        {"to": number(2), "content": named(json!("no language"), "Sari")},
+        {"to": number(3), "content": {"type": "template", "name": "nobodys", "values": {}}},
+        {"to": number(4), "content": {"type": "template", "name": "pesanan", "values": {"nama": "Sari"}}},
+        {"to": number(5), "content": otp},
+        {"to": number(6), "content": {"type": "template", "text": "x {a}", "values": {"a": "b"}}},
+    ]});
+    let told = it.post("/v1/messages/batch", &body).json();
+    assert_eq!((&told["accepted"], &told["refused"]), (&json!(4), &json!(3)), "{told}");
+    let rows = told["messages"].as_array().unwrap().iter().filter(|row| row["code"].is_string());
+    let bad = rows.map(|row| json!([row["index"], row["code"], row["field"]])).collect::<Vec<_>>();
+    let expected = [
+        json!([2, "bad_field", "content.locale"]),
+        json!([3, "not_found", "content.name"]),
+        json!([4, "bad_field", "content.values.nomor"]),
+    ];
+    assert_eq!(bad, expected);
+    let said: Vec<_> = it.texts(3).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(said, ["Hello all, order 7.", "Halo Sari, pesanan 7.", "x b"]);
+    assert_eq!(it.depth("s1", Lane::Otp), 1, "a one-time password has its lane");
+    assert!(!told.to_string().contains("493817"));
+    // One template is read once, however many name it; there is an end to how many may be named.
+    let of = |n| json!({"type": "template", "name": format!("t{n}"), "values": {}});
+    let many: Vec<_> = (0..101).map(|n| json!({"to": number(n), "content": of(n)})).collect();
+    let error = it.post("/v1/messages/batch", &json!({"session": "s1", "messages": many})).error(422, "bad_field");
+    assert_eq!(error["field"], "messages");
+}
+
+#[test]
+fn a_file_names_its_templates() {
+    let it = ready();
+    assert_eq!(it.post("/v1/templates", &order()).status, 201);
+    let file = "to,template,locale,nama,nomor,catatan\n6281234567890,,,Sari,7,x\n6281234567891,,en,Budi,8,\n\
+                6281234567892,nobodys,,Ani,9,\n6281234567893,announcement,,,,\n";
+    let told = it.csv("session=s1&template=pesanan", file).json();
+    let rows = told["messages"].as_array().unwrap();
+    let bad = rows.iter().map(|row| json!([row["line"], row["code"], row["field"]])).collect::<Vec<_>>();
+    assert_eq!(bad[..3], [json!([2, null, null]), json!([3, null, null]), json!([4, "not_found", "content.name"])]);
+    assert_eq!((&bad[3][0], &bad[3][1]), (&json!(5), &json!("bad_field")), "{told}");
+    let expected = [("6281234567890", "Halo Sari, pesanan 7."), ("6281234567891", "Hello Budi, order 8.")];
+    assert_eq!(it.texts(2), expected.map(|(to, text)| (to.to_owned(), text.to_owned())));
+    // The query's language, for all of the file.
+    let file = "to,nama,nomor\n6281234567890,Sari,7\n";
+    assert_eq!(it.csv("session=s1&template=pesanan&locale=en", file).status, 202);
+    assert_eq!(it.texts(1)[0].1, "Hello Sari, order 7.");
+    assert_eq!(it.csv("session=s1&template=pesanan&text=x", file).error(422, "bad_field")["field"], "template");
+    assert_eq!(it.csv("session=s1", file).error(422, "bad_field")["field"], "text");
+}
+
+#[test]
+fn rows_without_a_session_go_through_the_default_one() {
+    let it = ready();
+    let mut body = many(2);
+    body.as_object_mut().unwrap().remove("session");
+    let without = it.post("/v1/messages/batch", &body).error(422, "batch_refused");
+    assert_eq!(without["rows"].as_array().map(Vec::len), Some(2));
+    assert_eq!(it.post("/v1/sessions", &json!({"id": "s2", "default": true})).status, 201);
+    body["messages"][1]["session"] = "s1".into();
+    assert_eq!(it.post("/v1/messages/batch", &body).json()["accepted"], 2);
+    assert_eq!((it.depth("s1", Lane::Bulk), it.depth("s2", Lane::Bulk)), (1, 1));
+    assert_eq!(it.csv("text=Halo", "to\n6281234567890\n").status, 202);
+    assert_eq!(it.depth("s2", Lane::Bulk), 2);
+    // A key that is not good for it has none, as with single messages.
+    let made = it.post("/v1/keys", &json!({"scopes": ["send"], "sessions": ["s1"]})).json();
+    let refused = it.post_as(made["key"].as_str().unwrap(), "/v1/messages/batch", &{
+        let mut body = many(1);
+        body.as_object_mut().unwrap().remove("session");
+        body
+    });
+    assert_eq!(refused.error(422, "batch_refused")["rows"][0]["code"], "not_found");
+}
+
 #[test]
 fn a_full_queue_takes_no_more_and_nothing_is_stored() {
     let messages = MessageOptions { queue_caps: QueueCaps { otp: 0, bulk: 5 }, ..MessageOptions::default() };

@@ -66,6 +66,12 @@ fn a_name_stands_for_one_request_of_its_tenant() {
     let made = it.post("/v1/keys", &json!({"scopes": ["send"], "sessions": ["s1"]})).json();
     let narrow = made["key"].as_str().unwrap();
     it.named(narrow, "k", "/v1/messages", &text("halo")).error(422, "idempotency_key_reused");
+    // Nor does one that may do other things, whether it may do this one or not.
+    for scopes in [json!(["send", "read"]), json!(["read"])] {
+        let other = it.post("/v1/keys", &json!({ "scopes": scopes })).json();
+        let other = other["key"].as_str().unwrap();
+        it.named(other, "k", "/v1/messages", &text("halo")).error(422, "idempotency_key_reused");
+    }
     for bad in ["", &"x".repeat(256)] {
         it.send(bad, "halo").error(400, "bad_idempotency_key");
     }
@@ -157,7 +163,7 @@ fn hash_of(_: &Fixture, words: &str) -> [u8; 32] {
     use sha2::{Digest as _, Sha256};
     let mut hash = Sha256::new();
     let body = text(words).to_string();
-    for part in [&b"kurir/request/v1"[..], b"POST", b"/v1/messages", &[0], body.as_bytes()] {
+    for part in [&b"kurir/request/v1"[..], b"POST", b"/v1/messages", &[0], b"admin", body.as_bytes()] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

@@ -19,6 +19,7 @@ mod openapi;
 mod pools;
 mod queue;
 mod ready;
+mod repeated;
 mod session_desk;
 mod sessions;
 mod stop;

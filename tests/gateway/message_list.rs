@@ -92,6 +92,46 @@ fn messages_are_found_by_what_they_are() {
 }
 
 #[test]
+fn messages_are_found_by_the_callers_own_words() {
+    let it = Fixture::new();
+    it.create("s1");
+    let send = |metadata: Value| {
+        let mut body = text("s1", "6281234567890");
+        body["metadata"] = metadata;
+        let answer = it.post("/v1/messages", &body);
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        it.clock.advance(Duration::from_secs(1));
+        answer.json()["id"].as_str().unwrap().to_owned()
+    };
+    let a = send(json!({"order": "77", "shop": "Toko & Co"}));
+    let b = send(json!({"order": "77", "a.b": "x=y"}));
+    send(json!({"order": "78"}));
+    for (query, wanted) in [
+        ("?metadata.order=77", vec![&b, &a]),
+        ("?metadata.order=77&limit=200&state=queued", vec![&b, &a]),
+        ("?metadata.order=77&metadata.shop=Toko+%26+Co", vec![&a]),
+        ("?metadata.a.b=x%3Dy", vec![&b]),
+        ("?metadata.order=7", vec![]),
+        ("?metadata.order=", vec![]),
+        ("?metadata.Order=77", vec![]),
+        ("?metadata.order=77&session=nobodys", vec![]),
+    ] {
+        assert_eq!(it.listed(KEY, query).0.iter().collect::<Vec<_>>(), wanted, "{query}");
+        assert_eq!(it.listed(OTHER_KEY, query).0, [""; 0], "{query}");
+    }
+    let (first, next) = it.listed(KEY, "?metadata.order=77&limit=1");
+    let second = it.listed(KEY, &format!("?metadata.order=77&limit=1&after={}", next.as_str().unwrap()));
+    assert_eq!((first, second), (vec![b], (vec![a], Value::Null)));
+    let many: String = (0..17).map(|n| format!("&metadata.k{n}=x")).collect();
+    for query in ["?metadata.order=77&metadata.order=78".to_owned(), format!("?limit=1{many}")] {
+        assert_eq!(it.get(&format!("/v1/messages{query}")).error(422, "bad_field")["field"], "metadata", "{query}");
+    }
+    for query in ["?metadata=77", "?metadataorder=77", "?limit=1&limit=2"] {
+        it.get(&format!("/v1/messages{query}")).error(422, "bad_field");
+    }
+}
+
+#[test]
 fn a_key_for_some_sessions_sees_their_messages_only() {
     let (it, ids) = filled();
     let made = it.post("/v1/keys", &json!({"scopes": ["read"], "sessions": ["s1"]})).json();

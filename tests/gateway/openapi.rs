@@ -24,7 +24,7 @@ const TEMPLATE: &str = "pesanan_dikirim";
 const NUMBER: &str = "6281234567890";
 const MESSAGE: &str = "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
 
-fn document() -> Value {
+pub fn document() -> Value {
     serde_json::from_str(&kurir::gateway::openapi_document()).expect("JSON")
 }
 
@@ -54,7 +54,7 @@ fn the_document_holds_together() {
 }
 
 /// A gateway with the session and the message of the examples.
-fn with_what_examples_speak_of(path: &str) -> Fixture {
+pub fn with_what_examples_speak_of(path: &str) -> Fixture {
     let it = Fixture::new();
     if path != "/v1/sessions" {
         it.create(SESSION);
@@ -88,7 +88,7 @@ fn with_what_examples_speak_of(path: &str) -> Fixture {
 }
 
 /// Ids of keys, verifications and webhooks are made by the gateway, so none can stand in the document.
-fn with_a_real_id(it: &Fixture, address: &str) -> String {
+pub fn with_a_real_id(it: &Fixture, address: &str) -> String {
     if address.contains(WEBHOOK) {
         return with_a_real_webhook(it, address);
     }
@@ -107,7 +107,7 @@ fn with_a_real_id(it: &Fixture, address: &str) -> String {
 }
 
 /// So are those of batches.
-fn with_a_real_batch(it: &Fixture, address: &str) -> String {
+pub fn with_a_real_batch(it: &Fixture, address: &str) -> String {
     if !address.contains(BATCH) {
         return address.to_owned();
     }

@@ -19,6 +19,10 @@ async fn listed(stores: &Stores, filter: &MessageFilter) -> Vec<LedgerEntry> {
     stores.index.list(filter, None, 1000).await.unwrap()
 }
 
+fn words(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
 /// Newest first.
 fn in_order(mut entries: Vec<LedgerEntry>) -> Vec<LedgerEntry> {
     entries.sort_by_key(|entry| std::cmp::Reverse(MessagePlace::of(entry)));
@@ -27,23 +31,32 @@ fn in_order(mut entries: Vec<LedgerEntry>) -> Vec<LedgerEntry> {
 
 pub(super) async fn pages_hold_every_message_once_the_newest_first(stores: Stores) {
     let (mine, theirs, start) = (tenant(), tenant(), now());
-    let mut all = Vec::new();
+    let (mut all, mut part) = (Vec::new(), Vec::new());
     for n in 0..25 {
         // Five at each moment, so that a page ends among those of one.
         let enqueued_at = start.plus(Duration::from_millis(n / 5));
-        all.push(put(&stores, LedgerEntry { enqueued_at, ..entry(&job(&mine), None) }).await);
-        put(&stores, LedgerEntry { enqueued_at, ..entry(&job(&theirs), None) }).await;
+        let metadata = words(if n % 3 == 0 { &[("shop", "a"), ("n", "0")] } else { &[("shop", "b"), ("n", "0")] });
+        let of = |tenant| LedgerEntry { enqueued_at, metadata: metadata.clone(), ..entry(&job(tenant), None) };
+        let one = put(&stores, of(&mine)).await;
+        if n % 3 == 0 {
+            part.push(one.clone());
+        }
+        all.push(one);
+        put(&stores, of(&theirs)).await;
     }
-    let (all, filter) = (in_order(all), MessageFilter::of(mine));
-    let (mut found, mut before) = (Vec::new(), None);
-    loop {
-        let page = stores.index.list(&filter, before, 7).await.unwrap();
-        let Some(last) = page.last() else { break };
-        before = Some(MessagePlace::of(last));
-        assert!(page.len() <= 7);
-        found.extend(page);
+    let all_of = MessageFilter::of(mine);
+    let part_of = MessageFilter { metadata: words(&[("shop", "a")]), ..all_of.clone() };
+    for (filter, limit, expected) in [(all_of, 7, in_order(all)), (part_of, 2, in_order(part))] {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = stores.index.list(&filter, before, limit).await.unwrap();
+            let Some(last) = page.last() else { break };
+            before = Some(MessagePlace::of(last));
+            assert!(page.len() <= limit as usize);
+            found.extend(page);
+        }
+        assert_eq!(found, expected);
     }
-    assert_eq!(found, all);
     assert_eq!(listed(&stores, &MessageFilter::of(tenant())).await, []);
 }
 
@@ -57,6 +70,8 @@ pub(super) async fn a_message_is_found_by_what_it_is(stores: Stores) {
     let a = LedgerEntry { to: Some(to.clone()), enqueued_at: start, ..entry(&job(&tenant), Some(&owned.id)) };
     let b = LedgerEntry { lane: Lane::Bulk, batch: Some(batch), to: Some(number()), enqueued_at: at(60), ..plain() };
     let c = LedgerEntry { state: MessageState::Failed, batch: Some(batch), enqueued_at: at(120), ..plain() };
+    let b = LedgerEntry { metadata: words(&[("order", "77"), ("a\0b", "1"), ("a\0c", "2")]), ..b };
+    let c = LedgerEntry { metadata: words(&[("order", "77"), ("77", "order \u{e9}\"{},'")]), ..c };
     let (a, b, c) = (put(&stores, a).await, put(&stores, b).await, put(&stores, c).await);
     let all = MessageFilter::of(tenant);
     let since = Some(start.plus(Duration::from_secs(30)));
@@ -65,6 +80,12 @@ pub(super) async fn a_message_is_found_by_what_it_is(stores: Stores) {
         ("a number", MessageFilter { recipient: Some(to.clone()), ..all.clone() }, vec![&a]),
         ("another number", MessageFilter { recipient: Some(number()), ..all.clone() }, vec![]),
         ("a batch", MessageFilter { batch: Some(batch), ..all.clone() }, vec![&c, &b]),
+        ("a word", MessageFilter { metadata: words(&[("order", "77")]), ..all.clone() }, vec![&c, &b]),
+        ("two words", MessageFilter { metadata: words(&[("order", "77"), ("a\0c", "2")]), ..all.clone() }, vec![&b]),
+        ("words of two", MessageFilter { metadata: words(&[("a\0b", "1"), ("77", "order")]), ..all.clone() }, vec![]),
+        ("an odd word", MessageFilter { metadata: words(&[("77", "order \u{e9}\"{},'")]), ..all.clone() }, vec![&c]),
+        ("half a word", MessageFilter { metadata: words(&[("order", "7")]), ..all.clone() }, vec![]),
+        ("another split", MessageFilter { metadata: words(&[("order7", "7")]), ..all.clone() }, vec![]),
         ("a lane", MessageFilter { lane: Some(Lane::Bulk), ..all.clone() }, vec![&b]),
         ("a session", MessageFilter { sessions: Some(vec![owned.id.clone(), session()]), ..all.clone() }, vec![&a]),
         ("no session at all", MessageFilter { sessions: Some(vec![]), ..all.clone() }, vec![]),
@@ -91,10 +112,16 @@ pub(super) async fn a_message_is_found_by_what_it_is(stores: Stores) {
 pub(super) async fn what_a_message_is_found_by_stays_while_its_state_moves(stores: Stores) {
     let owned = stores.owned().await;
     let (to, batch) = (number(), BatchId::new(Uuid::new_v4()));
-    let first = LedgerEntry { to: Some(to.clone()), batch: Some(batch), ..entry(&job(&owned.tenant), None) };
+    let metadata = words(&[("order", "77")]);
+    let first = LedgerEntry {
+        to: Some(to.clone()),
+        batch: Some(batch),
+        metadata: metadata.clone(),
+        ..entry(&job(&owned.tenant), None)
+    };
     let queued = put(&stores, first).await;
     let by_number =
-        MessageFilter { recipient: Some(to), batch: Some(batch), ..MessageFilter::of(owned.tenant.clone()) };
+        MessageFilter { recipient: Some(to), batch: Some(batch), metadata, ..MessageFilter::of(owned.tenant.clone()) };
     let by_session =
         MessageFilter { sessions: Some(vec![owned.id.clone()]), ..MessageFilter::of(owned.tenant.clone()) };
     assert_eq!(listed(&stores, &by_session).await, []);

@@ -160,7 +160,12 @@ const HOUR: Duration = Duration::from_hours(1);
 
 pub(super) async fn forget_spares_open_and_recent_entries(stores: Stores) {
     let owned = stores.owned().await;
-    let entries = MessageState::ALL.map(|state| LedgerEntry { state, ..entry(&job(&owned.tenant), Some(&owned.id)) });
+    let metadata = BTreeMap::from([("order".to_owned(), "77".to_owned())]);
+    let entries = MessageState::ALL.map(|state| LedgerEntry {
+        state,
+        metadata: metadata.clone(),
+        ..entry(&job(&owned.tenant), Some(&owned.id))
+    });
     for entry in &entries {
         assert_eq!(stores.write(Some(&owned.fence), entry).await, Written::Done);
     }

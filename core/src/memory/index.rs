@@ -18,6 +18,7 @@ fn fits(filter: &MessageFilter, row: &Row) -> bool {
         && filter.lane.is_none_or(|lane| lane == entry.lane)
         && filter.recipient.as_ref().is_none_or(|recipient| row.to.as_ref() == Some(recipient))
         && filter.batch.is_none_or(|batch| entry.batch == Some(batch))
+        && filter.metadata.iter().all(|(key, value)| entry.metadata.get(key) == Some(value))
         && filter.since.is_none_or(|since| entry.enqueued_at >= since)
         && filter.until.is_none_or(|until| entry.enqueued_at < until)
 }

@@ -1,5 +1,7 @@
 //! Finding messages: the ledger by what callers ask for.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::PortError;
@@ -20,6 +22,8 @@ pub struct MessageFilter {
     pub recipient: Option<PhoneNumber>,
     /// Of this batch.
     pub batch: Option<BatchId>,
+    /// With all of these among the caller's own words.
+    pub metadata: BTreeMap<String, String>,
     /// Enqueued at this moment or later.
     pub since: Option<Timestamp>,
     /// Enqueued before this moment.
@@ -36,6 +40,7 @@ impl MessageFilter {
             lane: None,
             recipient: None,
             batch: None,
+            metadata: BTreeMap::new(),
             since: None,
             until: None,
         }
@@ -58,8 +63,8 @@ impl MessagePlace {
     }
 }
 
-/// Looks into the ledger of many messages at once. A message's place, lane, recipient and batch are those of its first
-/// write.
+/// Looks into the ledger of many messages at once. A message's place, lane, recipient, batch and metadata are those of its
+/// first write.
 #[async_trait]
 pub trait MessageIndex: Send + Sync {
     /// The messages before this place, the newest first, at most `limit`.

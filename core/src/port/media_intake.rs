@@ -93,6 +93,19 @@ impl<'a> MediaIntake<'a> {
         Ok(())
     }
 
+    /// SHA-256 of what has come so far.
+    pub fn digest(&self) -> [u8; 32] {
+        self.hash.clone().finalize().into()
+    }
+
+    /// Throws away what has come.
+    pub async fn discard(self) -> Result<(), PortError> {
+        if self.pieces > 0 {
+            self.store.remove_media(&self.record.tenant, self.record.id).await?;
+        }
+        Ok(())
+    }
+
     async fn settle(&mut self) -> Result<MediaRecord, IntakeError> {
         if self.record.size == 0 {
             return Err(IntakeError::Empty);

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use kurir_core::domain::{LedgerEntry, MessageState, PhoneNumber, SessionId, TenantId};
 use kurir_core::port::{MessageFilter, MessageIndex, MessagePlace, PortError};
 use sqlx::{Postgres, QueryBuilder};
+use uuid::Uuid;
 
 use super::error::{corrupt, port_error};
 use super::sealing::Vault;
@@ -12,6 +13,11 @@ use super::{PostgresStore, rows};
 /// The mark that a recipient's number leaves in a tenant's rows.
 pub(super) fn mark(vault: &Vault, tenant: &TenantId, recipient: &PhoneNumber) -> Vec<u8> {
     vault.fingerprint(&format!("recipient/{tenant}"), recipient.digits()).to_vec()
+}
+
+/// The mark that one of the caller's own words leaves in a tenant's rows. The length keeps name and value apart.
+pub(super) fn word(vault: &Vault, tenant: &TenantId, (key, value): (&String, &String)) -> Uuid {
+    Uuid::from_bytes(vault.fingerprint(&format!("metadata/{tenant}"), format!("{}/{key}{value}", key.len())))
 }
 
 /// Only what is asked for stands in the statement, so that it can be served from an index.
@@ -33,6 +39,10 @@ fn narrow(vault: &Vault, query: &mut QueryBuilder<Postgres>, filter: &MessageFil
     }
     if let Some(batch) = filter.batch {
         query.push(" AND batch = ").push_bind(batch.as_uuid());
+    }
+    if !filter.metadata.is_empty() {
+        let words: Vec<Uuid> = filter.metadata.iter().map(|one| word(vault, &filter.tenant, one)).collect();
+        query.push(" AND words @> ").push_bind(words);
     }
     if let Some(since) = filter.since {
         query.push(" AND enqueued_at >= ").push_bind(since.as_millis());

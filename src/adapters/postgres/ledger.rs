@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::error::{corrupt, port_error};
 use super::rows::{self, EventColumns};
-use super::sealing::Place;
+use super::sealing::{Place, Vault};
 use super::spending::{self, Together};
 use super::{PostgresStore, index, outbox};
 
@@ -23,10 +23,10 @@ WITH asked AS MATERIALIZED (
         $1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::bigint[],
         $7::text[], $8::text[], $9::text[], $10::bytea[],
         $11::bigint[], $12::bigint[], $13::text[], $14::bytea[],
-        $15::text[], $16::bytea[], $17::uuid[], $18::bigint[], $26::bytea[]
+        $15::text[], $16::bytea[], $17::uuid[], $18::bigint[], $26::bytea[], $27::text[]
     ) AS w(ord, fence_session, fence_epoch, tenant, job, version,
            session, message_id, state, entry, pace, turn, spent, met,
-           lane, mark, batch, enqueued_at, bulk)
+           lane, mark, batch, enqueued_at, bulk, words)
 ), held AS MATERIALIZED (
     SELECT id, epoch FROM session WHERE id = ANY($2) ORDER BY id FOR SHARE
 ), allowed AS MATERIALIZED (
@@ -46,8 +46,9 @@ WITH asked AS MATERIALIZED (
     WHERE j.tenant = a.tenant AND j.job = a.job AND j.version = a.version
     RETURNING a.ord
 ), made AS (
-    INSERT INTO job (tenant, job, version, session, message_id, state, entry, lane, mark, batch, enqueued_at)
-    SELECT a.tenant, a.job, 1, a.session, a.message_id, a.state, a.entry, a.lane, a.mark, a.batch, a.enqueued_at
+    INSERT INTO job (tenant, job, version, session, message_id, state, entry, lane, mark, batch, enqueued_at, words)
+    SELECT a.tenant, a.job, 1, a.session, a.message_id, a.state, a.entry, a.lane, a.mark, a.batch, a.enqueued_at,
+           string_to_array(a.words, ',')::uuid[]
     FROM allowed a WHERE a.version = 0
     ORDER BY a.tenant COLLATE \"C\", a.job
     ON CONFLICT (tenant, job) DO NOTHING
@@ -140,6 +141,7 @@ struct Columns<'a> {
     batches: Vec<Option<Uuid>>,
     enqueued: Vec<i64>,
     bulk: Vec<Option<&'a [u8]>>,
+    words: Vec<Option<&'a str>>,
 }
 
 /// One write, ready for the database.
@@ -149,11 +151,20 @@ struct Prepared<'a> {
     spent: Option<spending::Row>,
     /// Of the recipient, in the first write of an entry.
     mark: Option<Vec<u8>>,
+    /// The marks of the caller's own words, in the first write; separated by commas, since a column of an array of arrays
+    /// can't be passed.
+    words: Option<String>,
+}
+
+fn words(vault: &Vault, entry: &LedgerEntry) -> Option<String> {
+    let first = entry.version == 0 && !entry.metadata.is_empty();
+    let marks = || entry.metadata.iter().map(|one| index::word(vault, &entry.key.tenant, one).to_string());
+    first.then(|| marks().collect::<Vec<_>>().join(","))
 }
 
 impl<'a> Columns<'a> {
     fn push(&mut self, ord: i64, prepared: &'a Prepared<'a>, spends: bool) {
-        let Prepared { write, sealed, spent, mark } = prepared;
+        let Prepared { write, sealed, spent, mark, words } = prepared;
         let entry = &write.entry;
         let spent = spent.as_ref().filter(|_| spends);
         self.ords.push(ord);
@@ -175,6 +186,7 @@ impl<'a> Columns<'a> {
         self.batches.push(entry.batch.map(BatchId::as_uuid));
         self.enqueued.push(entry.enqueued_at.as_millis());
         self.bulk.push(spent.and_then(|row| row.bulk.as_deref()));
+        self.words.push(words.as_deref());
     }
 }
 
@@ -240,6 +252,7 @@ async fn write_round(
         .bind(&events.ats)
         .bind(&events.bodies)
         .bind(&columns.bulk)
+        .bind(&columns.words)
         .fetch_all(executor)
         .await?;
     rows.iter()
@@ -322,7 +335,8 @@ impl Ledger for PostgresStore {
                 let next = write.entry.as_written();
                 let sealed = self.vault.seal_json(&Place::Job(&next.key), &next)?;
                 let mark = write.entry.to.as_ref().map(|to| index::mark(&self.vault, &next.key.tenant, to));
-                Ok(Prepared { write, sealed, spent: spending::row(&self.vault, write)?, mark })
+                let words = words(&self.vault, &write.entry);
+                Ok(Prepared { write, sealed, spent: spending::row(&self.vault, write)?, mark, words })
             })
             .collect::<Result<Vec<_>, PortError>>()?;
         let (writes, prepared, plan) = (&writes, &prepared, &Plan::new(&prepared));

@@ -22,6 +22,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("what callers say of sessions", include_str!("migrations/0008_session_desk.sql")),
     ("templates, suppression", include_str!("migrations/0009_templates_suppression.sql")),
     ("files", include_str!("migrations/0010_media.sql")),
+    ("messages by metadata", include_str!("migrations/0011_messages_by_metadata.sql")),
     ("files of a session", include_str!("migrations/0012_media_of_session.sql")),
     ("what files take", include_str!("migrations/0013_media_quota.sql")),
 ];

@@ -40,6 +40,10 @@ fn narrow(db: &Database, query: &mut QueryBuilder<Sqlite>, filter: &MessageFilte
     if let Some(batch) = filter.batch {
         query.push(" AND batch = ").push_bind(batch.as_uuid().as_bytes().to_vec());
     }
+    for (key, value) in &filter.metadata {
+        query.push(" AND job IN (SELECT job FROM ledger_metadata WHERE tenant = ").push_bind(filter.tenant.to_string());
+        query.push(" AND key = ").push_bind(key.clone()).push(" AND value = ").push_bind(value.clone()).push(")");
+    }
     if let Some(since) = filter.since {
         query.push(" AND enqueued_at >= ").push_bind(since.as_millis());
     }

@@ -80,7 +80,18 @@ impl Prepared {
         } else {
             query
         };
-        Ok(query.execute(connection).await?.rows_affected() > 0)
+        let stored = query.execute(&mut *connection).await?.rows_affected() > 0;
+        let words = self.entry.metadata.iter().filter(|_| stored && self.entry.version == 1);
+        for (key, value) in words {
+            sqlx::query("INSERT INTO ledger_metadata (tenant, job, key, value) VALUES (?1, ?2, ?3, ?4)")
+                .bind(self.entry.key.tenant.as_str())
+                .bind(self.entry.key.job.as_uuid().as_bytes().as_slice())
+                .bind(key.as_str())
+                .bind(value.as_str())
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(stored)
     }
 }
 

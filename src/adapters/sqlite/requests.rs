@@ -36,11 +36,11 @@ enum Found {
     Known(Row),
 }
 
-async fn begin(connection: &mut SqliteConnection, run: NewRun) -> Result<Found, Failure> {
+async fn begin(connection: &mut SqliteConnection, run: NewRun, mark: [u8; 16]) -> Result<Found, Failure> {
     let seed: Option<Vec<u8>> = sqlx::query_scalar(BEGIN)
         .bind(run.key.tenant.as_str())
         .bind(run.key.name.as_slice())
-        .bind(run.request.as_slice())
+        .bind(mark.as_slice())
         .bind(run.runner.to_be_bytes().as_slice())
         .bind(run.seed.0.as_slice())
         .bind(run.lease.as_millis())
@@ -61,6 +61,11 @@ async fn begin(connection: &mut SqliteConnection, run: NewRun) -> Result<Found, 
 }
 
 impl Database {
+    /// The mark of what a request asks for. Its hash alone would betray a short body, one with a code, to whoever tries all.
+    fn mark_of(&self, run: &NewRun) -> [u8; 16] {
+        self.sealer.fingerprint(&format!("request/{}", run.key.tenant), run.request)
+    }
+
     fn answer(&self, key: &RequestKey, sealed: &[u8]) -> Result<RecordedAnswer, PortError> {
         let what = || format!("the answer to a request of {}", key.tenant);
         let bytes = self.sealer.open(&place(key), sealed, what)?;
@@ -71,15 +76,18 @@ impl Database {
 #[async_trait]
 impl RequestLog for SqliteStore {
     async fn begin(&self, run: &NewRun) -> Result<Begun, PortError> {
-        let new = run.clone();
-        let found =
-            self.db.writer.write("entering a request", move |connection| Box::pin(begin(connection, new))).await?;
+        let (new, mark) = (run.clone(), self.db.mark_of(run));
+        let found = self
+            .db
+            .writer
+            .write("entering a request", move |connection| Box::pin(begin(connection, new, mark)))
+            .await?;
         match found {
             Found::Run(seed) => {
                 let seed = seed.as_slice().try_into().map_err(|error| corrupt("a request's seed", error))?;
                 Ok(Begun::Run(RequestSeed(seed)))
             }
-            Found::Known(row) if row.request != run.request => Ok(Begun::Reused),
+            Found::Known(row) if row.request != mark => Ok(Begun::Reused),
             Found::Known(Row { answer: Some(sealed), .. }) => Ok(Begun::Answered(self.db.answer(&run.key, &sealed)?)),
             Found::Known(row) => Ok(Begun::Running(Timestamp::from_millis(row.lease))),
         }

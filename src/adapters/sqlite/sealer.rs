@@ -31,8 +31,8 @@ impl Sealer {
     }
 
     /// A mark of a text at a place, the same each time.
-    pub(super) fn fingerprint(&self, place: &str, text: &str) -> [u8; 16] {
-        self.keyring.fingerprint(place.as_bytes(), text.as_bytes())
+    pub(super) fn fingerprint(&self, place: &str, text: impl AsRef<[u8]>) -> [u8; 16] {
+        self.keyring.fingerprint(place.as_bytes(), text.as_ref())
     }
 
     /// A random id for what has no name of its own.

@@ -1,6 +1,6 @@
 //! `/v1/messages/batch`, `/v1/messages/csv`, `/v1/batches`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,7 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use kurir_core::domain::{BatchId, MessageState, RequestSeed};
+use kurir_core::domain::{BatchId, MessageState, RequestSeed, SessionId};
 use kurir_core::port::MessageFilter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -17,14 +17,14 @@ use utoipa_axum::routes;
 
 use super::auth::{Caller, MayRead, MaySend};
 use super::error::ApiError;
-use super::idempotency::once;
+use super::idempotency::seed_of;
 use super::message_list::seen_by;
 use super::messages::{self, to_enqueue};
 use super::problem::{Problem, Problems, RowProblem};
 use super::schemas::ContentSchema;
 use super::sessions::ended_early;
 use super::{App, Routes, body, csv_rows};
-use crate::gateway::usecase::{Batch, Enqueue, Rows, UseCaseError, Wording};
+use crate::gateway::usecase::{Batch, Enqueue, Rows, Texts, UseCaseError, Wording};
 
 /// Most rows of a batch.
 pub(super) const MOST_ROWS: usize = 10_000;
@@ -50,7 +50,7 @@ struct ManySchema {
     /// Up to 10,000 of them, each as for `sendMessage`.
     #[schema(value_type = Vec<Object>)]
     messages: Vec<Value>,
-    /// The session that is to send them; either this or `pool`.
+    /// The session that is to send them; without this and `pool` the default session.
     session: Option<String>,
     /// The pool of which any session may send them.
     pool: Option<String>,
@@ -161,7 +161,9 @@ impl BatchView {
     }
 }
 
-/// Send many messages: a bad one does not stop the others. They share commits, so that 10,000 take seconds.
+/// Send many messages: a bad one does not stop the others. They share commits, so that 10,000 take seconds. Each is as for
+/// `sendMessage`; they name at most 100 templates. Under an `Idempotency-Key` a repetition completes what a gateway that died
+/// has left undone.
 #[utoipa::path(post, path = "/v1/messages/batch", tag = "messages", operation_id = "sendBatch",
     request_body(content = ManySchema, examples(
         ("one text" = (summary = "The same text to many", value = json!({
@@ -173,13 +175,17 @@ impl BatchView {
                 {"session": "toko-1", "to": "6281234567890", "content": {"type": "text", "text": "Halo Sari"}},
                 {"session": "toko-1", "to": "6281234567891", "content": {"type": "text", "text": "Halo Budi"}}
             ]
+        }))),
+        ("named" = (summary = "A template by its name, for the default session", value = json!({
+            "messages": [
+                {"to": "6281234567890", "content": {"type": "template", "name": "notification", "locale": "en",
+                    "values": {"title": "Order 77", "message": "It is on its way."}}},
+                {"to": "6281234567891", "content": {"type": "template", "name": "notification", "locale": "id",
+                    "values": {"title": "Pesanan 78", "message": "Sudah dikirim."}}}
+            ]
         })))
     )),
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name for this request; see `sendMessage`. A \
-          repetition completes what a gateway that died has left undone"),
-        Whole
-    ),
+    params(Whole),
     responses(
         (status = 202, description = "Those that are good are queued; `Location` has the batch", body = TakenView),
         (status = 422, description = "`batch_refused`: no message was taken, `rows` says why (the first 100); `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
@@ -194,26 +200,24 @@ async fn batch(
     request: Request,
 ) -> Result<Response, ApiError> {
     let Query(Whole { atomic }) = whole.map_err(|_| bad("atomic", "the query takes `atomic`, true or false"))?;
-    let (limit, inner, sender) = (app.messages.batch_body_limit, Arc::clone(&app), caller.clone());
-    let run = async move |request: Request, seed: RequestSeed| {
-        let Many { messages, common } = body::read(request, inner.messages.batch_body_limit).await?;
-        let count = messages.len();
-        let row = move |caller: &Caller, at: usize| row_of(caller, &common, &messages[at]);
-        take(&inner, &sender, seed, Asked { count, row, atomic, lines: None }).await
-    };
-    once(&app, &caller, request, limit, run).await
+    let seed = seed_of(&request);
+    let Many { messages, common } = body::read(request, app.messages.batch_body_limit).await?;
+    let count = messages.len();
+    let contents = messages.iter().filter_map(|row| row.get("content"));
+    let named = contents.chain(common.get("content")).filter_map(Wording::template_in).map(str::to_owned).collect();
+    let shared = Shared::of(&app, &caller, named).await?;
+    let row = move |caller: &Caller, at: usize| shared.enqueue(caller, row_of(&common, &messages[at])?);
+    take(&app, &caller, seed, Asked { count, row, atomic, lines: None }).await
 }
 
-/// Send a message to every line of a CSV file: the column `to` has the number, the others are values for the text's
-/// placeholders.
+/// Send a message to every line of a CSV file: the column `to` has the number, the others are values for the placeholders of
+/// the text, or of the template, which the query names, or the columns `template` and `locale` of a line. Columns that it has
+/// no place for are left out.
 #[utoipa::path(post, path = "/v1/messages/csv", tag = "messages", operation_id = "sendCsv",
     request_body(content((String = "text/csv", example = "to,nama\n0812-3456-7890,Sari\n6281234567891,Budi\n"),
         (csv_rows::Form = "multipart/form-data")),
         description = "A header row and up to 10,000 lines"),
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name for this request; see `sendBatch`"),
-        csv_rows::Plan
-    ),
+    params(csv_rows::Plan),
     responses(
         (status = 202, description = "Those that are good are queued; `Location` has the batch", body = TakenView),
         (status = 415, description = "`not_csv`", body = Problem, content_type = "application/problem+json"),
@@ -228,19 +232,14 @@ async fn csv(
     plan: Result<Query<csv_rows::Plan>, QueryRejection>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let words = "the query takes session, pool, lane, text, ttl (seconds), expires_at and atomic";
+    let words = "the query takes session, pool, lane, text, template, locale, ttl (seconds), expires_at and atomic";
     let Query(plan) = plan.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", words))?;
-    let (limit, inner, sender) = (app.messages.batch_body_limit, Arc::clone(&app), caller.clone());
-    let run = async move |request: Request, seed: RequestSeed| {
-        let sheet = csv_rows::read(request, plan, inner.messages.batch_body_limit).await?;
-        let (count, lines, atomic) = (sheet.count(), sheet.lines(), sheet.is_atomic());
-        let row = move |caller: &Caller, at: usize| {
-            let send = sheet.row(at)?;
-            row_to_enqueue(caller, send)
-        };
-        take(&inner, &sender, seed, Asked { count, row, atomic, lines: Some(lines) }).await
-    };
-    once(&app, &caller, request, limit, run).await
+    let seed = seed_of(&request);
+    let sheet = csv_rows::read(request, plan, app.messages.batch_body_limit).await?;
+    let (count, lines, atomic) = (sheet.count(), sheet.lines(), sheet.is_atomic());
+    let shared = Shared::of(&app, &caller, sheet.templates()).await?;
+    let row = move |caller: &Caller, at: usize| shared.enqueue(caller, sheet.row(at)?);
+    take(&app, &caller, seed, Asked { count, row, atomic, lines: Some(lines) }).await
 }
 
 fn bad(field: &'static str, message: &str) -> ApiError {
@@ -248,7 +247,7 @@ fn bad(field: &'static str, message: &str) -> ApiError {
 }
 
 /// A row of a batch, with what holds for all of them.
-fn row_of(caller: &Caller, common: &Map<String, Value>, row: &Value) -> Result<Enqueue, UseCaseError> {
+fn row_of(common: &Map<String, Value>, row: &Value) -> Result<messages::Send, UseCaseError> {
     let Value::Object(row) = row else { return Err(UseCaseError::field("messages", "not an object")) };
     let mut row = row.clone();
     // Of each pair one is given; a row's own word counts.
@@ -259,17 +258,29 @@ fn row_of(caller: &Caller, common: &Map<String, Value>, row: &Value) -> Result<E
     };
     let missing: Vec<_> = common.iter().filter(|(name, _)| !taken(name)).collect();
     row.extend(missing.into_iter().map(|(name, value)| (name.clone(), value.clone())));
-    row_to_enqueue(caller, body::of_value(Value::Object(row))?)
+    body::of_value(Value::Object(row))
 }
 
-/// Rows say what they say in full: a template's text is given once for all of them, with values for each.
-fn row_to_enqueue(caller: &Caller, send: messages::Send) -> Result<Enqueue, UseCaseError> {
-    let Wording::Plain(content) = &send.content else {
-        let words = "in a batch a template is given by its `text`, not by its name; GET /v1/templates/{name} tells it";
-        return Err(UseCaseError::field("content", words));
-    };
-    let content = content.clone();
-    to_enqueue(caller, send, content)
+/// What rows need of the store, looked up once for all of them.
+struct Shared {
+    texts: Texts,
+    /// The session that sends where none is named.
+    default: Option<SessionId>,
+}
+
+impl Shared {
+    async fn of(app: &App, caller: &Caller, templates: BTreeSet<String>) -> Result<Self, UseCaseError> {
+        let texts = app.cases.texts(caller.tenant(), templates).await?;
+        Ok(Self { texts, default: app.cases.default_session(caller.tenant()).await? })
+    }
+
+    fn enqueue(&self, caller: &Caller, mut send: messages::Send) -> Result<Enqueue, UseCaseError> {
+        if send.session.is_none() && send.pool.is_none() {
+            send.session = self.default.as_ref().map(ToString::to_string);
+        }
+        let content = self.texts.content_of(send.content.clone())?;
+        to_enqueue(caller, send, content)
+    }
 }
 
 /// What a request asks for.
@@ -284,7 +295,7 @@ struct Asked<R> {
 async fn take<R>(
     app: &Arc<App>,
     caller: &Caller,
-    seed: RequestSeed,
+    seed: Option<RequestSeed>,
     Asked { count, row, atomic, lines }: Asked<R>,
 ) -> Result<Response, ApiError>
 where
@@ -293,6 +304,7 @@ where
     if count == 0 || count > MOST_ROWS {
         return Err(bad("messages", &format!("a batch has 1 to {MOST_ROWS} messages, this one has {count}")));
     }
+    let seed = seed.unwrap_or_else(|| RequestSeed(app.entropy.nonce().to_be_bytes()));
     let (cases, tenant, batch) = (app.cases.clone(), caller.tenant().clone(), seed.batch());
     let caller = caller.clone();
     let row = move |at: usize| -> Result<Enqueue, UseCaseError> {

@@ -13,6 +13,10 @@ use crate::gateway::usecase::UseCaseError;
 const SOON: u32 = 2;
 const LATER: u32 = 5;
 
+/// The code of an error answer, beside it for the layers around.
+#[derive(Clone, Copy)]
+pub(super) struct Code(pub &'static str);
+
 /// An error answer.
 #[derive(Debug)]
 pub(in crate::gateway) struct ApiError {
@@ -74,6 +78,7 @@ impl IntoResponse for ApiError {
             rows: self.rows.into_vec(),
         };
         let mut response = (self.status, Json(problem)).into_response();
+        response.extensions_mut().insert(Code(self.code));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if let Some(seconds) = self.retry_after {

@@ -1,26 +1,29 @@
 //! `Idempotency-Key`: a request that is repeated under its key is carried out once, and answered the same each time.
 //!
 //! The key is entered with a lease before the work begins, and the answer is recorded before it is given. A gateway that
-//! dies in between leaves a run whose lease ends; the repetition then goes on with the same seed, so that what it makes has
-//! the same ids and the ledger recognises what was made already.
+//! dies in between leaves a run whose lease ends; the repetition then goes on with the same seed, so that what it makes of
+//! that has the same ids and the ledger recognises what was made already.
 //!
 //! Recorded is what succeeded. What was refused has done nothing and may be corrected under the same key; of what failed
 //! nobody knows how far it came, so the same request may follow at once and no other one.
+//!
+//! Which requests take a key stands in [`super::repeatable`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use kurir_core::domain::{RecordedAnswer, RequestKey, RequestSeed};
 use kurir_core::port::{Begun, NewRun, RunEnd};
 use sha2::{Digest as _, Sha256};
+use tracing::Instrument as _;
 
 use super::auth::Caller;
-use super::error::ApiError;
+use super::error::{ApiError, Code};
 use super::sessions::ended_early;
 use super::{App, body, layers};
 use crate::gateway::usecase::UseCaseError;
@@ -40,59 +43,100 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Codes of failures that have left nothing behind, though their status is that of a failure.
 const LEFT_NOTHING: [&str; 3] = ["not_queued", "not_declared", "contended"];
 
-/// Carries out a request, once if it has a name. `run` gets it with what the ids of new things are to be made of; it
-/// must read the body by itself, of which at most `limit` bytes are taken here. A named request is carried out in a task of
-/// its own, so that a caller who hangs up finds its answer when it comes again.
-pub(super) async fn once<F, A>(
+/// A request that its caller gave a name.
+pub(super) struct Named {
+    key: RequestKey,
+    asked: Asked,
+    lasts: Duration,
+}
+
+/// Whether a named request is to be carried out.
+pub(super) enum Entered {
+    /// Yes.
+    Run(NewRun),
+    /// It was, and this is the answer.
+    Known(Response),
+}
+
+impl Named {
+    /// The request as far as its head tells; `None`: it has no name. What its body asks for is added in parts.
+    pub fn of(app: &App, caller: &Caller, request: &Request) -> Result<Option<Self>, ApiError> {
+        let Some(name) = name_of(request.headers())? else { return Ok(None) };
+        let key =
+            RequestKey::new(caller.tenant().clone(), name.as_bytes()).map_err(|error| bad_name(&error.to_string()))?;
+        let asked = Asked::of(caller, request.method(), request.uri());
+        Ok(Some(Self { key, asked, lasts: layers::lasts_at_most(app, request.uri()) }))
+    }
+
+    /// Adds a part of what is asked for.
+    pub fn part(&mut self, bytes: &[u8]) {
+        self.asked.part(bytes);
+    }
+
+    /// Enters the request, all parts of which are known.
+    pub async fn enter(self, app: &App) -> Result<Entered, ApiError> {
+        let at = app.clock.now();
+        let new = NewRun {
+            request: self.asked.hash(),
+            runner: app.entropy.nonce(),
+            seed: RequestSeed(app.entropy.nonce().to_be_bytes()),
+            at,
+            lease: at.plus(self.lasts.saturating_add(GRACE)),
+            keep: at.plus(app.messages.remember),
+            key: self.key,
+        };
+        match app.requests.begin(&new).await.map_err(UseCaseError::from)? {
+            Begun::Run(seed) => Ok(Entered::Run(NewRun { seed, ..new })),
+            Begun::Answered(answer) => Ok(Entered::Known(replay(answer))),
+            Begun::Reused => {
+                let detail = "this Idempotency-Key was used for another request; take a new one for each request";
+                Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail))
+            }
+            Begun::Running(until) => {
+                let detail = "a request with this Idempotency-Key is being carried out; ask again later";
+                let mut error = ApiError::new(StatusCode::CONFLICT, "idempotency_key_in_use", detail);
+                // It mostly ends long before its lease does.
+                error.retry_after = Some(u32::try_from(until.since(at).as_secs()).unwrap_or(1).clamp(1, 2));
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Carries out a request, once if it has a name; then its body is taken here, at most `limit` bytes of it, and it is carried
+/// out in a task of its own, so that a caller who hangs up finds its answer when it comes again.
+pub(super) async fn once(
     app: &Arc<App>,
     caller: &Caller,
     request: Request,
     limit: usize,
-    run: F,
-) -> Result<Response, ApiError>
-where
-    F: FnOnce(Request, RequestSeed) -> A + Send + 'static,
-    A: Future<Output = Result<Response, ApiError>> + Send + 'static,
-{
-    let seed = RequestSeed(app.entropy.nonce().to_be_bytes());
-    let Some(name) = name_of(request.headers())? else { return run(request, seed).await };
-    let key =
-        RequestKey::new(caller.tenant().clone(), name.as_bytes()).map_err(|error| bad_name(&error.to_string()))?;
-    let (parts, body) = request.into_parts();
+    next: Next,
+) -> Result<Response, ApiError> {
+    let Some(mut named) = Named::of(app, caller, &request)? else { return Ok(next.run(request).await) };
+    let (mut parts, body) = request.into_parts();
     let bytes = body::collect(&parts.headers, body, limit).await?;
-    let (at, lasts) = (app.clock.now(), layers::lasts_at_most(app, &parts.uri));
-    let new = NewRun {
-        request: fingerprint(caller, &parts, &bytes),
-        runner: app.entropy.nonce(),
-        seed,
-        at,
-        lease: at.plus(lasts.saturating_add(GRACE)),
-        keep: at.plus(app.messages.remember),
-        key,
-    };
-    match app.requests.begin(&new).await.map_err(UseCaseError::from)? {
-        Begun::Run(seed) => {
-            let request = Request::from_parts(parts, Body::from(bytes));
-            let (app, tasks) = (Arc::clone(app), app.tasks.clone());
-            let carried_out = tasks.spawn(async move {
-                let answer = run(request, seed).await;
-                settle(&app, &new, answer).await
-            });
-            carried_out.await.map_err(|_| ended_early())?
-        }
-        Begun::Answered(answer) => Ok(replay(answer)),
-        Begun::Reused => {
-            let detail = "this Idempotency-Key was used for another request; take a new one for each request";
-            Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail))
-        }
-        Begun::Running(until) => {
-            let detail = "a request with this Idempotency-Key is being carried out; ask again later";
-            let mut error = ApiError::new(StatusCode::CONFLICT, "idempotency_key_in_use", detail);
-            // It mostly ends long before its lease does.
-            error.retry_after = Some(u32::try_from(until.since(at).as_secs()).unwrap_or(1).clamp(1, 2));
-            Err(error)
-        }
+    match boundary(&parts.headers) {
+        // Clients draw a new boundary for each request.
+        Some(boundary) => split(&bytes, boundary.as_bytes()).for_each(|part| named.part(part)),
+        None => named.part(&bytes),
     }
+    let run = match named.enter(app).await? {
+        Entered::Known(answer) => return Ok(answer),
+        Entered::Run(run) => run,
+    };
+    parts.extensions.insert(run.seed);
+    let request = Request::from_parts(parts, Body::from(bytes));
+    let (app, tasks) = (Arc::clone(app), app.tasks.clone());
+    let work = async move {
+        let answer = next.run(request).await;
+        settle(&app, &run, answer).await
+    };
+    tasks.spawn(work.instrument(tracing::Span::current())).await.map_err(|_| ended_early())
+}
+
+/// What the ids of things that a named request makes are to be made of: the same for whoever takes it over.
+pub(super) fn seed_of(request: &Request) -> Option<RequestSeed> {
+    request.extensions().get().copied()
 }
 
 fn bad_name(detail: &str) -> ApiError {
@@ -108,31 +152,36 @@ fn name_of(headers: &HeaderMap) -> Result<Option<&HeaderValue>, ApiError> {
     Ok(name)
 }
 
-/// Stands for all that a request asks for. A key that is good for some sessions only asks for less than one that is good
-/// for all, so an answer to the one is no answer to the other.
-fn fingerprint(caller: &Caller, parts: &Parts, body: &Bytes) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let mut part = |bytes: &[u8]| {
+/// A hash of all that a request asks for, so far. A key that allows less asks for less, so an answer to the one is no answer
+/// to the other: whoever gets a recorded answer may do what it was the answer to.
+struct Asked(Sha256);
+
+impl Asked {
+    fn of(caller: &Caller, method: &Method, uri: &Uri) -> Self {
+        let mut asked = Self(Sha256::new());
+        asked.part(b"kurir/request/v1");
+        asked.part(method.as_str().as_bytes());
+        asked.part(uri.path().as_bytes());
+        // How long to wait for the answer is no part of what is asked for.
+        for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !is_wait(pair)) {
+            asked.part(pair.as_bytes());
+        }
+        let key = caller.key();
+        key.sessions.iter().flatten().for_each(|session| asked.part(session.as_str().as_bytes()));
+        asked.part(&[u8::from(key.sessions.is_some())]);
+        key.scopes.iter().for_each(|scope| asked.part(scope.as_str().as_bytes()));
+        asked
+    }
+
+    fn part(&mut self, bytes: &[u8]) {
         // With its length before it, no part can pass for the end of another.
-        hash.update((bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
-    };
-    part(b"kurir/request/v1");
-    part(parts.method.as_str().as_bytes());
-    part(parts.uri.path().as_bytes());
-    // How long to wait for the answer is no part of what is asked for.
-    for pair in parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !is_wait(pair)) {
-        part(pair.as_bytes());
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
     }
-    let sessions = caller.key().sessions.iter().flatten();
-    sessions.for_each(|session| part(session.as_str().as_bytes()));
-    part(&[u8::from(caller.key().sessions.is_some())]);
-    match boundary(&parts.headers) {
-        // Clients draw a new boundary for each request.
-        Some(boundary) => split(body, boundary.as_bytes()).for_each(part),
-        None => part(body),
+
+    fn hash(self) -> [u8; 32] {
+        self.0.finalize().into()
     }
-    hash.finalize().into()
 }
 
 fn is_wait(pair: &str) -> bool {
@@ -162,17 +211,8 @@ fn split<'a>(body: &'a [u8], mark: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
 }
 
 /// Records how a run ended, and gives its answer.
-async fn settle(app: &App, run: &NewRun, answer: Result<Response, ApiError>) -> Result<Response, ApiError> {
-    let (end, answer) = match answer {
-        Ok(response) => {
-            let (end, response) = recorded(response).await;
-            (end, Ok(response))
-        }
-        Err(error) if error.status.is_server_error() && !LEFT_NOTHING.contains(&error.code) => {
-            (RunEnd::Unknown, Err(error))
-        }
-        Err(error) => (RunEnd::Nothing, Err(error)),
-    };
+pub(super) async fn settle(app: &App, run: &NewRun, answer: Response) -> Response {
+    let (end, answer) = if answer.status().is_success() { recorded(answer).await } else { (failed(&answer), answer) };
     match app.requests.end(&run.key, run.runner, &end).await {
         Ok(true) => {}
         Ok(false) => tracing::warn!("a request took longer than its lease, and somebody else has taken it over"),
@@ -180,6 +220,12 @@ async fn settle(app: &App, run: &NewRun, answer: Result<Response, ApiError>) -> 
         Err(error) => tracing::warn!(error = error.chain(), "the answer to a request could not be recorded"),
     }
     answer
+}
+
+/// How far a run came that did not succeed.
+fn failed(answer: &Response) -> RunEnd {
+    let left_nothing = answer.extensions().get().is_some_and(|Code(code)| LEFT_NOTHING.contains(code));
+    if answer.status().is_server_error() && !left_nothing { RunEnd::Unknown } else { RunEnd::Nothing }
 }
 
 /// Takes an answer apart to be recorded, and puts it together again.

@@ -94,7 +94,7 @@ impl KeyView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = MadeKey)]
 struct MadeView {
-    /// The key itself. It is shown this once and kept nowhere.
+    /// The key itself. It is shown this once, and by a repetition of this very request under its `Idempotency-Key`.
     key: String,
     /// What is known of it.
     #[serde(flatten)]

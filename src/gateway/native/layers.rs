@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use tracing::Instrument as _;
 
 use super::error::ApiError;
-use super::{App, messages};
+use super::{App, media, messages};
 
 /// The header with a request's id: the caller's own, or one of ours.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -103,7 +103,7 @@ pub(super) async fn time_limit(State(app): State<Arc<App>>, request: Request, ne
 /// How long a request may take: longer, if its caller wants to wait.
 pub(super) fn lasts_at_most(app: &App, uri: &Uri) -> Duration {
     let waits = uri.path() == messages::PATH && uri.query().is_some_and(|query| query.contains("wait="));
-    if uri.path() == "/v1/media" {
+    if uri.path() == media::PATH {
         return app.upload_timeout;
     }
     if waits { app.request_timeout.saturating_add(app.messages.wait_max) } else { app.request_timeout }

@@ -16,9 +16,13 @@ use utoipa_axum::routes;
 
 use super::auth::{Caller, MayRead, MaySend};
 use super::error::ApiError;
+use super::idempotency::{Entered, Named, settle};
 use super::problem::{Problem, Problems};
 use super::{App, Routes};
 use crate::gateway::usecase::{Upload, UseCaseError, UseCases};
+
+/// Where files are uploaded.
+pub(super) const PATH: &str = "/v1/media";
 
 /// Longest name of a file, in bytes.
 const MAX_NAME: usize = 512;
@@ -108,9 +112,10 @@ async fn upload(
 ) -> Result<Response, ApiError> {
     let Query(about) = about.map_err(|_| bad("session", "only session and filename are known in the query"))?;
     let session = session_of(&app, &caller, about.session).await?;
+    let name = Named::of(&app, &caller, &request)?;
     let declared = declared(request.headers());
     if declared.as_deref().is_some_and(|kind| kind.starts_with("multipart/form-data")) {
-        return upload_form(&app, &caller, session, about.filename, request).await;
+        return upload_form(&app, &caller, name, session, about.filename, request).await;
     }
     // What a library says that was told nothing.
     let declared = declared.filter(|kind| !kind.starts_with("application/x-www-form-urlencoded"));
@@ -119,12 +124,13 @@ async fn upload(
     while let Some(bytes) = body.next().await {
         upload.push(&bytes.map_err(|_| cut_off())?).await?;
     }
-    done(upload).await
+    done(&app, name, upload).await
 }
 
 async fn upload_form(
     app: &App,
     caller: &Caller,
+    mut name: Option<Named>,
     session: Option<SessionId>,
     filename: Option<String>,
     request: Request,
@@ -139,18 +145,42 @@ async fn upload_form(
         // A browser tells the name alone; anything before it is no business of ours.
         let called = part.file_name().map(|name| name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned());
         let filename = named(filename.or(called.filter(|name| !name.is_empty())))?;
+        if let Some(name) = &mut name {
+            name.part(filename.as_deref().unwrap_or_default().as_bytes());
+        }
         let mut upload = app.cases.upload(caller.tenant(), session, declared, filename);
         while let Some(bytes) = part.chunk().await.map_err(|_| cut_off())? {
             upload.push(&bytes).await?;
         }
-        return done(upload).await;
+        return done(app, name, upload).await;
     }
     Err(bad(PART, "missing: the form has no part of this name"))
 }
 
-async fn done(upload: Upload<'_>) -> Result<Response, ApiError> {
+/// The end of an upload. One with a name is compared by the file's hash, which is known when all of it is here; nobody can
+/// read it before. So a repetition sends the file again, and it is thrown away again.
+async fn done(app: &App, name: Option<Named>, upload: Upload<'_>) -> Result<Response, ApiError> {
+    let Some(mut name) = name else { return made(upload).await };
+    name.part(&upload.digest());
+    match name.enter(app).await {
+        Ok(Entered::Run(run)) => {
+            let answer = made(upload).await.unwrap_or_else(|error| error.into_response());
+            Ok(settle(app, &run, answer).await)
+        }
+        Ok(Entered::Known(answer)) => {
+            upload.discard().await;
+            Ok(answer)
+        }
+        Err(error) => {
+            upload.discard().await;
+            Err(error)
+        }
+    }
+}
+
+async fn made(upload: Upload<'_>) -> Result<Response, ApiError> {
     let media = upload.finish().await?;
-    let place = format!("/v1/media/{}", media.id);
+    let place = format!("{PATH}/{}", media.id);
     let mut response = (StatusCode::CREATED, Json(MediaView::of(media))).into_response();
     if let Ok(place) = HeaderValue::from_str(&place) {
         response.headers_mut().insert(header::LOCATION, place);

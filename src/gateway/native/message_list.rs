@@ -1,13 +1,15 @@
 //! `GET /v1/messages`: messages by what callers look for.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use kurir_core::domain::{BatchId, FailReason, JobId, Lane, MessageState, PhoneError, SessionId, Timestamp};
 use kurir_core::port::{MessageFilter, MessagePlace};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -15,13 +17,16 @@ use utoipa_axum::routes;
 use super::auth::{Caller, MayRead};
 use super::error::ApiError;
 use super::message_view::MessageView;
+use super::paging::{self, Pages};
 use super::problem::Problems;
 use super::{App, Routes};
 use crate::gateway::usecase::UseCaseError;
 
-/// Messages of one page: without a wish, and at most.
-const PAGE: u32 = 50;
-const MAX_PAGE: u32 = 200;
+/// What stands before the name of one of the caller's own words.
+const METADATA: &str = "metadata.";
+
+/// Most of the caller's own words that can be asked for: no message has more.
+const MOST_WORDS: usize = 16;
 
 pub(super) fn routes() -> Routes {
     Routes::new().routes(routes!(list))
@@ -29,7 +34,6 @@ pub(super) fn routes() -> Routes {
 
 /// Which messages, and which page of them.
 #[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Look {
     /// In one of these states, separated by commas.
@@ -67,6 +71,51 @@ struct Look {
     /// The `next` of the page before.
     #[serde(default)]
     after: Option<String>,
+    #[serde(flatten)]
+    #[param(ignore)]
+    others: Others,
+}
+
+/// What has no name of its own in the query: names and values, in order.
+#[derive(Default)]
+struct Others(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Others {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Pairs;
+
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Others;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names and values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Others, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = access.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Others(pairs))
+            }
+        }
+        input.deserialize_map(Pairs)
+    }
+}
+
+/// The caller's own words that are asked for.
+fn metadata(Others(pairs): Others) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut metadata = BTreeMap::new();
+    for (name, value) in pairs {
+        let Some(key) = name.strip_prefix(METADATA) else { return Err(paging::bad_query(TAKES)) };
+        if metadata.insert(key.to_owned(), value).is_some() {
+            return Err(bad("metadata", "the same name is asked for twice"));
+        }
+    }
+    if metadata.len() > MOST_WORDS {
+        return Err(bad("metadata", format!("a message has at most {MOST_WORDS} of them")));
+    }
+    Ok(metadata)
 }
 
 /// A page of messages.
@@ -77,6 +126,9 @@ struct MessageList {
     /// The `after` of the next page, if there is one.
     next: Option<String>,
 }
+
+/// What the query takes.
+const TAKES: &str = "state, session, lane, to, batch, since, until, metadata.<name>, limit (a number) and after";
 
 fn bad(field: &'static str, message: impl Into<String>) -> ApiError {
     UseCaseError::field(field, message).into()
@@ -112,12 +164,12 @@ fn place_text(place: MessagePlace) -> String {
     format!("{}.{}", place.at.as_millis(), place.job)
 }
 
-fn place(text: &str) -> Result<MessagePlace, ApiError> {
+fn place(text: &str) -> Result<MessagePlace, &'static str> {
     let read = || {
         let (at, job) = text.split_once('.')?;
         Some(MessagePlace { at: Timestamp::from_millis(at.parse().ok()?), job: job.parse::<JobId>().ok()? })
     };
-    read().ok_or_else(|| bad("after", "not the `next` of a page"))
+    read().ok_or("not the `next` of a page")
 }
 
 fn filter(app: &App, caller: &Caller, look: Look) -> Result<MessageFilter, ApiError> {
@@ -139,27 +191,28 @@ fn filter(app: &App, caller: &Caller, look: Look) -> Result<MessageFilter, ApiEr
         lane: lane.transpose()?,
         recipient: recipient.map_err(|error| bad_number(&error))?,
         batch: batch.map_err(|_| bad("batch", "not the id of a batch, which is a UUID"))?,
+        metadata: metadata(look.others)?,
         since: moment("since", look.since)?,
         until: moment("until", look.until)?,
     })
 }
 
 /// The messages, a page at a time, the newest first.
-#[utoipa::path(get, path = "/v1/messages", tag = "messages", operation_id = "listMessages", params(Look),
+#[utoipa::path(get, path = "/v1/messages", tag = "messages", operation_id = "listMessages",
+    params(
+        Look,
+        ("metadata.<name>" = Option<String>, Query, description = "With exactly this value under this name in their `metadata`, \
+          like `metadata.order=77`; may be given for several names, for those that have all of them")
+    ),
     responses((status = 200, description = "A page", body = MessageList), Problems))]
 async fn list(
     State(app): State<Arc<App>>,
     MayRead(caller): MayRead,
     look: Result<Query<Look>, QueryRejection>,
 ) -> Result<Json<MessageList>, ApiError> {
-    let wrong = "the query takes state, session, lane, to, batch, since, until, limit (a number) and after";
-    let Query(look) =
-        look.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", wrong.to_owned()))?;
-    let limit = look.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(bad("limit", format!("must be from 1 to {MAX_PAGE}")));
-    }
-    let before = look.after.as_deref().filter(|after| !after.is_empty()).map(place).transpose()?;
+    let look = paging::query(look, TAKES)?;
+    let limit = Pages::USUAL.limit(look.limit)?;
+    let before = paging::place("after", look.after.as_deref(), place)?;
     let filter = filter(&app, &caller, look)?;
     let page = app.cases.messages(&filter, before, limit).await?;
     let messages = page.messages.into_iter().map(MessageView::brief).collect();

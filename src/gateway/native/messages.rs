@@ -9,7 +9,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use kurir_core::domain::{JobId, Lane, LedgerEntry, MediaId, RequestSeed, SessionId};
+use kurir_core::domain::{JobId, Lane, LedgerEntry, MediaId, SessionId};
 use kurir_core::wire::ContentV1;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::auth::{Caller, MayRead, MaySend};
 use super::error::ApiError;
-use super::idempotency::once;
+use super::idempotency::seed_of;
 use super::message_view::MessageView;
 use super::problem::{Problem, Problems};
 use super::schemas::ContentSchema;
@@ -138,8 +138,6 @@ pub(super) struct Send {
     )),
     params(
         ("traceparent" = Option<String>, Header, description = "W3C trace context, passed on to the worker"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name for this request, up to 255 characters: \
-          repeated under it, the request is carried out once and answered the same for a day, with `Idempotent-Replayed: true`"),
         Wait
     ),
     responses(
@@ -159,9 +157,7 @@ async fn enqueue(
     let wait =
         wait.map_err(|_| bad_wait("wait", "the query takes `wait`, `sent` or `delivered`, and `timeout`, seconds"));
     let wait = wanted(&app, wait?.0)?;
-    let (limit, inner, sender) = (app.body_limit, Arc::clone(&app), caller.clone());
-    once(&app, &caller, request, limit, async move |request, seed| send(&inner, &sender, wait, request, seed).await)
-        .await
+    send(&app, &caller, wait, request).await
 }
 
 /// Waits for a state before it answers.
@@ -206,12 +202,10 @@ async fn send(
     caller: &Caller,
     wait: Option<(Goal, Duration)>,
     request: Request,
-    seed: RequestSeed,
 ) -> Result<Response, ApiError> {
     let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     let traceparent = traceparent.filter(|value| value.len() <= MAX_TRACEPARENT).map(str::to_owned);
-    // Under a name the ids are the same for whoever takes the request over.
-    let named = request.headers().contains_key("idempotency-key");
+    let seed = seed_of(&request);
     let mut send: Send = body::read(request, app.body_limit).await?;
     if send.session.is_none() && send.pool.is_none() {
         let default = app.cases.default_session(caller.tenant()).await?;
@@ -220,7 +214,7 @@ async fn send(
     let content = app.cases.content_of(caller.tenant(), send.content.clone()).await?;
     check_file(app, caller, &content).await?;
     let mut job = to_enqueue(caller, send, content)?;
-    job.id = job.id.or_else(|| named.then(|| seed.job(0)));
+    job.id = job.id.or_else(|| seed.map(|seed| seed.job(0)));
     job.traceparent = traceparent;
     let (cases, tenant) = (app.cases.clone(), caller.tenant().clone());
     // In a task of its own: between the ledger and the queue nothing may stop because a caller hangs up.

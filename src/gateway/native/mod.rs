@@ -24,10 +24,12 @@ mod message_view;
 mod messages;
 mod metrics;
 mod openapi;
+mod paging;
 mod pools;
 mod prefixes;
 mod problem;
 mod qr;
+mod repeatable;
 mod schemas;
 mod session_ops;
 mod sessions;
@@ -56,7 +58,8 @@ type Routes = OpenApiRouter<Arc<App>>;
 
 /// All routes.
 pub(super) fn router(app: &Arc<App>) -> Router {
-    let (routes, document) = described(Some(app)).split_for_parts();
+    let (routes, mut document) = described(Some(app)).split_for_parts();
+    repeatable::describe(&mut document);
     let routes = routes
         .merge(openapi::routes(document))
         .fallback(error::no_such_path)
@@ -88,7 +91,9 @@ fn described(app: Option<&Arc<App>>) -> Routes {
         .merge(templates::routes())
         .merge(suppressions::routes());
     if let Some(app) = app {
-        v1 = v1.route_layer(from_fn_with_state(Arc::clone(app), auth::check));
+        v1 = v1
+            .route_layer(from_fn_with_state(Arc::clone(app), repeatable::named_once))
+            .route_layer(from_fn_with_state(Arc::clone(app), auth::check));
     }
     Routes::with_openapi(openapi::Description::openapi()).merge(v1).merge(health::routes())
 }

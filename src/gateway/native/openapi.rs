@@ -63,6 +63,8 @@ pub(super) fn routes(document: utoipa::openapi::OpenApi) -> Router<Arc<App>> {
 
 /// The document that a gateway serves at `/openapi.json`, as JSON.
 pub fn document() -> String {
+    let mut document = super::described(None).into_openapi();
+    super::repeatable::describe(&mut document);
     // It is made of text and numbers only, which JSON always takes.
-    super::described(None).into_openapi().to_pretty_json().unwrap_or_default()
+    document.to_pretty_json().unwrap_or_default()
 }

@@ -13,13 +13,10 @@ use utoipa_axum::routes;
 
 use super::auth::{MayControl, MayRead};
 use super::error::ApiError;
+use super::paging::{self, Pages};
 use super::problem::{Problem, Problems};
 use super::{App, Routes};
 use crate::gateway::usecase::UseCaseError;
-
-/// Pools of one page: without a wish, and at most.
-const PAGE: u32 = 50;
-const MAX_PAGE: u32 = 200;
 
 pub(super) fn routes() -> Routes {
     Routes::new().routes(routes!(list)).routes(routes!(one, delete))
@@ -68,14 +65,9 @@ async fn list(
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<PoolList>, ApiError> {
     caller.covers_pools()?;
-    let bad = |message: String| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", message);
-    let Query(page) = page.map_err(|_| bad("the query takes `limit`, a number, and `after`, a pool's name".into()))?;
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(bad(format!("must be from 1 to {MAX_PAGE}")).field("limit"));
-    }
-    let after = page.after.filter(|after| !after.is_empty()).map(PoolId::new).transpose();
-    let after = after.map_err(|error| bad(error.to_string()).field("after"))?;
+    let page = paging::query(page, "`limit`, a number, and `after`, a pool's name")?;
+    let limit = Pages::USUAL.limit(page.limit)?;
+    let after = paging::place("after", page.after.as_deref(), PoolId::new)?;
     let page = app.cases.pools(caller.tenant(), after.as_ref(), limit).await?;
     let pools = page.pools.into_iter().map(|pool| PoolView { id: pool.id.to_string(), sessions: pool.sessions });
     Ok(Json(PoolList { pools: pools.collect(), next: page.next.map(|id| id.to_string()) }))

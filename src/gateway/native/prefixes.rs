@@ -13,13 +13,10 @@ use utoipa_axum::routes;
 
 use super::auth::{Caller, MayAdmin};
 use super::error::ApiError;
+use super::paging::{self, Pages};
 use super::problem::Problems;
 use super::{App, Routes};
 use crate::gateway::usecase::UseCaseError;
-
-/// Prefixes of one page: without a wish, and at most.
-const PAGE: u32 = 50;
-const MAX_PAGE: u32 = 200;
 
 pub(super) fn routes() -> Routes {
     Routes::new().routes(routes!(list)).routes(routes!(unblock))
@@ -111,14 +108,10 @@ async fn list(
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<PrefixList>, ApiError> {
     whole(&caller)?;
-    let bad = |message: String| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", message);
-    let Query(page) = page.map_err(|_| bad("the query takes `limit`, a number, and `after`, an id".into()))?;
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(bad(format!("must be from 1 to {MAX_PAGE}")).field("limit"));
-    }
-    let after = page.after.as_deref().filter(|after| !after.is_empty()).map(str::parse::<PrefixId>).transpose();
-    let after = after.map_err(|_| bad("is no id".into()).field("after"))?;
+    let page = paging::query(page, "`limit`, a number, and `after`, an id")?;
+    let limit = Pages::USUAL.limit(page.limit)?;
+    let after =
+        paging::place("after", page.after.as_deref(), |after| after.parse::<PrefixId>().map_err(|_| "is no id"))?;
     let page = app.cases.prefixes(caller.tenant(), after, limit).await?;
     let now = app.clock.now();
     let prefixes = page.prefixes.iter().map(|record| PrefixView::of(record, now)).collect();

@@ -15,14 +15,11 @@ use utoipa_axum::routes;
 
 use super::auth::{MayControl, MayRead};
 use super::error::ApiError;
+use super::paging::{self, Pages};
 use super::problem::{Problem, Problems};
 use super::session_ops::may_choose;
 use super::{App, Routes, body};
 use crate::gateway::usecase::{self, Search, UseCaseError};
-
-/// Sessions of one page: without a wish, and at most.
-const PAGE: u32 = 50;
-const MAX_PAGE: u32 = 200;
 
 pub(super) fn routes() -> Routes {
     Routes::new().routes(routes!(create, list)).routes(routes!(one, delete)).routes(routes!(join_pool))
@@ -251,30 +248,25 @@ struct Page {
 
 /// The query of a list: how many, after which, and which.
 fn asked(pairs: Vec<(String, String)>) -> Result<(u32, Option<SessionId>, Search), ApiError> {
-    let bad = |message: String| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", message);
-    let (mut limit, mut after, mut search) = (PAGE, None, Search::default());
+    let (mut limit, mut after, mut search) = (None, None, Search::default());
     let mut seen = BTreeSet::new();
     for (key, value) in pairs {
         if key != "label" && !seen.insert(key.clone()) {
-            return Err(bad("the query names something twice that it takes once".into()));
+            let message = "the query names something twice that it takes once";
+            return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", message));
         }
         match key.as_str() {
-            "limit" => {
-                let given = value.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
-                limit = given.ok_or_else(|| bad(format!("must be from 1 to {MAX_PAGE}")).field("limit"))?;
-            }
-            "after" if value.is_empty() => {}
-            "after" => {
-                after = Some(SessionId::new(value).map_err(|error| bad(error.to_string()).field("after"))?);
-            }
+            // What is no number is none that a page can have.
+            "limit" => limit = Some(value.parse().unwrap_or(0)),
+            "after" => after = paging::place("after", Some(&value), SessionId::new)?,
             "state" => search.state = Some(value),
             "pool" => search.pool = Some(value),
             "name" => search.name = Some(value),
             "label" => search.labels.push(value),
-            _ => return Err(bad("the query takes `limit`, `after`, `state`, `pool`, `name` and `label`".into())),
+            _ => return Err(paging::bad_query("`limit`, `after`, `state`, `pool`, `name` and `label`")),
         }
     }
-    Ok((limit, after, search))
+    Ok((Pages::USUAL.limit(limit)?, after, search))
 }
 
 /// A page of sessions.

@@ -14,13 +14,13 @@ use utoipa_axum::routes;
 
 use super::auth::{MayControl, MayRead};
 use super::error::ApiError;
+use super::paging::{self, Pages};
 use super::problem::Problems;
 use super::{App, Routes, body};
 use crate::gateway::usecase::{BadWish, SuppressionWish};
 
-/// Numbers of one page: without a wish, and at most.
-const PAGE: u32 = 50;
-const MAX_PAGE: u32 = 1000;
+/// The pages of the list.
+const PAGES: Pages = Pages { most: 1000 };
 
 /// Most numbers of one request.
 const MAX_NUMBERS: usize = 1000;
@@ -164,14 +164,9 @@ async fn list(
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<SuppressionList>, ApiError> {
     caller.covers_tenant()?;
-    let wrong = "the query takes `limit`, a number, and `after`, the `next` of the page before";
-    let Query(page) = page.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", wrong))?;
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(bad("limit", format!("must be from 1 to {MAX_PAGE}")));
-    }
-    let after = page.after.filter(|after| !after.is_empty()).map(|after| after.parse::<SuppressionCursor>());
-    let after = after.transpose().map_err(|error| bad("after", error.to_string()))?;
+    let page = paging::query(page, "`limit`, a number, and `after`, the `next` of the page before")?;
+    let limit = PAGES.limit(page.limit)?;
+    let after = paging::place("after", page.after.as_deref(), str::parse::<SuppressionCursor>)?;
     let page = app.cases.suppressions(caller.tenant(), after, limit).await?;
     let suppressions = page.suppressions.iter().map(SuppressionView::of).collect();
     Ok(Json(SuppressionList { suppressions, next: page.next.map(|place| place.to_string()) }))
@@ -252,8 +247,7 @@ async fn remove(
     why: Result<Query<Why>, QueryRejection>,
 ) -> Result<Json<SuppressionView>, ApiError> {
     caller.covers_tenant()?;
-    let wrong = "the query takes `note`";
-    let Query(Why { note }) = why.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", wrong))?;
+    let Why { note } = paging::query(why, "`note`")?;
     let by = Initiator::Api(caller.key().id.clone());
     Ok(Json(SuppressionView::of(&app.cases.release(caller.tenant(), by, &number, note).await?)))
 }

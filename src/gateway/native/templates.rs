@@ -15,13 +15,10 @@ use utoipa_axum::routes;
 
 use super::auth::{MayControl, MayRead};
 use super::error::ApiError;
+use super::paging::{self, Pages};
 use super::problem::{Problem, Problems};
 use super::{App, Routes, body};
 use crate::gateway::usecase::{KnownTemplate, UseCaseError};
-
-/// Templates of one page: without a wish, and at most.
-const PAGE: u32 = 50;
-const MAX_PAGE: u32 = 200;
 
 pub(super) fn routes() -> Routes {
     Routes::new().routes(routes!(create, list)).routes(routes!(one, put, remove)).routes(routes!(preview))
@@ -177,14 +174,9 @@ async fn list(
     MayRead(caller): MayRead,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<TemplateList>, ApiError> {
-    let wrong = "the query takes `limit`, a number, and `after`, a template's name";
-    let Query(page) = page.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", wrong))?;
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(bad("limit", format!("must be from 1 to {MAX_PAGE}")));
-    }
-    let after = page.after.filter(|after| !after.is_empty()).map(TemplateName::new).transpose();
-    let after = after.map_err(|error| bad("after", error.to_string()))?;
+    let page = paging::query(page, "`limit`, a number, and `after`, a template's name")?;
+    let limit = Pages::USUAL.limit(page.limit)?;
+    let after = paging::place("after", page.after.as_deref(), TemplateName::new)?;
     let page = app.cases.templates(caller.tenant(), after.as_ref(), limit).await?;
     let templates = page.templates.iter().map(TemplateView::of).collect();
     Ok(Json(TemplateList { templates, next: page.next.map(|name| name.to_string()) }))

@@ -17,14 +17,11 @@ use utoipa_axum::routes;
 
 use super::auth::{Caller, MayRead, MaySend};
 use super::error::ApiError;
+use super::paging::{self, Pages};
 use super::problem::{Problem, Problems};
 use super::sessions::ended_early;
 use super::{App, Routes, body};
 use crate::gateway::usecase::{FallbackWish, Sent, TextWish, UseCaseError, Wish};
-
-/// Verifications of one page: without a wish, and at most.
-const PAGE: u32 = 50;
-const MAX_PAGE: u32 = 200;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -337,19 +334,13 @@ async fn list(
     MayRead(caller): MayRead,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<VerificationList>, ApiError> {
-    let bad = |message: String| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", message);
-    let words = "the query takes `limit`, a number, `before`, an id, `status` and `to`";
-    let Query(page) = page.map_err(|_| bad(words.into()))?;
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(bad(format!("must be from 1 to {MAX_PAGE}")).field("limit"));
-    }
-    let before = page.before.as_deref().filter(|before| !before.is_empty()).map(uuid::Uuid::parse_str).transpose();
-    let before = before.map_err(|_| bad("is no id".into()).field("before"))?.map(VerificationId::new);
+    let page = paging::query(page, "`limit`, a number, `before`, an id, `status` and `to`")?;
+    let limit = Pages::USUAL.limit(page.limit)?;
+    let before = paging::place("before", page.before.as_deref(), |before| named(before).map_err(|_| "is no id"))?;
     let status = page.status.as_deref().map(|status| {
         VerificationStatus::parse(status).ok_or_else(|| {
             let words: Vec<_> = VerificationStatus::ALL.iter().map(|status| status.as_str()).collect();
-            bad(format!("must be one of {}", words.join(", "))).field("status")
+            UseCaseError::field("status", format!("must be one of {}", words.join(", ")))
         })
     });
     let filter = VerificationFilter { status: status.transpose()?, to: None };

@@ -32,6 +32,18 @@ impl Upload<'_> {
         Ok(self.0.push(bytes).await?)
     }
 
+    /// SHA-256 of what has come so far.
+    pub fn digest(&self) -> [u8; 32] {
+        self.0.digest()
+    }
+
+    /// Throws away what has come. What can't be removed now expires soon.
+    pub async fn discard(self) {
+        if let Err(error) = self.0.discard().await {
+            tracing::debug!(error = error.chain(), "an upload could not be thrown away");
+        }
+    }
+
     /// The end.
     pub async fn finish(self) -> Result<MediaRecord, UseCaseError> {
         Ok(self.0.finish().await?)

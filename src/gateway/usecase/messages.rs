@@ -4,6 +4,7 @@ use kurir_core::domain::{FailReason, JobId, JobKey, LedgerEntry, MessageState, P
 use kurir_core::port::{LedgerWrite, MessageFilter, MessagePlace, Written};
 use kurir_core::wire::MessageDataV1;
 
+use super::page::cut;
 use super::{UseCaseError, UseCases};
 
 /// Whether nothing in this entry says that a worker has seen the job, so that it may not be in a queue at all.
@@ -32,11 +33,8 @@ impl UseCases {
         before: Option<MessagePlace>,
         limit: u32,
     ) -> Result<MessagePage, UseCaseError> {
-        // One more than asked for tells whether there is another page.
         let mut messages = self.ports.index.list(filter, before, limit.saturating_add(1)).await?;
-        let more = u32::try_from(messages.len()).is_ok_and(|found| found > limit);
-        messages.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = messages.last().filter(|_| more).map(MessagePlace::of);
+        let next = cut(&mut messages, limit, MessagePlace::of);
         Ok(MessagePage { messages, next })
     }
 

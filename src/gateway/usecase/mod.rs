@@ -8,6 +8,7 @@ mod error;
 mod keys;
 mod media;
 mod messages;
+mod page;
 mod pools;
 mod prepare;
 mod session_desk;
@@ -44,7 +45,7 @@ pub use verify::{
     CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, TextWish, VerificationPage, VerifyOptions, Wish,
 };
 pub use webhooks::{NewWebhook, Replay, Replayed, WebhookChange};
-pub use wording::{NamedOtp, NamedTemplate, Wording, check_values};
+pub use wording::{NamedOtp, NamedTemplate, Texts, Wording, check_values};
 
 /// The use cases over the ports.
 #[derive(Clone)]

@@ -3,6 +3,7 @@
 use kurir_core::domain::{Lane, PoolId, TenantId};
 use kurir_core::port::{PoolRecord, PoolRemoved};
 
+use super::page::cut;
 use super::{UseCaseError, UseCases};
 
 /// One page of pools.
@@ -29,9 +30,7 @@ impl UseCases {
     /// The tenant's pools after `after`, at most `limit`.
     pub async fn pools(&self, tenant: &TenantId, after: Option<&PoolId>, limit: u32) -> Result<PoolPage, UseCaseError> {
         let mut pools = self.ports.sessions.pools(tenant, after, limit.saturating_add(1)).await?;
-        let more = u32::try_from(pools.len()).is_ok_and(|found| found > limit);
-        pools.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = pools.last().filter(|_| more).map(|pool| pool.id.clone());
+        let next = cut(&mut pools, limit, |pool| pool.id.clone());
         Ok(PoolPage { pools, next })
     }
 

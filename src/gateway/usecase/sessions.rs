@@ -9,6 +9,7 @@ use kurir_core::domain::{
 use kurir_core::port::{Created, NewSession, SessionFilter};
 use kurir_core::wire::SessionDataV1;
 
+use super::page::cut;
 use super::{UseCaseError, UseCases};
 
 /// One page of sessions.
@@ -170,9 +171,7 @@ impl UseCases {
         let filter = filter(tenant, search)?;
         // One more than asked for tells whether there is another page.
         let mut sessions = self.ports.sessions.find(&filter, after, limit.saturating_add(1)).await?;
-        let more = u32::try_from(sessions.len()).is_ok_and(|found| found > limit);
-        sessions.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = sessions.last().filter(|_| more).map(|record| record.id.clone());
+        let next = cut(&mut sessions, limit, |record| record.id.clone());
         Ok(SessionPage { sessions, next })
     }
 

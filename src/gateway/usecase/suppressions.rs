@@ -4,6 +4,7 @@ use kurir_core::domain::{
     Applied, Initiator, PhoneNumber, Release, Suppression, SuppressionChange, SuppressionCursor, TenantId,
 };
 
+use super::page::cut;
 use super::{UseCaseError, UseCases};
 
 /// Longest note, in characters.
@@ -89,11 +90,8 @@ impl UseCases {
         after: Option<SuppressionCursor>,
         limit: u32,
     ) -> Result<SuppressionPage, UseCaseError> {
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut page = self.ports.suppressions.suppressions(tenant, after, limit.saturating_add(1)).await?;
-        let more = page.len() > most;
-        page.truncate(most);
-        let next = if more { page.last().map(|(place, _)| *place) } else { None };
+        let next = cut(&mut page, limit, |(place, _)| *place);
         Ok(SuppressionPage { suppressions: page.into_iter().map(|(_, entry)| entry).collect(), next })
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use kurir_core::domain::{Content, Locale, Secret, Template, TemplateName, TemplateTexts, TenantId, Timestamp};
 
+use super::page::cut;
 use super::shipped::{Shipped, shipped};
 use super::wording::check_values;
 use super::{UseCaseError, UseCases};
@@ -98,7 +99,6 @@ impl UseCases {
         after: Option<&TemplateName>,
         limit: u32,
     ) -> Result<TemplatePage, UseCaseError> {
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let own = self.ports.templates.templates(tenant, after, limit.saturating_add(1)).await?;
         // Those that are hidden by one of the tenant's beyond this page come after it anyhow.
         let brought = shipped().filter(|shipped| {
@@ -107,9 +107,7 @@ impl UseCases {
         let brought: Vec<_> = brought.map(KnownTemplate::Shipped).collect();
         let mut templates: Vec<_> = own.into_iter().map(KnownTemplate::Own).chain(brought).collect();
         templates.sort_by(|one, other| one.name().cmp(other.name()));
-        let more = templates.len() > most;
-        templates.truncate(most);
-        let next = if more { templates.last().map(|last| last.name().clone()) } else { None };
+        let next = cut(&mut templates, limit, |last| last.name().clone());
         Ok(TemplatePage { templates, next })
     }
 

@@ -12,6 +12,7 @@ use kurir_core::domain::{
 use kurir_core::port::{EventLog, PortError, WebhookStore};
 use kurir_core::wire::WebhookDataV1;
 
+use super::page::cut;
 use super::{UseCaseError, UseCases};
 
 /// Most webhooks of a tenant.
@@ -285,20 +286,18 @@ impl UseCases {
         Ok(Replayed { deliveries, next: (at < to).then_some(at) })
     }
 
-    /// Deliveries of a webhook, the latest first, and whether there are more.
+    /// Deliveries of a webhook, the latest first, and the last of them if there are more.
     pub async fn deliveries(
         &self,
         tenant: &TenantId,
         id: &WebhookId,
         before: Option<DeliveryId>,
         limit: u32,
-    ) -> Result<(Vec<Delivery>, bool), UseCaseError> {
+    ) -> Result<(Vec<Delivery>, Option<DeliveryId>), UseCaseError> {
         self.webhook(tenant, id).await?;
         let mut found = self.hooks().deliveries(id, before, limit.saturating_add(1)).await?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = found.len() > limit;
-        found.truncate(limit);
-        Ok((found, more))
+        let next = cut(&mut found, limit, |last| last.id);
+        Ok((found, next))
     }
 
     /// Has a delivery tried now, whatever became of it before.

@@ -1,7 +1,7 @@
 //! What a message is to say: as the contract has it, or by the name of a template. A name becomes a text here, so that
 //! workers, and whoever else reads jobs, know nothing of templates.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use kurir_core::domain::{Lane, Locale, TenantId, is_placeholder, placeholders};
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::templates::TemplateText;
+use super::templates::KnownTemplate;
 use super::{UseCaseError, UseCases};
 
 /// The placeholder of a one-time password.
@@ -19,6 +19,9 @@ pub(super) const CODE: &str = "code";
 
 /// The field that says which kind of content it is.
 const TYPE: &str = "type";
+
+/// Most templates that the messages of one request can name.
+const MOST_TEMPLATES: usize = 100;
 
 /// What a message says.
 #[derive(Clone, Debug, JsonSchema)]
@@ -59,6 +62,16 @@ pub struct NamedTemplate {
     /// Values by placeholder; each placeholder needs one, and there is one for nothing else.
     #[serde(default)]
     pub values: BTreeMap<String, String>,
+    /// Whether values that there is no placeholder for are left out instead.
+    #[serde(skip)]
+    spare: bool,
+}
+
+impl NamedTemplate {
+    /// With values of which some may be for nothing: the columns of a file are as they are.
+    pub const fn with_spare(name: String, locale: Option<String>, values: BTreeMap<String, String>) -> Self {
+        Self { _kind: TemplateTag::Template, name, locale, values, spare: true }
+    }
 }
 
 /// A one-time password in the text of a template.
@@ -156,21 +169,78 @@ impl Wording {
             Self::Plain(_) | Self::Named(_) => None,
         }
     }
+
+    /// The template that it names.
+    fn template(&self) -> Option<&str> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Named(named) => Some(&named.name),
+            Self::NamedOtp(named) => Some(&named.template),
+        }
+    }
+
+    /// The template that a wording names which was not read yet, and may be none.
+    pub fn template_in(wording: &Value) -> Option<&str> {
+        let field = match wording.get(TYPE)?.as_str()? {
+            "template" => "name",
+            "otp" => "template",
+            _ => return None,
+        };
+        wording.get(field)?.as_str()
+    }
 }
 
+/// Templates by their names, read once for all that is to be said by them.
+pub struct Texts(HashMap<String, KnownTemplate>);
+
 impl UseCases {
+    /// The templates of these names, as far as the tenant can use them.
+    pub async fn texts(
+        &self,
+        tenant: &TenantId,
+        names: impl IntoIterator<Item = String>,
+    ) -> Result<Texts, UseCaseError> {
+        let mut texts = HashMap::new();
+        for (at, name) in names.into_iter().enumerate() {
+            if at == MOST_TEMPLATES {
+                let message = format!("they name more than {MOST_TEMPLATES} templates; send them in several requests");
+                return Err(UseCaseError::field("messages", message));
+            }
+            match self.template(tenant, &name).await {
+                Ok(known) => {
+                    texts.insert(name, known);
+                }
+                Err(UseCaseError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Texts(texts))
+    }
+
     /// What a wording says in full, as the contract has it.
     pub async fn content_of(&self, tenant: &TenantId, wording: Wording) -> Result<ContentV1, UseCaseError> {
+        let names = wording.template().map(str::to_owned);
+        self.texts(tenant, names).await?.content_of(wording)
+    }
+}
+
+impl Texts {
+    /// What a wording says in full, as the contract has it.
+    pub fn content_of(&self, wording: Wording) -> Result<ContentV1, UseCaseError> {
         match wording {
             Wording::Plain(content) => Ok(content),
-            Wording::Named(NamedTemplate { name, locale, values, .. }) => {
-                let found = self.text_named(tenant, ("content.name", &name), locale.as_deref()).await?;
-                check_values(&found.text, &values, "content.values")?;
-                Ok(ContentV1::Template { text: found.text, values })
+            Wording::Named(NamedTemplate { name, locale, mut values, spare, .. }) => {
+                let text = self.text(("content.name", &name), locale.as_deref())?;
+                if spare {
+                    let wanted = placeholders(text);
+                    values.retain(|name, _| wanted.contains(name.as_str()));
+                }
+                check_values(text, &values, "content.values")?;
+                Ok(ContentV1::Template { text: text.to_owned(), values })
             }
             Wording::NamedOtp(NamedOtp { code, template, locale, mut values, .. }) => {
-                let found = self.text_named(tenant, ("content.template", &template), locale.as_deref()).await?;
-                let wanted = placeholders(&found.text);
+                let text = self.text(("content.template", &template), locale.as_deref())?;
+                let wanted = placeholders(text);
                 if !wanted.contains(CODE) {
                     let message = "the template has no placeholder {code}, where the one-time password goes";
                     return Err(UseCaseError::field("content.template", message));
@@ -180,27 +250,20 @@ impl UseCases {
                     return Err(UseCaseError::value("content.values.code", message));
                 }
                 if wanted.len() == 1 && values.is_empty() {
-                    return Ok(ContentV1::Otp { code, text: Some(found.text) });
+                    return Ok(ContentV1::Otp { code, text: Some(text.to_owned()) });
                 }
                 values.insert(CODE.to_owned(), code);
-                check_values(&found.text, &values, "content.values")?;
-                Ok(ContentV1::Template { text: found.text, values })
+                check_values(text, &values, "content.values")?;
+                Ok(ContentV1::Template { text: text.to_owned(), values })
             }
         }
     }
 
-    async fn text_named(
-        &self,
-        tenant: &TenantId,
-        (field, name): (&'static str, &str),
-        locale: Option<&str>,
-    ) -> Result<TemplateText, UseCaseError> {
+    fn text(&self, (field, name): (&'static str, &str), locale: Option<&str>) -> Result<&str, UseCaseError> {
         let locale = locale.map(Locale::new).transpose();
         let locale = locale.map_err(|error| UseCaseError::field("content.locale", error.to_string()))?;
-        self.template_text(tenant, name, locale.as_ref()).await.map_err(|error| match error {
-            UseCaseError::NotFound { what, .. } => UseCaseError::NotFound { what, field: Some(field) },
-            other => other,
-        })
+        let known = self.0.get(name).ok_or(UseCaseError::NotFound { what: "template", field: Some(field) })?;
+        Ok(known.texts().text_for(locale.as_ref()).1)
     }
 }
 

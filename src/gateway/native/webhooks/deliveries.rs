@@ -14,15 +14,12 @@ use uuid::Uuid;
 
 use super::super::auth::MayAdmin;
 use super::super::error::ApiError;
+use super::super::paging::{self, Pages};
 use super::super::problem::{Problem, Problems};
 use super::super::{App, Routes, body};
 use super::views::DeliveryView;
 use super::{choice, named, whole};
 use crate::gateway::usecase::{Replay, UseCaseError};
-
-/// Deliveries of one page: without a wish, and at most.
-const PAGE: u32 = 50;
-const MAX_PAGE: u32 = 200;
 
 pub(super) fn routes() -> Routes {
     Routes::new().routes(routes!(test)).routes(routes!(replay)).routes(routes!(list)).routes(routes!(retry))
@@ -138,18 +135,13 @@ async fn list(
     Path(id): Path<String>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<DeliveryList>, ApiError> {
-    let bad = |message: String| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", message);
     whole(&caller)?;
-    let Query(page) =
-        page.map_err(|_| bad("the query takes `limit`, a number, and `before`, a delivery's id".into()))?;
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(bad(format!("must be from 1 to {MAX_PAGE}")).field("limit"));
-    }
-    let before = page.before.as_deref().map(Uuid::parse_str).transpose();
-    let before = before.map_err(|_| bad("is no delivery's id".into()).field("before"))?.map(DeliveryId);
-    let (found, more) = app.cases.deliveries(caller.tenant(), &named(&id)?, before, limit).await?;
-    let next = found.last().filter(|_| more).map(|last| last.id.to_string());
+    let page = paging::query(page, "`limit`, a number, and `before`, a delivery's id")?;
+    let limit = Pages::USUAL.limit(page.limit)?;
+    let read = |before: &str| Uuid::parse_str(before).map(DeliveryId).map_err(|_| "is no delivery's id");
+    let before = paging::place("before", page.before.as_deref(), read)?;
+    let (found, next) = app.cases.deliveries(caller.tenant(), &named(&id)?, before, limit).await?;
+    let next = next.map(|last| last.to_string());
     Ok(Json(DeliveryList { deliveries: found.iter().map(DeliveryView::of).collect(), next }))
 }
 

@@ -3,6 +3,7 @@
 use kurir_core::domain::{TenantId, Verification, VerificationId};
 use kurir_core::port::VerificationFilter;
 
+use crate::gateway::usecase::page::cut;
 use crate::gateway::usecase::{UseCaseError, UseCases};
 
 /// One page of verifications.
@@ -41,11 +42,9 @@ impl UseCases {
     ) -> Result<VerificationPage, UseCaseError> {
         let to = to.map(|to| self.verified_number(to)).transpose()?;
         let filter = VerificationFilter { to, ..filter };
-        let more = limit.saturating_add(1);
-        let mut verifications = self.ports.verifications.verifications(tenant, &filter, before, more).await?;
-        let more = u32::try_from(verifications.len()).is_ok_and(|found| found > limit);
-        verifications.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = verifications.last().filter(|_| more).map(|last| last.id);
+        let most = limit.saturating_add(1);
+        let mut verifications = self.ports.verifications.verifications(tenant, &filter, before, most).await?;
+        let next = cut(&mut verifications, limit, |last| last.id);
         Ok(VerificationPage { verifications, next })
     }
 }

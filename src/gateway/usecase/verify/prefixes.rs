@@ -2,6 +2,7 @@
 
 use kurir_core::domain::{PrefixId, PrefixRecord, TenantId};
 
+use crate::gateway::usecase::page::cut;
 use crate::gateway::usecase::{UseCaseError, UseCases};
 
 /// One page of prefixes.
@@ -22,9 +23,7 @@ impl UseCases {
         limit: u32,
     ) -> Result<PrefixPage, UseCaseError> {
         let mut prefixes = self.ports.verifications.prefixes(tenant, after, limit.saturating_add(1)).await?;
-        let more = u32::try_from(prefixes.len()).is_ok_and(|found| found > limit);
-        prefixes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = prefixes.last().filter(|_| more).map(|last| last.id);
+        let next = cut(&mut prefixes, limit, |last| last.id);
         Ok(PrefixPage { prefixes, next })
     }
 
