@@ -6,7 +6,7 @@ use super::Stores;
 use super::fixture::{entry, event, job, session, status, worker};
 use super::media;
 use crate::domain::{Epoch, Fence, MediaId, MediaState, SessionState, SessionStatus, Wanted};
-use crate::port::{StateBatch, StateKey, StatePut, Written};
+use crate::port::{PiecePut, StateBatch, StateKey, StatePut, Written};
 
 fn one_value() -> StateBatch {
     let put = StatePut { at: StateKey::new("a", "k"), value: Bytes::from_static(b"v"), expires_at: None };
@@ -109,8 +109,8 @@ pub(super) async fn files_that_came_in_go_under_their_sessions_fence(stores: Sto
     let others = [of(&kept.id, MediaState::Filling), uploaded];
     for file in theirs.iter().chain(&others) {
         assert!(stores.media.enter_media(file).await.unwrap());
-        let takes = !file.state.is_final();
-        assert_eq!(stores.media.put_piece(file.id, 0, Bytes::from_static(b"x")).await.unwrap(), takes);
+        let put = if file.state.is_final() { PiecePut::Gone } else { PiecePut::Done };
+        assert_eq!(stores.media.put_piece(file.id, 0, Bytes::from_static(b"x"), u64::MAX).await.unwrap(), put);
     }
     let there = async |id: MediaId| stores.media.media(tenant, id).await.unwrap().is_some();
     assert_eq!(stores.media.remove_media_of(&old, 10).await.unwrap(), None, "an old owner removes nothing");
