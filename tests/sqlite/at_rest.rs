@@ -1,14 +1,16 @@
 //! What stands in the file is sealed, and bound to its place.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use kurir_core::domain::{
-    Account, FailReason, Initiator, KeyId, Keyring, Lane, Locale, PhoneNumber, QrCode, Secret, SessionState,
-    SessionStatus, Suppression, Template, TemplateName, TemplateTexts,
+    Account, FailReason, Initiator, KeyId, Keyring, Lane, Locale, PhoneNumber, QrCode, RecordedAnswer, RequestKey,
+    RequestSeed, Secret, SessionState, SessionStatus, Suppression, Template, TemplateName, TemplateTexts,
 };
 use kurir_core::port::{
-    Clock as _, DeadFilter, DeadLetter, DeadLetters as _, EventSink as _, JobQueue as _, Outbox as _, PortError,
-    SessionStore, Settled, StateBatch, StateKey, StatePut, StateStore, SuppressionList as _, TemplateStore as _,
-    Written,
+    Begun, Clock as _, DeadFilter, DeadLetter, DeadLetters as _, EventSink as _, JobQueue as _, NewRun, Outbox as _,
+    PortError, RequestLog as _, RunEnd, SessionStore, Settled, StateBatch, StateKey, StatePut, StateStore,
+    SuppressionList as _, TemplateStore as _, Written,
 };
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -92,6 +94,31 @@ async fn no_secret_stands_in_the_files() {
         assert_eq!(found(&place, &secrets), [""; 0], "{when}");
         assert_eq!(found(&place, &["sender-one", "awaiting_scan"]).len(), 2, "{when}: the search finds what is there");
     }
+}
+
+/// A short body can be found by trying all of them, if its plain hash is known.
+#[tokio::test]
+async fn what_a_request_asked_for_is_no_plain_hash() {
+    const REQUEST: &str = "a-hash-of-a-code-481516-and-more";
+    const ANSWER: &str = "an API key that is shown once";
+    let place = Place::new();
+    let store = place.open().await;
+    let at = WallClock.now();
+    let run = NewRun {
+        key: RequestKey::new(tenant(), b"order 77").unwrap(),
+        request: REQUEST.as_bytes().try_into().unwrap(),
+        runner: 1,
+        seed: RequestSeed([7; 16]),
+        at,
+        lease: at.plus(Duration::from_mins(1)),
+        keep: at.plus(Duration::from_hours(1)),
+    };
+    assert_eq!(store.begin(&run).await.unwrap(), Begun::Run(run.seed));
+    let answer = RecordedAnswer { status: 201, headers: Vec::new(), body: ANSWER.into() };
+    assert!(store.end(&run.key, run.runner, &RunEnd::Answered(answer.clone())).await.unwrap());
+    assert_eq!(store.begin(&run).await.unwrap(), Begun::Answered(answer));
+    store.close().await;
+    assert_eq!(found(&place, &[REQUEST, ANSWER, "order 77"]), [""; 0]);
 }
 
 fn is_corrupt<T>(answer: Result<T, PortError>) -> bool {

@@ -153,7 +153,7 @@ pub(super) async fn charge_all(
     let place = format!("verification-limit/{tenant}");
     let marked = charges.iter().enumerate();
     let mut marked: Vec<_> =
-        marked.map(|(at, charge)| (store.vault.fingerprint(&place, &charge.of.name()), at, charge)).collect();
+        marked.map(|(at, charge)| (store.vault.fingerprint(&place, charge.of.name()), at, charge)).collect();
     // In one order for everybody, or two callers would wait for each other's rows.
     marked.sort_by_key(|(subject, _, _)| *subject);
     let marked = &marked;

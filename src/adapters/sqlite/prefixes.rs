@@ -129,7 +129,7 @@ pub(super) async fn charge_all(
     let place = format!("verification-limit/{tenant}");
     let charges: Vec<_> = charges
         .iter()
-        .map(|charge| (db.sealer.fingerprint(&place, &charge.of.name()), charge.start.as_millis(), charge.most))
+        .map(|charge| (db.sealer.fingerprint(&place, charge.of.name()), charge.start.as_millis(), charge.most))
         .collect();
     db.writer
         .write("counting a code", move |connection| {

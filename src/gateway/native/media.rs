@@ -164,7 +164,7 @@ async fn done(app: &App, name: Option<Named>, upload: Upload<'_>) -> Result<Resp
     name.part(&upload.digest());
     match name.enter(app).await {
         Ok(Entered::Run(run)) => {
-            let answer = made(upload).await.unwrap_or_else(|error| error.into_response());
+            let answer = made(upload).await.unwrap_or_else(ApiError::into_response);
             Ok(settle(app, &run, answer).await)
         }
         Ok(Entered::Known(answer)) => {

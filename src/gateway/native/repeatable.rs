@@ -11,6 +11,7 @@ use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, OpenApi, Required, Type};
 
 use super::auth::Caller;
+use super::error::ApiError;
 use super::idempotency::once;
 use super::{App, media};
 
@@ -47,7 +48,7 @@ pub(super) async fn named_once(State(app): State<Arc<App>>, request: Request, ne
     let limit = if LONG.contains(&path) { app.messages.batch_body_limit } else { app.body_limit };
     // Put there by the check of keys, which stands before every route of `/v1`.
     let Some(caller) = request.extensions().get::<Caller>().cloned() else { return next.run(request).await };
-    once(&app, &caller, request, limit, next).await.unwrap_or_else(|error| error.into_response())
+    once(&app, &caller, request, limit, next).await.unwrap_or_else(ApiError::into_response)
 }
 
 /// Tells of the header in the description of each request that takes it.
