@@ -122,7 +122,7 @@ fn messages_are_found_by_the_callers_own_words() {
     let (first, next) = it.listed(KEY, "?metadata.order=77&limit=1");
     let second = it.listed(KEY, &format!("?metadata.order=77&limit=1&after={}", next.as_str().unwrap()));
     assert_eq!((first, second), (vec![b], (vec![a], Value::Null)));
-    let many: String = (0..17).map(|n| format!("&metadata.k{n}=x")).collect();
+    let many = (0..17).map(|n| format!("&metadata.k{n}=x")).collect::<Vec<_>>().concat();
     for query in ["?metadata.order=77&metadata.order=78".to_owned(), format!("?limit=1{many}")] {
         assert_eq!(it.get(&format!("/v1/messages{query}")).error(422, "bad_field")["field"], "metadata", "{query}");
     }

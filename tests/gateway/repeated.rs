@@ -135,7 +135,7 @@ fn an_upload_under_a_key_is_kept_once() {
     assert_eq!((again.header("idempotent-replayed"), again.text()), (Some("true"), first.text()));
     send("a", "application/pdf", b"%PDF-1.7 b file").error(422, "idempotency_key_reused");
     // More than one piece, so that it was written before it was known to be another one.
-    let long = [&b"%PDF-1.7"[..], &[b'x'; 600_000]].concat();
+    let long = [&b"%PDF-1.7"[..], &vec![b'x'; 600_000]].concat();
     send("a", "application/pdf", &long).error(422, "idempotency_key_reused");
     assert_eq!(it.get(first.header("location").unwrap()).bytes, b"%PDF-1.7 a file");
     let form = |boundary: &str| {

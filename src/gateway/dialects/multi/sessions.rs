@@ -36,8 +36,10 @@ fn id_of(tenant: &TenantId, name: &str, turn: u8) -> Result<SessionId, Refusal> 
     for part in [tenant.as_str().as_bytes(), b"\0", name.as_bytes(), &[turn]] {
         hash.update(part);
     }
-    let digits: String = hash.finalize().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
-    SessionId::new(format!("m{digits}")).map_err(|_| Refusal::Unavailable)
+    let hash = hash.finalize();
+    // 80 bits: those of two names never meet.
+    let number = hash.iter().take(10).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    SessionId::new(format!("m{number:020x}")).map_err(|_| Refusal::Unavailable)
 }
 
 /// What this dialect calls a session.

@@ -63,7 +63,9 @@ impl axum::response::IntoResponse for Refused {
 }
 
 fn success(message: &str, data: Value) -> Response {
-    Json(json!({"success": true, "message": message, "data": data})).into_response()
+    let mut answer = json!({"success": true, "message": message});
+    answer["data"] = data;
+    Json(answer).into_response()
 }
 
 /// An error in this dialect's shape.

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, any};
+use axum::routing::any;
 use kurir_core::domain::{SessionId, SessionRecord};
 use serde_json::{Value, json};
 
@@ -23,20 +23,17 @@ use crate::gateway::usecase::Order;
 use instance_id::is_instance_id;
 
 pub(super) fn routes() -> Router<Arc<Desk>> {
-    let calls: [(&str, fn() -> MethodRouter<Arc<Desk>>); 8] = [
-        ("generate-instance-id", || any(generate)),
-        ("create_instance", || any(create)),
-        ("get_qrcode", || any(qr_code)),
-        ("reconnect", || any(reconnect)),
-        ("reboot", || any(reboot)),
-        ("reset_instance", || any(reset)),
-        ("set_webhook", || any(webhook::set)),
-        ("send", || any(send::send)),
-    ];
+    let calls = Router::new()
+        .route("/generate-instance-id", any(generate))
+        .route("/create_instance", any(create))
+        .route("/get_qrcode", any(qr_code))
+        .route("/reconnect", any(reconnect))
+        .route("/reboot", any(reboot))
+        .route("/reset_instance", any(reset))
+        .route("/set_webhook", any(webhook::set))
+        .route("/send", any(send::send));
     // Some of its users have them below /api.
-    calls.into_iter().fold(Router::new(), |routes, (name, call)| {
-        routes.route(&format!("/{name}"), call()).route(&format!("/api/{name}"), call())
-    })
+    Router::new().merge(calls.clone()).nest("/api", calls)
 }
 
 /// An error in this dialect's shape.
