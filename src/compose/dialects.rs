@@ -15,10 +15,9 @@ pub(super) fn options(config: &Config, tenant: &TenantId) -> Vec<DialectOptions>
     let of = |dialect| DialectOptions {
         dialect,
         tenant: match dialect {
-            Dialect::Waziper => &dialects.waziper.tenant,
             Dialect::Otp => &dialects.otp.tenant,
-            // Its callers always have a key.
-            Dialect::Multi => &None,
+            // Their callers always have a key.
+            Dialect::Waziper | Dialect::Multi => &None,
         }
         .clone()
         .unwrap_or_else(|| tenant.clone()),

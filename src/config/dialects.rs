@@ -27,17 +27,26 @@ pub struct DialectsConfig {
     #[serde(deserialize_with = "read::span")]
     pub qr_wait: Duration,
     /// `[dialects.waziper]`
-    pub waziper: DialectConfig,
+    pub waziper: WaziperConfig,
     /// `[dialects.otp]`
-    pub otp: DialectConfig,
+    pub otp: OtpConfig,
     /// `[dialects.multi]`
     pub multi: MultiConfig,
 }
 
-/// One dialect.
+/// The dialect `waziper`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DialectConfig {
+pub struct WaziperConfig {
+    /// Its own address.
+    #[serde(deserialize_with = "read::address")]
+    pub listen: SocketAddr,
+}
+
+/// The dialect `otp`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtpConfig {
     /// Its own address.
     #[serde(deserialize_with = "read::address")]
     pub listen: SocketAddr,

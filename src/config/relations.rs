@@ -247,10 +247,12 @@ impl Config {
             let own = dialects.own_ports.contains("multi").then_some(dialects.multi.listen);
             let near = own.into_iter().chain([self.gateway.listen]).all(|address| address.ip().is_loopback());
             let length = key.expose().len();
+            let visible = key.expose().bytes().all(|b| b.is_ascii_graphic());
             let advice = format!(
-                "must have at least {MIN_API_KEY} characters (it has {length}), since it can be tried from other machines"
+                "must consist of visible ASCII characters, and have at least {MIN_API_KEY} of them (it has {length}) where it \
+                 can be tried from other machines"
             );
-            found.want(near || length >= MIN_API_KEY, "dialects.multi.admin_key", "[secret]", advice);
+            found.want(visible && (near || length >= MIN_API_KEY), "dialects.multi.admin_key", "[secret]", advice);
         }
     }
 

@@ -201,7 +201,8 @@ impl Gateway {
         let app = Arc::new(App::new(options, ports, tasks.clone(), stopping.clone()));
         let router = dialects.iter().fold(native::router(&app), |router, options| {
             let path = format!("/dialects/{}", options.dialect);
-            router.nest(&path, dialects::router(&app, options.clone(), open))
+            // With and without a slash at the end.
+            router.nest_service(&path, dialects::router(&app, options.clone(), open))
         });
         Self { app, router, dialects, tasks, stopping, limits }
     }

@@ -15,6 +15,7 @@ fn debug_shows_no_secret() {
         ("KURIR_REDIS__PEPPER", "pa55word-pa55word-pa55word"),
         ("KURIR_STORE__ENCRYPTION_KEYS", KEYS),
         ("KURIR_GATEWAY__API_KEY", "pa55word-pa55word-pa55word"),
+        ("KURIR_DIALECTS__MULTI__ADMIN_KEY", "pa55word"),
     ];
     assert_eq!(environment.len(), SECRET_KEYS.len());
     let config = load("", &environment, &[]).unwrap();

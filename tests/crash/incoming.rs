@@ -95,8 +95,8 @@ async fn waiting_messages(mode: Mode) {
     for count in 0..5 {
         all.push(written(&world, &format!("Halo? {count}")).await);
     }
-    died(world.sender(Some("incoming-stored")).await, "incoming-stored").await;
-    died(world.sender(Some("incoming-arrived")).await, "incoming-arrived").await;
+    died(world.doomed("incoming-stored"), "incoming-stored").await;
+    died(world.doomed("incoming-arrived"), "incoming-arrived").await;
     let last = world.sender(None).await;
     for (message, event) in &all {
         is_told(&world, *event).await;

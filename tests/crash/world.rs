@@ -166,6 +166,11 @@ impl World {
         self.run("worker", point)
     }
 
+    /// The same, of one that may die so soon that it never says where it serves.
+    pub fn doomed(&self, point: &str) -> Running {
+        self.run(if self.mode == Mode::Fleet { "worker" } else { "up" }, Some(point))
+    }
+
     pub const fn gateway(&self) -> &Client {
         self.gateway.as_ref().expect("something was started that serves HTTP")
     }

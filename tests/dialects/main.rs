@@ -100,8 +100,7 @@ async fn otp_links_sends_and_forgets() {
     let text = json!({"to": "081288880001", "message": "Test message"});
     let (status, sent) = otp.post("/api/messages/test-session/text", text).await;
     assert_eq!((status, &sent["success"], &sent["data"]["status"]), (200, &json!(true), &json!("sent")), "{sent}");
-    let (_, sent) =
-        otp.post("/api/messages/test-session/otp", json!({"to": "81288880001", "otp": "778899"})).await;
+    let (_, sent) = otp.post("/api/messages/test-session/otp", json!({"to": "81288880001", "otp": "778899"})).await;
     assert_eq!(sent["data"]["otp"], "778899", "{sent}");
     let texts = world.texts("6281288880001", 2).await;
     assert_eq!(texts[0], "Test message");
@@ -109,11 +108,7 @@ async fn otp_links_sends_and_forgets() {
     let (status, late) = otp.post("/api/messages/test-session/otp", json!({"to": "081288880001"})).await;
     assert_eq!(status, 429, "{late}");
     let (_, stats) = otp.get("/api/webhook/stats").await;
-    assert_eq!(
-        (&stats["data"]["totalOTPSent"], &stats["data"]["activeSessions"]),
-        (&json!(2), &json!(1)),
-        "{stats}"
-    );
+    assert_eq!((&stats["data"]["totalOTPSent"], &stats["data"]["activeSessions"]), (&json!(2), &json!(1)), "{stats}");
     world.stop().await;
 }
 

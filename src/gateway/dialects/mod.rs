@@ -57,6 +57,11 @@ impl Dialect {
         }
     }
 
+    /// Whether the older system knew no keys, so that its callers have none to give.
+    const fn has_strangers(self) -> bool {
+        matches!(self, Self::Otp)
+    }
+
     /// Its routes.
     fn routes(self) -> Router<Arc<Desk>> {
         match self {
@@ -97,8 +102,10 @@ pub struct DialectOptions {
     pub qr_wait: Duration,
 }
 
-/// One dialect, as it is to be served at one place. Where it is `open`, callers without a key are the configured tenant's.
+/// One dialect, as it is to be served at one place. Where it is `open`, callers without a key are the configured tenant's, if
+/// the older system knew no keys.
 pub(super) fn router(app: &Arc<App>, options: DialectOptions, open: bool) -> Router {
+    let open = open && options.dialect.has_strangers();
     let desk = Arc::new(Desk::new(Arc::clone(app), options, open));
     let routes = desk
         .options

@@ -97,7 +97,7 @@ fn instances_are_reconnected_rebooted_reset_and_told_of() {
     assert_eq!(hooks["webhooks"].as_array().unwrap().len(), 1, "{hooks}");
     assert_eq!(hooks["webhooks"][0]["sessions"], json!([id]), "{hooks}");
     assert_eq!(call("set_webhook", "&enable=false").json()["status"], "success");
-    assert_eq!(call("set_webhook", "&webhook_url=http%3A%2F%2F127.0.0.1%2F").status, 400, "an inner address");
+    assert_eq!(call("set_webhook", "&webhook_url=ftp%3A%2F%2Fhooks.example%2F").status, 400);
 
     let reset = call("reset_instance", "").json();
     assert_eq!(reset["status"], "success", "{reset}");
