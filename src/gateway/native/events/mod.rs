@@ -16,7 +16,7 @@ use axum::response::Response;
 use kurir_core::domain::{KindChoice, LogFilter, LogPosition, SessionId, Timestamp};
 use kurir_core::port::PortError;
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::auth::{Caller, MayRead};
@@ -107,6 +107,20 @@ async fn start(app: &App, wanted: &Wanted, headers: &HeaderMap) -> Result<Start,
     Ok(Start { after, missed: false })
 }
 
+/// One event of the stream, by the names of its lines.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct ServerSentEvent {
+    /// The event's place in the log, for `Last-Event-ID`; the last word has none.
+    #[schema(example = "42")]
+    id: Option<String>,
+    /// The event's type, or `end`, or `gap`.
+    #[schema(example = "message.sent")]
+    event: Option<String>,
+    /// JSON: the envelope of the event.
+    data: Option<String>,
+}
+
 /// Whether the caller asks for a WebSocket.
 fn wants_socket(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
@@ -121,7 +135,7 @@ fn wants_socket(headers: &HeaderMap) -> bool {
 #[utoipa::path(get, path = "/v1/events", tag = "events", operation_id = "followEvents", params(Wanted),
     responses(
         (status = 101, description = "A WebSocket, if one was asked for"),
-        (status = 200, description = "The stream", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The stream", body = ServerSentEvent, content_type = "text/event-stream"),
         (status = 429, description = "`too_many_streams`: of this key, or of this gateway", body = Problem, content_type = "application/problem+json"),
         Problems
     ))]
