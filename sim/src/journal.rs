@@ -1,6 +1,6 @@
 //! The journal: what happened, in order. Audits rest on it, so nothing in it is an estimate.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -284,9 +284,28 @@ impl Counters {
 #[derive(Default)]
 struct Pages {
     entries: VecDeque<Arc<JournalEntry>>,
+    /// The positions of the arrivals among these, by message id: an id may be expected when it has arrived already, and a
+    /// long journal is not to be read for each.
+    arrivals: HashMap<String, VecDeque<u64>>,
     last: u64,
     counters: Counters,
     expectations: Expectations,
+}
+
+impl Pages {
+    /// Drops the oldest entry.
+    fn forget_first(&mut self) {
+        let Some(entry) = self.entries.pop_front() else { return };
+        self.counters.forgotten += 1;
+        let JournalEvent::Arrived { id, .. } = &entry.event else { return };
+        if let Some(places) = self.arrivals.get_mut(id) {
+            // They are in the journal's order, so the oldest is the first.
+            places.pop_front();
+            if places.is_empty() {
+                self.arrivals.remove(id);
+            }
+        }
+    }
 }
 
 /// The journal of one simulator.
@@ -318,8 +337,10 @@ impl Journal {
         pages.last += 1;
         let entry = Arc::new(JournalEntry { seq: pages.last, at, event });
         if pages.entries.len() == self.limit {
-            pages.entries.pop_front();
-            pages.counters.forgotten += 1;
+            pages.forget_first();
+        }
+        if let JournalEvent::Arrived { id, .. } = &entry.event {
+            pages.arrivals.entry(id.clone()).or_default().push_back(entry.seq);
         }
         pages.expectations.note(&entry);
         pages.entries.push_back(Arc::clone(&entry));
@@ -346,8 +367,13 @@ impl Journal {
     /// Registers by when ids should arrive. Returns how many are registered now.
     pub(crate) fn expect(&self, deadlines: BTreeMap<String, u64>) -> Result<usize, SimError> {
         let mut pages = self.lock();
-        let Pages { entries, counters, expectations, .. } = &mut *pages;
-        expectations.register(deadlines, entries.iter().map(|entry| &**entry), counters.forgotten == 0)
+        let Pages { entries, arrivals, last, counters, expectations } = &mut *pages;
+        let before = *last - entries.len() as u64;
+        let kept = |id: &str| -> Vec<&JournalEntry> {
+            let places = arrivals.get(id).into_iter().flatten().map(|seq| usize::try_from(seq - before - 1));
+            places.filter_map(|place| entries.get(place.ok()?)).map(|entry| &**entry).collect()
+        };
+        expectations.register(deadlines, kept, counters.forgotten == 0)
     }
 
     /// Forgets what was expected.
@@ -425,5 +451,26 @@ mod tests {
             journal.write(0, JournalEvent::Arrived { phone, from, id: "a".into(), duplicate });
         }
         assert_eq!((journal.counters().shown, journal.counters().duplicates), (1, 2));
+    }
+
+    #[test]
+    fn an_id_may_be_expected_after_it_arrived_as_long_as_that_is_kept() {
+        let journal = Journal::new(3);
+        let phone = "15551230001".parse().expect("valid");
+        let from = DeviceAddress { account: phone, device: 1 };
+        for (at, id) in [(1, "gone"), (2, "twice"), (3, "once"), (4, "twice"), (5, "last")] {
+            journal.write(at, JournalEvent::Arrived { phone, from, id: id.into(), duplicate: false });
+        }
+        let deadlines = ["gone", "twice", "once", "last"].map(|id| (id.to_owned(), 4));
+        assert_eq!(journal.expect(deadlines.into()).expect("few and short"), 4);
+        let verdicts = journal.evidence(0, 10).verdicts;
+        let late: Vec<_> = verdicts.late.iter().map(|(_, late)| (late.id.as_str(), late.arrived_at)).collect();
+        assert_eq!(late, [("last", 5)], "the second arrival of `twice` is kept, and in time");
+        let undecided: Vec<_> = verdicts.undecided.iter().map(|missing| missing.id.as_str()).collect();
+        assert_eq!((undecided, verdicts.missing.len()), (vec!["gone"], 0));
+        for at in 6..9 {
+            journal.write(at, fault(at));
+        }
+        assert!(journal.lock().arrivals.is_empty(), "what is not kept is not indexed");
     }
 }

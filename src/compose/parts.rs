@@ -152,7 +152,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         operator: config.fleet.tenant.clone(),
         meter: Some(Arc::clone(&backends.telemetry) as _),
         dialects: super::dialects::options(config, &tenant),
-        dialects_open: settings.listen.ip().is_loopback(),
+        dialects_open: config.dialects.open && settings.listen.ip().is_loopback(),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),

@@ -20,6 +20,8 @@ pub struct DialectsConfig {
     /// Those that have an address of their own beside their path on the gateway's.
     #[serde(deserialize_with = "dialects")]
     pub own_ports: BTreeSet<String>,
+    /// Whether callers without a key are let in on the gateway's address as well.
+    pub open: bool,
     /// How long a send waits for WhatsApp's server before it answers that the message is accepted.
     #[serde(deserialize_with = "read::span")]
     pub send_wait: Duration,

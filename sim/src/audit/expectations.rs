@@ -52,13 +52,13 @@ fn arrival(entry: &JournalEntry) -> Option<(&str, Seen)> {
 }
 
 impl Expectations {
-    /// Registers deadlines in milliseconds since 1970; an id registered again gets the new one. `kept` are
-    /// the journal's entries, `all` says whether these are all there ever were. Returns how many ids are
-    /// registered now.
+    /// Registers deadlines in milliseconds since 1970; an id registered again gets the new one. `kept` gives
+    /// the arrivals of an id that the journal still has, `all` says whether it has all there ever were. Returns
+    /// how many ids are registered now.
     pub(crate) fn register<'a>(
         &mut self,
         deadlines: BTreeMap<String, u64>,
-        kept: impl Iterator<Item = &'a JournalEntry>,
+        kept: impl Fn(&str) -> Vec<&'a JournalEntry>,
         all: bool,
     ) -> Result<usize, SimError> {
         let wrong = |reason| Err(SimError::BadDeadlines { reason });
@@ -70,14 +70,13 @@ impl Expectations {
             return wrong("an id has 1 to 256 bytes");
         }
         for (id, deadline) in deadlines {
-            self.ids.entry(id).and_modify(|known| known.deadline = deadline).or_insert(Expectation {
-                deadline,
-                seen: None,
-                watched: all,
-            });
-        }
-        if new > 0 {
-            kept.for_each(|entry| self.note(entry));
+            if let Some(known) = self.ids.get_mut(&id) {
+                known.deadline = deadline;
+                continue;
+            }
+            let arrived = kept(&id);
+            self.ids.insert(id, Expectation { deadline, seen: None, watched: all });
+            arrived.into_iter().for_each(|entry| self.note(entry));
         }
         Ok(self.ids.len())
     }

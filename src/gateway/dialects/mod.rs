@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::header;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use kurir_core::domain::{Secret, TenantId};
@@ -128,8 +129,10 @@ async fn wrong_method(State(desk): State<Arc<Desk>>) -> Response {
 
 /// Cuts a request off that takes longer than its waits and its work may.
 async fn time_limit(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
-    let waits = desk.options.send_wait.max(desk.options.qr_wait);
-    let lasts = desk.app.request_timeout.max(desk.app.upload_timeout).saturating_add(waits);
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_file = kind.to_ascii_lowercase().starts_with("multipart/");
+    let work = if is_file { desk.app.upload_timeout } else { desk.app.request_timeout };
+    let lasts = work.saturating_add(desk.options.send_wait.max(desk.options.qr_wait));
     let answered = tokio::time::timeout(lasts, next.run(request)).await;
     answered.unwrap_or_else(|_| desk.options.dialect.refuse(&Refusal::TookTooLong))
 }
