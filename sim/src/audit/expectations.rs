@@ -76,7 +76,9 @@ impl Expectations {
             }
             let arrived = kept(&id);
             self.ids.insert(id, Expectation { deadline, seen: None, watched: all });
-            arrived.into_iter().for_each(|entry| self.note(entry));
+            for entry in arrived {
+                self.note(entry);
+            }
         }
         Ok(self.ids.len())
     }
