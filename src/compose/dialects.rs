@@ -49,3 +49,13 @@ pub(super) async fn places(config: &Config) -> anyhow::Result<Vec<Place>> {
     }
     Ok(places)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_name_the_dialects_that_there_are() {
+        assert_eq!(crate::config::DIALECTS, Dialect::ALL.map(Dialect::as_str));
+    }
+}

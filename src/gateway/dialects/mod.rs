@@ -6,7 +6,6 @@
 
 mod desk;
 mod fields;
-mod numbers;
 mod qr;
 mod refusal;
 mod send;
@@ -24,7 +23,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use kurir_core::domain::{Secret, TenantId};
 
 use desk::{Desk, Guest};
@@ -115,16 +114,29 @@ pub(super) fn router(app: &Arc<App>, options: DialectOptions, open: bool) -> Rou
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(&desk), time_limit))
+        .layer(from_fn_with_state(Arc::clone(&desk), in_words))
         .with_state(desk);
     layers::around(routes, app)
 }
 
-async fn no_such_path(State(desk): State<Arc<Desk>>) -> Response {
-    desk.options.dialect.refuse(&Refusal::NoSuchPath)
+/// What a request comes to.
+type Answer = Result<Response, Refusal>;
+
+async fn no_such_path() -> Refusal {
+    Refusal::NoSuchPath
 }
 
-async fn wrong_method(State(desk): State<Arc<Desk>>) -> Response {
-    desk.options.dialect.refuse(&Refusal::WrongMethod)
+async fn wrong_method() -> Refusal {
+    Refusal::WrongMethod
+}
+
+/// Says a refusal in the dialect's words and shape.
+async fn in_words(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<Arc<Refusal>>() {
+        Some(refusal) => desk.options.dialect.refuse(&refusal),
+        None => response,
+    }
 }
 
 /// Cuts a request off that takes longer than its waits and its work may.
@@ -134,5 +146,5 @@ async fn time_limit(State(desk): State<Arc<Desk>>, request: Request, next: Next)
     let work = if is_file { desk.app.upload_timeout } else { desk.app.request_timeout };
     let lasts = work.saturating_add(desk.options.send_wait.max(desk.options.qr_wait));
     let answered = tokio::time::timeout(lasts, next.run(request)).await;
-    answered.unwrap_or_else(|_| desk.options.dialect.refuse(&Refusal::TookTooLong))
+    answered.unwrap_or_else(|_| Refusal::TookTooLong.into_response())
 }

@@ -1,9 +1,10 @@
 //! Why a dialect does not do what it was asked. The words are each dialect's own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use kurir_core::domain::{FailReason, MessageState, SessionState};
 use kurir_core::port::PortError;
 
@@ -102,6 +103,15 @@ impl Refusal {
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response
+    }
+}
+
+/// Carried out to where the dialect is known, which says it in its own words.
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(Arc::new(self));
         response
     }
 }

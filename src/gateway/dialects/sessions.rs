@@ -19,6 +19,20 @@ pub(super) fn is_connected(session: &SessionRecord) -> bool {
     session.status.state == SessionState::Connected && session.wanted == Wanted::Running
 }
 
+/// Where a session stands, in one word; `scan` is the dialect's for one that waits to be scanned.
+pub(super) fn word(session: &SessionRecord, scan: &'static str) -> &'static str {
+    match session.status.state {
+        SessionState::Connected if is_connected(session) => "connected",
+        SessionState::AwaitingScan => scan,
+        SessionState::Created | SessionState::Paired => "connecting",
+        SessionState::LoggedOut => "logged_out",
+        SessionState::Banned => "banned",
+        SessionState::Connected | SessionState::Disconnected | SessionState::ScanTimedOut | SessionState::Outdated => {
+            "disconnected"
+        }
+    }
+}
+
 /// Reads the id of a session; what can't be one is the id of none.
 pub(super) fn session_id(id: &str) -> Result<SessionId, Refusal> {
     SessionId::new(id).map_err(|_| Refusal::NoSession)

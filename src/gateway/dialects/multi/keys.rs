@@ -24,7 +24,7 @@ pub(super) async fn generate(State(desk): State<Arc<Desk>>, request: Request) ->
     let label = fields.needed("name")?;
     if label.chars().count() > MAX_NAME || label.chars().any(char::is_control) {
         let message = format!("has 1 to {MAX_NAME} characters, none of them a control character");
-        return Err(Refusal::bad("name", message).into());
+        return Err(Refusal::bad("name", message));
     }
     // 80 random bits: tenants never meet.
     let tenant = format!("wa-{:020x}", desk.app.entropy.nonce() >> 48);

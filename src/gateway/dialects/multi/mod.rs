@@ -19,7 +19,7 @@ use kurir_core::wire::ContentV1;
 use serde_json::json;
 
 use super::send::Letter;
-use super::{Desk, Fields, Guest, Refusal};
+use super::{Answer, Desk, Fields, Guest, Refusal};
 
 pub(super) fn routes() -> Router<Arc<Desk>> {
     Router::new()
@@ -29,24 +29,6 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
         .route("/api/sessions", get(sessions::list))
         .route("/api/sessions/{name}", delete(sessions::remove))
         .route("/api/send-message", post(send))
-}
-
-/// An answer of this dialect.
-type Answer = Result<Response, Refused>;
-
-/// A refusal in this dialect's words.
-struct Refused(Refusal);
-
-impl<R: Into<Refusal>> From<R> for Refused {
-    fn from(refusal: R) -> Self {
-        Self(refusal.into())
-    }
-}
-
-impl axum::response::IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        refuse(&self.0)
-    }
 }
 
 /// The session that is meant where none is named.

@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse as _;
-use kurir_core::domain::{Scope, SessionId, SessionRecord, SessionState, TenantId};
+use kurir_core::domain::{Scope, SessionId, SessionRecord, TenantId};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::super::qr::{ToScan, picture};
-use super::super::sessions::is_connected;
+use super::super::sessions::{is_connected, word};
 use super::super::{Desk, Guest, Refusal};
 use super::{Answer, Call};
 use crate::gateway::usecase::Search;
@@ -47,21 +47,8 @@ fn name_of(session: &SessionRecord) -> &str {
     session.name.as_ref().map_or_else(|| session.id.as_str(), |name| name.as_str())
 }
 
-fn word(session: &SessionRecord) -> &'static str {
-    match session.status.state {
-        SessionState::Connected if is_connected(session) => "connected",
-        SessionState::AwaitingScan => "qr_ready",
-        SessionState::Created | SessionState::Paired => "connecting",
-        SessionState::LoggedOut => "logged_out",
-        SessionState::Banned => "banned",
-        SessionState::Connected | SessionState::Disconnected | SessionState::ScanTimedOut | SessionState::Outdated => {
-            "disconnected"
-        }
-    }
-}
-
 fn view(session: &SessionRecord) -> Value {
-    json!({"sessionId": name_of(session), "connected": is_connected(session), "status": word(session)})
+    json!({"sessionId": name_of(session), "connected": is_connected(session), "status": word(session, "qr_ready")})
 }
 
 impl Desk {

@@ -8,11 +8,11 @@ use kurir_core::domain::{MediaKind, MediaRecord, SessionId, media_fits};
 use kurir_core::wire::ContentV1;
 use serde_json::json;
 
-use super::super::numbers::indonesian;
 use super::super::send::Letter;
 use super::super::{Desk, Guest, Refusal};
 use super::Answer;
 use super::messages::posted;
+use super::numbers::indonesian;
 
 /// Types that are sent, as the content shows them; pictures, films, sounds, documents.
 const TYPES: [&str; 30] = [
@@ -91,7 +91,7 @@ pub(super) async fn send(State(desk): State<Arc<Desk>>, Path(id): Path<String>, 
     match desk.post(&guest, &session, letter).await {
         Ok(sent) => Ok(posted(&sent, json!({"to": to.digits(), "mimetype": mime_type}))),
         Err(refusal @ Refusal::NotConnected(_)) => forget(&desk, &guest, &file, refusal).await,
-        Err(refusal) => Err(refusal.into()),
+        Err(refusal) => Err(refusal),
     }
 }
 
@@ -100,7 +100,7 @@ async fn forget(desk: &Desk, guest: &Guest, file: &MediaRecord, refusal: Refusal
     if let Err(error) = desk.app.cases.remove_file(guest.tenant(), file.id).await {
         tracing::debug!(%error, "a file that is not sent stays until it expires");
     }
-    Err(refusal.into())
+    Err(refusal)
 }
 
 /// Takes a form in; the file goes into the store piece by piece.

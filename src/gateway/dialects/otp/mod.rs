@@ -2,6 +2,7 @@
 
 mod files;
 mod messages;
+mod numbers;
 mod page;
 mod service;
 mod sessions;
@@ -16,7 +17,7 @@ use axum::routing::{delete, get, post, put};
 use kurir_core::domain::{FailReason, MessageState};
 use serde_json::{Value, json};
 
-use super::{Desk, Refusal};
+use super::{Answer, Desk, Refusal};
 
 /// What the path of a file's upload ends with; this system's callers name what they send.
 const FILES: [&str; 6] = ["file", "media", "image", "video", "audio", "document"];
@@ -42,24 +43,6 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
         .route("/api/messages/{id}/text", post(messages::text))
         .route("/api/messages/{id}/otp", post(messages::otp))
         .merge(uploads.layer(DefaultBodyLimit::disable()))
-}
-
-/// An answer of this dialect; a result is told in it, whatever it is.
-type Answer = Result<Response, Refused>;
-
-/// A refusal in this dialect's words.
-struct Refused(Refusal);
-
-impl<R: Into<Refusal>> From<R> for Refused {
-    fn from(refusal: R) -> Self {
-        Self(refusal.into())
-    }
-}
-
-impl axum::response::IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        refuse(&self.0)
-    }
 }
 
 fn success(message: &str, data: Value) -> Response {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use kurir_core::domain::{SessionId, SessionRecord, SessionState};
+use kurir_core::domain::{SessionId, SessionRecord};
 use serde_json::{Map, Value, json};
 
 use super::super::qr::{ToScan, picture};
-use super::super::sessions::is_connected;
+use super::super::sessions::{is_connected, word};
 use super::super::{Desk, Fields, Refusal};
 use super::{Answer, success};
 use crate::gateway::usecase::{Order, Search};
@@ -18,24 +18,10 @@ pub(super) fn view(session: &SessionRecord) -> Value {
     json!({
         "sessionId": session.id.as_str(),
         "isConnected": is_connected(session),
-        "status": word(session),
+        "status": word(session, "qr"),
         "phoneNumber": session.status.account.as_ref().map(|account| account.number.digits()),
         "createdAt": session.created_at.to_rfc3339(),
     })
-}
-
-/// Where a session stands, in the words that this system's callers know.
-fn word(session: &SessionRecord) -> &'static str {
-    match session.status.state {
-        SessionState::Connected if is_connected(session) => "connected",
-        SessionState::AwaitingScan => "qr",
-        SessionState::Created | SessionState::Paired => "connecting",
-        SessionState::LoggedOut => "logged_out",
-        SessionState::Banned => "banned",
-        SessionState::Connected | SessionState::Disconnected | SessionState::ScanTimedOut | SessionState::Outdated => {
-            "disconnected"
-        }
-    }
 }
 
 pub(super) async fn create(State(desk): State<Arc<Desk>>, request: Request) -> Answer {

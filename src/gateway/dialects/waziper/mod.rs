@@ -18,7 +18,7 @@ use kurir_core::domain::{SessionId, SessionRecord};
 use serde_json::{Value, json};
 
 use super::qr::{ToScan, picture};
-use super::{Desk, Fields, Guest, Refusal};
+use super::{Answer, Desk, Fields, Guest, Refusal};
 use crate::gateway::usecase::Order;
 use instance_id::is_instance_id;
 
@@ -71,12 +71,6 @@ pub(super) fn refuse(refusal: &Refusal) -> Response {
     refusal.answer(Json(json!({"status": "error", "message": message})).into_response())
 }
 
-impl Refusal {
-    fn in_waziper(self) -> Response {
-        refuse(&self)
-    }
-}
-
 fn success(mut answer: Value, message: &str) -> Response {
     answer["status"] = json!("success");
     answer["message"] = json!(message);
@@ -126,16 +120,11 @@ async fn generate(State(desk): State<Arc<Desk>>) -> Response {
     success(json!({"instance_id": new_id(&desk)}), "Use this instance_id to create a new WhatsApp session")
 }
 
-async fn create(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    let made = async {
-        let call = desk.call(request).await?;
-        let id = SessionId::new(new_id(&desk)).map_err(|_| Refusal::Unavailable)?;
-        desk.open_instance(&call.guest, id).await
-    };
-    match made.await {
-        Ok(session) => success(json!({"instance_id": session.id.as_str()}), "Instance ID generated successfully"),
-        Err(refusal) => refusal.in_waziper(),
-    }
+async fn create(State(desk): State<Arc<Desk>>, request: Request) -> Answer {
+    let call = desk.call(request).await?;
+    let id = SessionId::new(new_id(&desk)).map_err(|_| Refusal::Unavailable)?;
+    let session = desk.open_instance(&call.guest, id).await?;
+    Ok(success(json!({"instance_id": session.id.as_str()}), "Instance ID generated successfully"))
 }
 
 impl Desk {
@@ -150,27 +139,18 @@ impl Desk {
     }
 }
 
-async fn qr_code(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    let asked = async {
-        let call = desk.call(request).await?;
-        let session = desk.open_instance(&call.guest, call.instance_id()?).await?;
-        match desk.qr(&call.guest, &session.id).await? {
-            ToScan::Code(code) => Ok((picture(&code)?, session, code.expires_at)),
-            ToScan::Linked => Err(Refusal::Linked),
-        }
-    };
-    match asked.await {
-        Ok((picture, session, until)) => {
-            let answer = json!({
-                "qrcode": &picture,
-                "base64": &picture,
-                "instance_id": session.id.as_str(),
-                "expires_at": until.to_rfc3339()
-            });
-            success(answer, "Success")
-        }
-        Err(refusal) => refusal.in_waziper(),
-    }
+async fn qr_code(State(desk): State<Arc<Desk>>, request: Request) -> Answer {
+    let call = desk.call(request).await?;
+    let session = desk.open_instance(&call.guest, call.instance_id()?).await?;
+    let ToScan::Code(code) = desk.qr(&call.guest, &session.id).await? else { return Err(Refusal::Linked) };
+    let picture = picture(&code)?;
+    let answer = json!({
+        "qrcode": &picture,
+        "base64": &picture,
+        "instance_id": session.id.as_str(),
+        "expires_at": code.expires_at.to_rfc3339()
+    });
+    Ok(success(answer, "Success"))
 }
 
 async fn ordered(desk: &Desk, request: Request, order: Order) -> Result<SessionRecord, Refusal> {
@@ -180,38 +160,26 @@ async fn ordered(desk: &Desk, request: Request, order: Order) -> Result<SessionR
 }
 
 /// A new connection with the credentials that there are.
-async fn reconnect(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    match ordered(&desk, request, Order::Restart).await {
-        Ok(session) => success(json!({"instance_id": session.id.as_str()}), "Success"),
-        Err(refusal) => refusal.in_waziper(),
-    }
+async fn reconnect(State(desk): State<Arc<Desk>>, request: Request) -> Answer {
+    let session = ordered(&desk, request, Order::Restart).await?;
+    Ok(success(json!({"instance_id": session.id.as_str()}), "Success"))
 }
 
 /// Logged out, to be scanned anew: asking for its code starts it.
-async fn reboot(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    match ordered(&desk, request, Order::LogOut).await {
-        Ok(session) => success(json!({"instance_id": session.id.as_str()}), "Logged out, scan the QR code again"),
-        Err(refusal) => refusal.in_waziper(),
-    }
+async fn reboot(State(desk): State<Arc<Desk>>, request: Request) -> Answer {
+    let session = ordered(&desk, request, Order::LogOut).await?;
+    Ok(success(json!({"instance_id": session.id.as_str()}), "Logged out, scan the QR code again"))
 }
 
 /// Logged out and removed; another instance with an id of its own stands in its place.
-async fn reset(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    let done = async {
-        let call = desk.call(request).await?;
-        let session = call.instance(&desk).await?;
-        let id = SessionId::new(new_id(&desk)).map_err(|_| Refusal::Unavailable)?;
-        let next = desk.open_instance(&call.guest, id).await?;
-        desk.remove(&call.guest, &session).await?;
-        Ok((session, next))
-    };
-    match done.await {
-        Ok((old, new)) => {
-            let answer = json!({"instance_id": new.id.as_str(), "old_instance_id": old.id.as_str()});
-            success(answer, "Instance was reset, use the new instance_id")
-        }
-        Err(refusal) => Refusal::in_waziper(refusal),
-    }
+async fn reset(State(desk): State<Arc<Desk>>, request: Request) -> Answer {
+    let call = desk.call(request).await?;
+    let old = call.instance(&desk).await?;
+    let id = SessionId::new(new_id(&desk)).map_err(|_| Refusal::Unavailable)?;
+    let new = desk.open_instance(&call.guest, id).await?;
+    desk.remove(&call.guest, &old).await?;
+    let answer = json!({"instance_id": new.id.as_str(), "old_instance_id": old.id.as_str()});
+    Ok(success(answer, "Instance was reset, use the new instance_id"))
 }
 
 fn accepted(answer: Value) -> Response {

@@ -9,21 +9,15 @@ use kurir_core::wire::ContentV1;
 use serde_json::json;
 
 use super::super::send::{Letter, Posted};
-use super::super::{Desk, Fields, Refusal};
+use super::super::{Answer, Desk, Fields, Refusal};
 use super::{accepted, success};
 
-pub(super) async fn send(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    let posted = async {
-        let call = desk.call(request).await?;
-        let to = call.fields.needed("number")?;
-        let content = content(&call.fields)?;
-        let session = call.instance(&desk).await?;
-        desk.post(&call.guest, &session, Letter { to, content, lane: None, ttl: None }).await
-    };
-    match posted.await {
-        Ok(posted) => told(&posted),
-        Err(refusal) => refusal.in_waziper(),
-    }
+pub(super) async fn send(State(desk): State<Arc<Desk>>, request: Request) -> Answer {
+    let call = desk.call(request).await?;
+    let to = call.fields.needed("number")?;
+    let content = content(&call.fields)?;
+    let session = call.instance(&desk).await?;
+    Ok(told(&desk.post(&call.guest, &session, Letter { to, content, lane: None, ttl: None }).await?))
 }
 
 fn told(posted: &Posted) -> Response {

@@ -4,28 +4,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::response::Response;
 use kurir_core::domain::{KindChoice, Scope, SessionId};
 use serde_json::json;
 
-use super::super::{Desk, Guest, Refusal};
+use super::super::{Answer, Desk, Guest, Refusal};
 use super::success;
 use crate::gateway::usecase::{NewWebhook, WebhookChange};
 
-pub(super) async fn set(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    let done = async {
-        let call = desk.call(request).await?;
-        call.guest.needs(Scope::Control)?;
-        let session = call.instance(&desk).await?;
-        let enabled = call.fields.switch("enable", true);
-        let url = call.fields.text("webhook_url");
-        desk.tell_at(&call.guest, session.id, url, enabled).await
-    };
-    match done.await {
-        Ok(Some(secret)) => success(json!({"webhook_secret": secret}), "Success"),
-        Ok(None) => success(json!({}), "Success"),
-        Err(refusal) => refusal.in_waziper(),
-    }
+pub(super) async fn set(State(desk): State<Arc<Desk>>, request: Request) -> Answer {
+    let call = desk.call(request).await?;
+    call.guest.needs(Scope::Control)?;
+    let session = call.instance(&desk).await?;
+    let enabled = call.fields.switch("enable", true);
+    let secret = desk.tell_at(&call.guest, session.id, call.fields.text("webhook_url"), enabled).await?;
+    Ok(success(secret.map_or_else(|| json!({}), |secret| json!({"webhook_secret": secret})), "Success"))
 }
 
 /// How the webhook of an instance is known among the tenant's.

@@ -2,7 +2,7 @@
 
 use kurir_core::domain::PhoneNumber;
 
-use super::Refusal;
+use super::super::Refusal;
 
 /// Indonesia's code.
 const COUNTRY: &str = "62";
