@@ -37,14 +37,19 @@ impl StreamLimit {
 
     /// A place for a stream of this key, if there is one.
     pub fn take(self: &Arc<Self>, key: &ApiKeyRecord) -> Option<Place> {
+        self.take_for(key.hash)
+    }
+
+    /// The same for a stream of a key with this hash, or of a sign-in with this mark.
+    pub fn take_for(self: &Arc<Self>, key: [u8; 32]) -> Option<Place> {
         let mut taken = self.lock();
-        let of_key = taken.of_keys.get(&key.hash).copied().unwrap_or(0);
+        let of_key = taken.of_keys.get(&key).copied().unwrap_or(0);
         if taken.all >= self.most || of_key >= self.per_key {
             return None;
         }
         taken.all += 1;
-        taken.of_keys.insert(key.hash, of_key + 1);
-        Some(Place { limit: Arc::clone(self), key: key.hash })
+        taken.of_keys.insert(key, of_key + 1);
+        Some(Place { limit: Arc::clone(self), key })
     }
 }
 

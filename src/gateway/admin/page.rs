@@ -1,0 +1,195 @@
+//! The frame that every page stands in: head, navigation, choices, and what was just done.
+
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse as _, Response};
+use maud::{DOCTYPE, Markup, html};
+
+use super::guard::SignedIn;
+use super::language::Language;
+use super::preferences::Theme;
+use super::words::{self, Notice};
+
+/// The parts of the page, in the order of the navigation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Section {
+    Sessions,
+    Messages,
+    Dead,
+    Fleet,
+    Verifications,
+    Webhooks,
+    Keys,
+    Templates,
+    Limits,
+    Users,
+}
+
+impl Section {
+    const ALL: [Self; 10] = [
+        Self::Sessions,
+        Self::Messages,
+        Self::Dead,
+        Self::Fleet,
+        Self::Verifications,
+        Self::Webhooks,
+        Self::Keys,
+        Self::Templates,
+        Self::Limits,
+        Self::Users,
+    ];
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Sessions => "/admin/sessions",
+            Self::Messages => "/admin/messages",
+            Self::Dead => "/admin/dead",
+            Self::Fleet => "/admin/fleet",
+            Self::Verifications => "/admin/verifications",
+            Self::Webhooks => "/admin/webhooks",
+            Self::Keys => "/admin/keys",
+            Self::Templates => "/admin/templates",
+            Self::Limits => "/admin/limits",
+            Self::Users => "/admin/users",
+        }
+    }
+
+    const fn name(self, language: Language) -> &'static str {
+        let (id, en) = match self {
+            Self::Sessions => ("Sesi", "Sessions"),
+            Self::Messages => ("Pesan", "Messages"),
+            Self::Dead => ("Gagal diproses", "Dead letters"),
+            Self::Fleet => ("Armada", "Fleet"),
+            Self::Verifications => ("Verifikasi", "Verifications"),
+            Self::Webhooks => ("Webhook", "Webhooks"),
+            Self::Keys => ("Kunci API", "API keys"),
+            Self::Templates => ("Templat", "Templates"),
+            Self::Limits => ("Batas", "Limits"),
+            Self::Users => ("Pengguna", "Users"),
+        };
+        language.of_two(id, en)
+    }
+}
+
+/// What the frame must know of the request.
+pub(super) struct Frame {
+    language: Language,
+    theme: Theme,
+    /// The page's own address, for the ways back to it.
+    here: String,
+    notice: Option<Notice>,
+}
+
+impl Frame {
+    /// Of this request.
+    pub fn of(headers: &HeaderMap, uri: &Uri) -> Self {
+        let here = uri.path_and_query().map_or("/admin", |path| path.as_str());
+        Self {
+            language: Language::of(headers),
+            theme: Theme::of(headers),
+            here: here.to_owned(),
+            notice: Notice::of(uri),
+        }
+    }
+
+    /// The reader's language.
+    pub const fn language(&self) -> Language {
+        self.language
+    }
+
+    /// A whole page.
+    pub fn page(&self, signed_in: &SignedIn, section: Section, title: &str, body: &Markup) -> Response {
+        let words = words::of(self.language);
+        let navigation = html! {
+            a .skip href="#content" { (words.skip) }
+            header {
+                a .brand href="/admin" { "kurir" }
+                nav aria-label=(words.navigation) {
+                    ul {
+                        @for each in Section::ALL.into_iter().filter(|each| self.shows(signed_in, *each)) {
+                            li {
+                                a href=(each.path()) aria-current=[(each == section).then_some("page")] {
+                                    (each.name(self.language))
+                                }
+                            }
+                        }
+                    }
+                }
+                div .who {
+                    span { (signed_in.user.name.as_str()) " · " (words.role(signed_in.user.role)) }
+                    form method="post" action="/admin/sign-out" {
+                        (csrf(signed_in))
+                        button .quiet type="submit" { (words.sign_out) }
+                    }
+                }
+            }
+        };
+        self.document(title, &navigation, body)
+    }
+
+    /// A page for nobody in particular: signing in, and what went wrong before that.
+    pub fn bare(&self, title: &str, body: &Markup) -> Response {
+        self.document(title, &html! { header { span .brand { "kurir" } } }, body)
+    }
+
+    fn shows(&self, signed_in: &SignedIn, section: Section) -> bool {
+        section != Section::Users || signed_in.may_change()
+    }
+
+    fn document(&self, title: &str, head: &Markup, body: &Markup) -> Response {
+        let words = words::of(self.language);
+        html! {
+            (DOCTYPE)
+            html lang=(self.language.tag()) data-theme=(self.theme.as_str()) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (title) " · kurir" }
+                    link rel="icon" href="/admin/assets/icon.svg" type="image/svg+xml";
+                    link rel="stylesheet" href="/admin/assets/admin.css";
+                    script type="module" src="/admin/assets/admin.js" {}
+                }
+                body {
+                    (head)
+                    main id="content" tabindex="-1" {
+                        h1 { (title) }
+                        @if let Some(notice) = self.notice {
+                            p .notice role="status" { (notice.words(self.language)) }
+                        }
+                        (body)
+                    }
+                    footer {
+                        (self.choices(words.language, Language::ALL.map(|each| {
+                            (each.name(), format!("lang={}", each.tag()), each == self.language)
+                        })))
+                        (self.choices(words.colours, Theme::ALL.map(|each| {
+                            (words.theme(each), format!("theme={}", each.as_str()), each == self.theme)
+                        })))
+                    }
+                }
+            }
+        }
+        .into_response()
+    }
+
+    fn choices<const N: usize>(&self, name: &str, choices: [(&str, String, bool); N]) -> Markup {
+        html! {
+            div .choices role="group" aria-label=(name) {
+                span aria-hidden="true" { (name) ": " }
+                @for (word, query, chosen) in choices {
+                    a href=(format!("/admin/preferences?{query}&back={}", encoded(&self.here)))
+                        aria-current=[chosen.then_some("true")] { (word) }
+                }
+            }
+        }
+    }
+}
+
+/// The field that shows that a form is one of ours.
+pub(super) fn csrf(signed_in: &SignedIn) -> Markup {
+    html! { input type="hidden" name="csrf" value=(signed_in.csrf); }
+}
+
+/// A text as part of an address.
+pub(super) fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}

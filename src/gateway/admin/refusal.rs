@@ -1,0 +1,109 @@
+//! What could not be done, as a page.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use kurir_core::port::PortError;
+use maud::html;
+
+use super::language::Language;
+use super::page::Frame;
+use super::words;
+use crate::gateway::app::App;
+use crate::gateway::native::ApiError;
+use crate::gateway::usecase::UseCaseError;
+
+/// Why a request for the admin page came to nothing.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// The reader may look and not change.
+    NotAllowed,
+    /// A form that is not one of ours, or of another sign-in.
+    NotOurs,
+    /// A form that can't be read.
+    BadForm,
+    /// There is no such page or thing.
+    NoSuchPage,
+    /// What the use case says.
+    UseCase(UseCaseError),
+}
+
+impl From<UseCaseError> for Refused {
+    fn from(error: UseCaseError) -> Self {
+        Self::UseCase(error)
+    }
+}
+
+impl From<PortError> for Refused {
+    fn from(error: PortError) -> Self {
+        Self::UseCase(error.into())
+    }
+}
+
+/// What a handler comes to.
+pub(super) type Answer = Result<Response, Refused>;
+
+impl Refused {
+    /// Status, and in words; what the use cases say is English, like the rest of what programs are told.
+    fn told(self, language: Language) -> (StatusCode, String) {
+        let plain = |status, id: &str, en: &str| (status, language.of_two(id, en).to_owned());
+        match self {
+            Self::NotAllowed => plain(
+                StatusCode::FORBIDDEN,
+                "Pengguna ini hanya boleh melihat.",
+                "This user may look, and change nothing.",
+            ),
+            Self::NotOurs => plain(
+                StatusCode::FORBIDDEN,
+                "Formulir ini sudah tidak berlaku. Muat ulang halaman, lalu coba lagi.",
+                "This form is not valid any more. Load the page again and try once more.",
+            ),
+            Self::BadForm => plain(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Formulir ini tidak dapat dibaca. Periksa isinya, lalu coba lagi.",
+                "This form can't be read. Look through its fields and try again.",
+            ),
+            Self::NoSuchPage | Self::UseCase(UseCaseError::NotFound { .. }) => plain(
+                StatusCode::NOT_FOUND,
+                "Tidak ada di sini, atau sudah dihapus.",
+                "There is no such thing here, or it was removed.",
+            ),
+            Self::UseCase(error) => {
+                let error = ApiError::from(error);
+                let field = error.field.map(|field| format!("{field}: ")).unwrap_or_default();
+                (error.status, format!("{field}{}", error.detail))
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        // Said by `in_words`, which knows the reader's language.
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(Arc::new(std::sync::Mutex::new(Some(self))));
+        response
+    }
+}
+
+type Said = Arc<std::sync::Mutex<Option<Refused>>>;
+
+/// Puts refusals into a page, in the reader's language.
+pub(super) async fn in_words(State(_): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let frame = Frame::of(request.headers(), request.uri());
+    let mut response = next.run(request).await;
+    let Some(said) = response.extensions_mut().remove::<Said>() else { return response };
+    let refused = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    let Some(refused) = refused else { return response };
+    let language = frame.language();
+    let (status, text) = refused.told(language);
+    let title = language.of_two("Tidak berhasil", "That did not work");
+    let body = html! {
+        p .problem role="alert" { (text) }
+        p { a href="/admin" { (words::of(language).back) } }
+    };
+    (status, frame.bare(title, &body)).into_response()
+}
