@@ -31,6 +31,7 @@ mod suppression;
 mod template;
 mod time;
 mod typing;
+mod user;
 mod verification;
 mod waha;
 mod webhook;
@@ -71,6 +72,7 @@ pub use suppression::{
 pub use template::{Template, TemplateError, TemplateTexts};
 pub use time::Timestamp;
 pub use typing::Typing;
+pub use user::{NoSuchRole, SignInRecord, SignInToken, UserName, UserNameError, UserRecord, UserRole};
 pub use verification::{
     Channel, CodeAlphabet, CodeDelivery, Hop, NoSuchAlphabet, Verification, VerificationEnded, VerificationId,
     VerificationStatus,

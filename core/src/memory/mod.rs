@@ -29,6 +29,7 @@ mod state;
 mod stores;
 mod suppressions;
 mod templates;
+mod users;
 mod verifications;
 mod vigil;
 mod web;

@@ -11,6 +11,7 @@ use super::outbox::Waiting;
 use super::requests::Requests;
 use super::state::Values;
 use super::suppressions::Suppressed;
+use super::users::Users;
 use super::verifications::Codes;
 use super::webhooks::Webhooks;
 use crate::domain::{
@@ -46,6 +47,7 @@ pub(super) struct Tables {
     pub(super) verify: Codes,
     pub(super) log: Logged,
     pub(super) webhooks: Webhooks,
+    pub(super) users: Users,
     pub(super) templates: HashMap<TenantId, BTreeMap<TemplateName, Template>>,
     pub(super) suppressed: HashMap<TenantId, Suppressed>,
     /// Whom each session has written bulk messages to.
