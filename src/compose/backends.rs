@@ -10,9 +10,9 @@ use kurir_core::memory::{
     SystemEntropy,
 };
 use kurir_core::port::{
-    Calls, Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger,
-    MediaStore, Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore,
-    SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
+    Calls, Clock, DeadLetters, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore,
+    Ledger, MediaStore, Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore,
+    StateStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -51,6 +51,8 @@ pub struct Backends {
     pub jobs: Arc<dyn JobQueue>,
     /// The queues of pools.
     pub pools: Arc<dyn PoolQueue>,
+    /// The dead letters.
+    pub dead: Arc<dyn DeadLetters>,
     /// Where events go.
     pub event_sink: Arc<dyn EventSink>,
     /// Where events come from.
@@ -130,6 +132,7 @@ impl Backends {
             outbox: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),
+            dead: Arc::new(store.queue()),
             event_sink,
             event_source: events,
             event_log: Arc::clone(&shared) as _,

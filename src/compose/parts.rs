@@ -176,6 +176,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         suppressions: Arc::clone(&backends.suppressions),
         calls: Arc::clone(&backends.calls),
         wishes: Arc::clone(&backends.wishes),
+        dead: Arc::clone(&backends.dead),
     };
     Gateway::new(options, ports)
 }

@@ -4,13 +4,22 @@
 //! comes from another host.
 
 mod assets;
+mod dead;
+mod dead_change;
+mod dead_words;
 mod form;
 mod guard;
 mod language;
 mod live;
+mod message;
+mod message_view;
+mod message_words;
+mod messages;
 mod page;
 mod preferences;
 mod refusal;
+mod send;
+mod send_form;
 mod words;
 
 use std::sync::Arc;
@@ -33,7 +42,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// All routes, below `/admin`.
 pub(super) fn router(app: &Arc<App>) -> Router {
-    let pages = Router::new().merge(live::routes());
+    let pages = Router::new()
+        .merge(live::routes())
+        .merge(messages::routes())
+        .merge(message::routes())
+        .merge(dead::routes())
+        .merge(dead_change::routes())
+        .merge(send::routes());
     let routes = Router::new()
         .route("/admin", get(async || Redirect::to("/admin/sessions")))
         .route("/admin/", get(async || Redirect::to("/admin/sessions")))
