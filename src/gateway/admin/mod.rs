@@ -6,11 +6,16 @@
 mod assets;
 mod form;
 mod guard;
+mod keys;
 mod language;
 mod live;
 mod page;
 mod preferences;
 mod refusal;
+mod templates;
+mod webhook_log;
+mod webhook_words;
+mod webhooks;
 mod words;
 
 use std::sync::Arc;
@@ -33,7 +38,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// All routes, below `/admin`.
 pub(super) fn router(app: &Arc<App>) -> Router {
-    let pages = Router::new().merge(live::routes());
+    let pages =
+        Router::new().merge(live::routes()).merge(keys::routes()).merge(webhooks::routes()).merge(templates::routes());
     let routes = Router::new()
         .route("/admin", get(async || Redirect::to("/admin/sessions")))
         .route("/admin/", get(async || Redirect::to("/admin/sessions")))
