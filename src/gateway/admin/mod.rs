@@ -9,6 +9,7 @@ mod dead_change;
 mod dead_words;
 mod form;
 mod guard;
+mod keys;
 mod language;
 mod live;
 mod message;
@@ -20,6 +21,10 @@ mod preferences;
 mod refusal;
 mod send;
 mod send_form;
+mod templates;
+mod webhook_log;
+mod webhook_words;
+mod webhooks;
 mod words;
 
 use std::sync::Arc;
@@ -48,7 +53,10 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         .merge(message::routes())
         .merge(dead::routes())
         .merge(dead_change::routes())
-        .merge(send::routes());
+        .merge(send::routes())
+        .merge(keys::routes())
+        .merge(webhooks::routes())
+        .merge(templates::routes());
     let routes = Router::new()
         .route("/admin", get(async || Redirect::to("/admin/sessions")))
         .route("/admin/", get(async || Redirect::to("/admin/sessions")))
