@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use kurir_core::port::DeadId;
@@ -93,10 +93,9 @@ async fn list(
     State(app): State<Arc<App>>,
     MayLook(signed_in): MayLook,
     asked: Result<Query<Asked>, QueryRejection>,
-    headers: HeaderMap,
-    uri: Uri,
+    frame: Frame,
 ) -> Answer {
-    let (frame, asked) = (Frame::of(&headers, &uri), Asked::of(asked));
+    let asked = Asked::of(asked);
     let (look, after) = (asked.look(), asked.after.clone().map(DeadId));
     match app.cases.dead_letters(&reader(&app, &signed_in), &look, after.as_ref(), PAGE).await {
         Ok(page) => Ok(listed(&frame, &signed_in, &asked, &page)),
@@ -234,14 +233,7 @@ fn retry_form(language: Language, signed_in: &SignedIn, letter: &DeadFacts) -> M
     }
 }
 
-async fn one(
-    State(app): State<Arc<App>>,
-    MayLook(signed_in): MayLook,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Answer {
-    let frame = Frame::of(&headers, &uri);
+async fn one(State(app): State<Arc<App>>, MayLook(signed_in): MayLook, Path(id): Path<String>, frame: Frame) -> Answer {
     match app.cases.dead_letter(&reader(&app, &signed_in), &DeadId(id)).await {
         Ok(letter) => Ok(shown(&frame, &signed_in, &letter)),
         Err(UseCaseError::NotFound { .. }) => Err(Refused::NoSuchPage),

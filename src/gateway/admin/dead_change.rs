@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use kurir_core::port::DeadId;
@@ -14,7 +13,7 @@ use serde::Deserialize;
 
 use super::dead::{Asked, away, query, reader};
 use super::dead_words::words;
-use super::form::Change;
+use super::form::{Change, Many};
 use super::guard::{MayChange, SignedIn};
 use super::page::{Frame, Section, csrf};
 use super::refusal::{Answer, Refused};
@@ -55,20 +54,18 @@ async fn ask_retry(
     State(app): State<Arc<App>>,
     MayChange(signed_in): MayChange,
     asked: Result<Query<Asked>, QueryRejection>,
-    headers: HeaderMap,
-    uri: Uri,
+    frame: Frame,
 ) -> Answer {
-    ask(&app, &signed_in, &Frame::of(&headers, &uri), &Asked::of(asked), Deed::Retry).await
+    ask(&app, &signed_in, &frame, &Asked::of(asked), Deed::Retry).await
 }
 
 async fn ask_drop(
     State(app): State<Arc<App>>,
     MayChange(signed_in): MayChange,
     asked: Result<Query<Asked>, QueryRejection>,
-    headers: HeaderMap,
-    uri: Uri,
+    frame: Frame,
 ) -> Answer {
-    ask(&app, &signed_in, &Frame::of(&headers, &uri), &Asked::of(asked), Deed::Drop).await
+    ask(&app, &signed_in, &frame, &Asked::of(asked), Deed::Drop).await
 }
 
 /// Asks before something is done. The form names the very letters that were counted.
@@ -121,45 +118,20 @@ fn question(frame: &Frame, signed_in: &SignedIn, (ids, look): (&[DeadId], &DeadL
 /// The letters of a form.
 #[derive(Deserialize)]
 struct Letters {
-    id: Ids,
+    id: Many,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Ids {
-    One(String),
-    Many(Vec<String>),
+async fn retry(State(app): State<Arc<App>>, frame: Frame, Change(signed_in, letters): Change<Letters>) -> Answer {
+    carry_out(&app, &signed_in, &frame, letters, Deed::Retry).await
 }
 
-impl Letters {
-    fn ids(self) -> Vec<DeadId> {
-        match self.id {
-            Ids::One(id) => vec![DeadId(id)],
-            Ids::Many(ids) => ids.into_iter().map(DeadId).collect(),
-        }
-    }
-}
-
-async fn retry(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    uri: Uri,
-    Change(signed_in, letters): Change<Letters>,
-) -> Answer {
-    carry_out(&app, &signed_in, &Frame::of(&headers, &uri), letters, Deed::Retry).await
-}
-
-async fn drop_them(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    uri: Uri,
-    Change(signed_in, letters): Change<Letters>,
-) -> Answer {
-    carry_out(&app, &signed_in, &Frame::of(&headers, &uri), letters, Deed::Drop).await
+async fn drop_them(State(app): State<Arc<App>>, frame: Frame, Change(signed_in, letters): Change<Letters>) -> Answer {
+    carry_out(&app, &signed_in, &frame, letters, Deed::Drop).await
 }
 
 async fn carry_out(app: &App, signed_in: &SignedIn, frame: &Frame, letters: Letters, deed: Deed) -> Answer {
-    let (cases, reader, ids) = (app.cases.clone(), reader(app, signed_in), letters.ids());
+    let (cases, reader, ids) = (app.cases.clone(), reader(app, signed_in), letters.id.0);
+    let ids: Vec<_> = ids.into_iter().map(DeadId).collect();
     // In a task of its own, so that it is not cut off when its caller hangs up.
     let doing = app.tasks.spawn(async move {
         match deed {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use kurir_core::domain::{JobId, LedgerEntry};
@@ -61,21 +61,20 @@ async fn page(
     State(app): State<Arc<App>>,
     MayLook(signed_in): MayLook,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
+    frame: Frame,
 ) -> Answer {
     let entry = read(&app, &signed_in, &id).await?;
-    Ok(shown(&Frame::of(&headers, &uri), &signed_in, &entry, None))
+    Ok(shown(&frame, &signed_in, &entry, None))
 }
 
 async fn fragment(
     State(app): State<Arc<App>>,
     MayLook(signed_in): MayLook,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    frame: Frame,
 ) -> Answer {
     let entry = read(&app, &signed_in, &id).await?;
-    let view = View { language: Language::of(&headers), entry: &entry, may_change: signed_in.may_change() };
+    let view = View { language: frame.language(), entry: &entry, may_change: signed_in.may_change() };
     Ok(self::view(&view).into_response())
 }
 
@@ -119,10 +118,9 @@ async fn ask_cancel(
     State(app): State<Arc<App>>,
     MayChange(signed_in): MayChange,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
+    frame: Frame,
 ) -> Answer {
-    let (frame, entry) = (Frame::of(&headers, &uri), read(&app, &signed_in, &id).await?);
+    let entry = read(&app, &signed_in, &id).await?;
     if !entry.state.is_waiting() {
         return Ok(too_late(&frame, &signed_in, &entry));
     }
@@ -143,8 +141,7 @@ struct Nothing {}
 async fn cancel(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
+    frame: Frame,
     Change(signed_in, Nothing {}): Change<Nothing>,
 ) -> Answer {
     let job = named(&id)?;
@@ -152,7 +149,7 @@ async fn cancel(
         Ok(_) => Ok(place(job, Some(Notice::Cancelled)).into_response()),
         Err(UseCaseError::TooLate { .. }) => {
             let entry = read(&app, &signed_in, &id).await?;
-            Ok(too_late(&Frame::of(&headers, &uri), &signed_in, &entry))
+            Ok(too_late(&frame, &signed_in, &entry))
         }
         Err(error) => Err(error.into()),
     }
@@ -184,10 +181,9 @@ async fn ask_reschedule(
     State(app): State<Arc<App>>,
     MayChange(signed_in): MayChange,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
+    frame: Frame,
 ) -> Answer {
-    let (frame, entry) = (Frame::of(&headers, &uri), read(&app, &signed_in, &id).await?);
+    let entry = read(&app, &signed_in, &id).await?;
     if !entry.state.is_waiting() {
         return Ok(too_late(&frame, &signed_in, &entry));
     }
@@ -212,8 +208,7 @@ fn rfc3339(typed: &str) -> String {
 async fn reschedule(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
+    frame: Frame,
     Change(signed_in, Moment { not_before }): Change<Moment>,
 ) -> Answer {
     let job = named(&id)?;
@@ -223,7 +218,7 @@ async fn reschedule(
         Err(refused @ (UseCaseError::TooLate { .. } | UseCaseError::Field { .. })) => refused,
         Err(error) => return Err(error.into()),
     };
-    let (frame, entry) = (Frame::of(&headers, &uri), read(&app, &signed_in, &id).await?);
+    let entry = read(&app, &signed_in, &id).await?;
     Ok(match refused {
         UseCaseError::TooLate { .. } => too_late(&frame, &signed_in, &entry),
         _ => reschedule_page(&frame, &signed_in, &entry, Some(&not_before)),

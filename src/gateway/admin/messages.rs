@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect};
 use axum::routing::get;
 use kurir_core::domain::{Lane, LedgerEntry, MessageState, SessionId};
@@ -187,10 +187,9 @@ async fn list(
     State(app): State<Arc<App>>,
     MayLook(signed_in): MayLook,
     look: Result<Query<Look>, QueryRejection>,
-    headers: HeaderMap,
-    uri: Uri,
+    frame: Frame,
 ) -> Answer {
-    let (frame, look) = (Frame::of(&headers, &uri), Look::of(look));
+    let look = Look::of(look);
     let language = frame.language();
     let words = words(language);
     let found = find(&app, &signed_in, &look, words).await?;
@@ -223,9 +222,9 @@ async fn fragment(
     State(app): State<Arc<App>>,
     MayLook(signed_in): MayLook,
     look: Result<Query<Look>, QueryRejection>,
-    headers: HeaderMap,
+    frame: Frame,
 ) -> Answer {
-    let (language, look) = (Language::of(&headers), Look::of(look));
+    let (language, look) = (frame.language(), Look::of(look));
     let part = match find(&app, &signed_in, &look, words(language)).await? {
         Found::Page(entries, next) => table(language, &look, &entries, next.as_deref()),
         Found::Bad(wrong) => html! { p .problem { (wrong) } },

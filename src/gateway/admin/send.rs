@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use kurir_core::domain::{FailReason, JobId, LedgerEntry};
@@ -54,7 +54,7 @@ async fn offer(app: &App, signed_in: &SignedIn) -> Result<Offer, Refused> {
 /// The form, fresh: what is sent from it is another message than before.
 async fn page(State(app): State<Arc<App>>, MayChange(signed_in): MayChange, headers: HeaderMap, uri: Uri) -> Answer {
     let typed = Typed { id: fresh(&app), ..Typed::default() };
-    shown(&app, &Frame::of(&headers, &uri), &signed_in, &typed, None).await
+    shown(&app, &frame, &signed_in, &typed, None).await
 }
 
 fn fresh(app: &App) -> String {
@@ -79,13 +79,7 @@ async fn shown(
     Ok((status, frame.page(signed_in, Section::Messages, title(language), &body)).into_response())
 }
 
-async fn send(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    uri: Uri,
-    Change(signed_in, mut typed): Change<Typed>,
-) -> Answer {
-    let frame = Frame::of(&headers, &uri);
+async fn send(State(app): State<Arc<App>>, frame: Frame, Change(signed_in, mut typed): Change<Typed>) -> Answer {
     let Some(job) = typed.job() else { return Err(Refused::BadForm) };
     let error = match carry_out(&app, &signed_in, &typed, job).await {
         Ok(entry) => return Ok(done(&entry)),
