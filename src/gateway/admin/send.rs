@@ -52,7 +52,7 @@ async fn offer(app: &App, signed_in: &SignedIn) -> Result<Offer, Refused> {
 }
 
 /// The form, fresh: what is sent from it is another message than before.
-async fn page(State(app): State<Arc<App>>, MayChange(signed_in): MayChange, headers: HeaderMap, uri: Uri) -> Answer {
+async fn page(State(app): State<Arc<App>>, MayChange(signed_in): MayChange, frame: Frame) -> Answer {
     let typed = Typed { id: fresh(&app), ..Typed::default() };
     shown(&app, &frame, &signed_in, &typed, None).await
 }
