@@ -1,0 +1,6 @@
+//! The admin page.
+
+mod dead;
+mod messages;
+mod reader;
+mod send;
