@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use kurir_core::domain::{FailReason, JobKey, MessageState};
-use kurir_core::port::{Ledger, LedgerWrite, Written};
+use kurir_core::domain::{FailReason, Fence, JobKey, MessageState, WorkerName};
+use kurir_core::port::{Clock as _, Ledger, LedgerWrite, SessionStore as _, Written};
 use serde_json::{Value, json};
 
 use super::reader::leads;
@@ -22,15 +22,18 @@ impl Fixture {
         answer.json()["id"].as_str().unwrap().to_owned()
     }
 
-    /// Moves a message on, as a worker does, so much later.
+    /// Moves a message on, as its session's worker does, so much later.
     fn moved(&self, id: &str, later: Duration, state: MessageState, reason: Option<FailReason>) {
         self.clock.advance(later);
-        let now = kurir_core::port::Clock::now(&*self.clock);
-        let mut entry = self.entry(id).unwrap().advance(state, now).unwrap();
+        let mut entry = self.entry(id).unwrap().advance(state, self.clock.now()).unwrap();
         entry.reason = reason;
-        let write = LedgerWrite { fence: None, entry, spent: None, events: Vec::new() };
-        let written = self.runtime.block_on(Ledger::write(&*self.stores, vec![write])).unwrap();
-        assert_eq!(written, [Written::Done]);
+        let session = entry.session.clone().unwrap();
+        self.runtime.block_on(async {
+            let owner = self.stores.claim(&session, &WorkerName::new("w1").unwrap()).await.unwrap().unwrap();
+            let fence = Some(Fence { session, epoch: owner.epoch });
+            let write = LedgerWrite { fence, entry, spent: None, events: Vec::new() };
+            assert_eq!(Ledger::write(&*self.stores, vec![write]).await.unwrap(), [Written::Done]);
+        });
     }
 }
 
