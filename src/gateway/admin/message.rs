@@ -13,7 +13,6 @@ use serde::Deserialize;
 
 use super::form::Change;
 use super::guard::{MayChange, MayLook, SignedIn};
-use super::language::Language;
 use super::message_view::{View, view, words};
 use super::message_words as said;
 use super::page::{Frame, Section, csrf};
