@@ -28,6 +28,9 @@ const OTP_TTL: u32 = 300;
 /// How long somebody waits at most.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// How long before it would be cut off the request is answered.
+const MARGIN: Duration = Duration::from_secs(3);
+
 /// Sessions and templates that the form offers.
 const OFFERED: u32 = 200;
 
@@ -130,8 +133,7 @@ async fn carry_out(app: &App, signed_in: &SignedIn, typed: &Typed, job: JobId) -
     let taken = app.tasks.spawn(async move { cases.enqueue(&tenant, enqueue).await });
     let (Receipt::Accepted(entry) | Receipt::Known(entry)) = taken.await.map_err(|_| UseCaseError::Unsettled)??;
     let Some(goal) = typed.goal() else { return Ok(entry) };
-    // The request has to be answered before it is cut off.
-    let limit = LONGEST.min(app.request_timeout / 2);
+    let limit = LONGEST.min(app.request_timeout.saturating_sub(MARGIN));
     Ok(app.waits.until(entry.key.clone(), goal, limit).await.unwrap_or(entry))
 }
 

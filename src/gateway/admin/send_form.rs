@@ -89,7 +89,7 @@ impl Typed {
         let mut random = [0; 10];
         random.copy_from_slice(&hash.finalize()[..10]);
         // The form's moment stays in front.
-        let millis = form.as_bytes().iter().take(6).fold(0_u64, |millis, byte| millis << 8 | u64::from(*byte));
+        let millis = form.as_bytes().iter().take(6).fold(0_u64, |millis, byte| (millis << 8) | u64::from(*byte));
         Some(JobId::new(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
     }
 }
