@@ -107,6 +107,7 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
         media: Arc::clone(&backends.media),
         requests: Arc::clone(&backends.requests),
         log: Arc::clone(&backends.event_log),
+        users: Arc::clone(&backends.users),
         clock: Arc::clone(&backends.clock),
         verifications: Arc::clone(&backends.verifications),
         jobs: Arc::clone(&backends.jobs),
@@ -174,6 +175,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         web: Arc::clone(&backends.web),
         templates: Arc::clone(&backends.templates),
         suppressions: Arc::clone(&backends.suppressions),
+        users: Arc::clone(&backends.users),
         calls: Arc::clone(&backends.calls),
         wishes: Arc::clone(&backends.wishes),
     };

@@ -27,7 +27,7 @@ use futures_util::future::join_all;
 use kurir_core::domain::{ApiKeyRecord, TenantId};
 use kurir_core::port::{
     Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, MessageIndex, PoolQueue,
-    RequestLog, SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
+    RequestLog, SessionStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web, WebhookStore, Wishes,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -82,6 +82,8 @@ pub struct GatewayPorts {
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
+    /// The users of the admin page.
+    pub users: Arc<dyn UserStore>,
     /// Calls to the owners of sessions.
     pub calls: Arc<dyn Calls>,
     /// Where operators want which session.

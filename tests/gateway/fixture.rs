@@ -219,6 +219,7 @@ impl Fixture {
             web: web.clone(),
             templates: stores.clone(),
             suppressions: stores.clone(),
+            users: stores.clone(),
             calls: Arc::new(calls.clone()),
             wishes: wishes.clone(),
         };
