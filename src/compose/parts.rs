@@ -152,6 +152,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         stream_patience: settings.stream_patience,
         operator: config.fleet.tenant.clone(),
         meter: Some(Arc::clone(&backends.telemetry) as _),
+        admin: super::settings::admin(&config.admin),
         dialects: super::dialects::options(config, &tenant),
         dialects_open: config.dialects.open && settings.listen.ip().is_loopback(),
     };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::suite::checks;
 use super::{
     event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions, sessions_guard,
-    sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, users, verifications, verify_counts,
-    webhooks,
+    sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, users, verifications,
+    verify_counts, webhooks,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{

@@ -33,11 +33,7 @@ fn read((name, tenant, role, password, created_at, changed_at): Row) -> Result<U
     Ok(UserRecord { name, tenant, role, password: Secret::new(password), created_at, changed_at })
 }
 
-async fn change(
-    connection: &mut SqliteConnection,
-    name: UserName,
-    change: UserChange,
-) -> Result<Option<Row>, Failure> {
+async fn change(connection: &mut SqliteConnection, name: UserName, change: UserChange) -> Result<Option<Row>, Failure> {
     if change.password.is_some() {
         let end = sqlx::query("DELETE FROM admin_sign_in WHERE user_name = ?1").bind(name.as_str());
         end.execute(&mut *connection).await?;

@@ -89,11 +89,9 @@ mod tests {
 
     #[test]
     fn logs_see_the_network_only() {
-        for (address, seen) in [
-            ("203.0.113.9", "203.0.113.x"),
-            ("::ffff:203.0.113.9", "203.0.113.x"),
-            ("2001:db8:7:8::9", "2001:db8:7:x"),
-        ] {
+        for (address, seen) in
+            [("203.0.113.9", "203.0.113.x"), ("::ffff:203.0.113.9", "203.0.113.x"), ("2001:db8:7:8::9", "2001:db8:7:x")]
+        {
             assert_eq!(ClientAddress(address.parse().unwrap()).masked(), seen);
         }
     }

@@ -21,7 +21,8 @@ impl LocalPath {
         let begins = rest.is_empty() || rest.starts_with(['/', '?']);
         let path = rest.split('?').next().unwrap_or_default();
         // They also climb by dots that are written as escapes.
-        let climbs = path.to_ascii_lowercase().contains("%2e") || path.split('/').any(|part| part == "." || part == "..");
+        let climbs =
+            path.to_ascii_lowercase().contains("%2e") || path.split('/').any(|part| part == "." || part == "..");
         let doubled = path.contains("//");
         let doors = ["/sign-in", "/sign-out"].contains(&path.trim_end_matches('/'));
         (plain && begins && !climbs && !doubled && !doors).then(|| Self(text.to_owned()))
