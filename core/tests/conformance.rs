@@ -29,6 +29,7 @@ async fn stores() {
             webhooks: store.clone(),
             templates: store.clone(),
             suppressions: store.clone(),
+            users: store.clone(),
             media: store,
         }
     })

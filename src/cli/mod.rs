@@ -14,6 +14,7 @@ mod limits;
 mod missing;
 mod remote;
 mod signal;
+mod users;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -86,6 +87,9 @@ enum Role {
     /// Makes, lists, ends and replaces API keys.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Adds, lists, changes and removes users of the admin page.
+    #[command(subcommand)]
+    Users(users::Users),
     /// Shows all limits of this configuration, and what is left of a session's day.
     Limits(limits::LimitsArgs),
     /// Simulates WhatsApp on this machine.
@@ -225,6 +229,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Sessions(asked) => fleet::sessions(asked, &config, output).await?,
         Role::Workers(asked) => fleet::workers(asked, &config, output).await?,
         Role::Keys(asked) => keys::run(asked, &config, output).await?,
+        Role::Users(asked) => users::run(asked, &config, output).await?,
         Role::Limits(args) => limits::run(&args, &config, output).await?,
         // Carried out before anything was loaded.
         Role::Send(_) | Role::Otp(_) | Role::Blast(_) | Role::Events(_) | Role::Completions { .. } => {}
@@ -240,6 +245,9 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
             let stop = signal::stop()?;
             let up = compose::up(&config).await?;
             println!("gateway {}", up.gateway_url);
+            if config.admin.enabled {
+                println!("admin   {}/admin", up.gateway_url);
+            }
             if let Some(simulator) = up.simulator() {
                 println!("phones  {}", simulator.control_url());
             }

@@ -12,7 +12,7 @@ use kurir_core::memory::{
 use kurir_core::port::{
     Calls, Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger,
     MediaStore, Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore,
-    SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
+    SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web, WebhookStore, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -79,6 +79,8 @@ pub struct Backends {
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
+    /// The users of the admin page.
+    pub users: Arc<dyn UserStore>,
     /// The web, for addresses that callers name.
     pub web: Arc<dyn Web>,
     /// Counts the writes that the stores refused.
@@ -127,6 +129,7 @@ impl Backends {
             ledger,
             templates: Arc::clone(&shared) as _,
             suppressions: Arc::clone(&shared) as _,
+            users: Arc::clone(&shared) as _,
             outbox: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),

@@ -101,6 +101,7 @@ impl Backends {
             outbox: Arc::clone(&shared) as _,
             templates: Arc::clone(&shared) as _,
             suppressions: Arc::clone(&shared) as _,
+            users: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::clone(&broker) as _, &crash),
             pools: Arc::clone(&broker) as _,
             event_source: Arc::clone(&broker) as _,

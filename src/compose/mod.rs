@@ -20,7 +20,8 @@ mod store;
 mod up;
 mod watched;
 
-/// What the tools do with API keys is what the gateway does.
+/// What the tools do with API keys and users is what the gateway does.
+pub use crate::gateway::admin::{By, NewUser, SHORTEST_PASSWORD, UserDesk};
 pub use crate::gateway::usecase::{KeyDesk, MadeKey, NewKey};
 pub use backends::Backends;
 #[cfg(feature = "simulator")]

@@ -107,6 +107,7 @@ pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
         media: Arc::clone(&backends.media),
         requests: Arc::clone(&backends.requests),
         log: Arc::clone(&backends.event_log),
+        users: Arc::clone(&backends.users),
         clock: Arc::clone(&backends.clock),
         verifications: Arc::clone(&backends.verifications),
         jobs: Arc::clone(&backends.jobs),
@@ -151,6 +152,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         stream_patience: settings.stream_patience,
         operator: config.fleet.tenant.clone(),
         meter: Some(Arc::clone(&backends.telemetry) as _),
+        admin: super::settings::admin(&config.admin),
         dialects: super::dialects::options(config, &tenant),
         dialects_open: config.dialects.open && settings.listen.ip().is_loopback(),
     };
@@ -174,6 +176,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         web: Arc::clone(&backends.web),
         templates: Arc::clone(&backends.templates),
         suppressions: Arc::clone(&backends.suppressions),
+        users: Arc::clone(&backends.users),
         calls: Arc::clone(&backends.calls),
         wishes: Arc::clone(&backends.wishes),
     };

@@ -8,8 +8,8 @@ use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, OptOutRule,
 use kurir_core::port::RecipientRule;
 use kurir_workers::{CourierOptions, Crash, MediaOptions, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
 
-use crate::config::{self, Config, GatewayConfig};
-use crate::gateway::{MessageOptions, QueueCaps, VerifyOptions};
+use crate::config::{self, AdminConfig, Config, GatewayConfig};
+use crate::gateway::{AdminOptions, MessageOptions, QueueCaps, VerifyOptions};
 
 /// How many of something that is allowed `per_second` fit into a span; at least one.
 fn within(per_second: u32, span: Duration) -> usize {
@@ -196,4 +196,10 @@ pub fn messages(gateway: &GatewayConfig) -> MessageOptions {
         batch_body_limit: gateway.batch_body_limit as usize,
         queue_caps: QueueCaps { otp: gateway.queue_cap_otp.into(), bulk: gateway.queue_cap_bulk.into() },
     }
+}
+
+/// How the admin page lets people in.
+pub fn admin(admin: &AdminConfig) -> AdminOptions {
+    let AdminConfig { enabled, session_idle, session_max, trust_proxy } = *admin;
+    AdminOptions { enabled, session_idle, session_max, trust_proxy }
 }

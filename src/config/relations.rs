@@ -54,6 +54,7 @@ impl Config {
         self.check_limits(&mut found);
         self.check_relay(&mut found);
         self.check_gateway(&mut found);
+        self.check_admin(&mut found);
         self.check_dialects(&mut found);
         self.check_verify(&mut found);
         self.check_whatsapp(&mut found);
@@ -235,6 +236,17 @@ impl Config {
         found.span(webhooks.patience < kept, "webhooks.patience", webhooks.patience, advice);
         found.count("webhooks.at_once", webhooks.at_once, 1, 256);
         found.between("webhooks.disable_after", webhooks.disable_after, second, month);
+    }
+
+    fn check_admin(&self, found: &mut Findings) {
+        let (admin, minute) = (&self.admin, Duration::from_mins(1));
+        found.between("admin.session_max", admin.session_max, minute, Duration::from_hours(24 * 31));
+        let advice = format!(
+            "must be from 1m to admin.session_max ({}), after which a sign-in ends in any case",
+            show_span(admin.session_max)
+        );
+        let fits = (minute..=admin.session_max).contains(&admin.session_idle);
+        found.span(fits, "admin.session_idle", admin.session_idle, advice);
     }
 
     fn check_dialects(&self, found: &mut Findings) {

@@ -8,6 +8,7 @@ use kurir_core::port::{Clock, Entropy, RequestLog};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::admin::Door;
 use super::key_limit::KeyLimit;
 use super::keys::ApiKeys;
 use super::stream_limit::StreamLimit;
@@ -38,6 +39,8 @@ pub(super) struct App {
     pub stopping: CancellationToken,
     pub operator: TenantId,
     pub meter: Option<Arc<dyn Meter>>,
+    /// Who may open the admin page.
+    pub door: Arc<Door>,
 }
 
 impl App {
@@ -46,7 +49,9 @@ impl App {
         let (ledger, events) = (Arc::clone(&ports.ledger), Arc::clone(&ports.events));
         let waits = Waits::new(ledger, events, options.messages.most_waits, tasks.clone(), stopping.clone());
         let (log, source) = (Arc::clone(&ports.event_log), Arc::clone(&ports.events));
+        let door = Arc::new(Door::new(options.admin, &ports));
         Self {
+            door,
             tail: Tail::new(log, source, stopping.clone()),
             streams: StreamLimit::new(options.max_streams, options.streams_per_key),
             stream_patience: options.stream_patience,

@@ -3,7 +3,7 @@
 //! `usecase` says what can be done (create a session, enqueue a message, …) without a word of HTTP; `native` is kurir's own
 //! HTTP interface over it. Further dialects translate into the same use cases. The gateway knows ports only.
 
-mod admin;
+pub mod admin;
 mod app;
 mod dialects;
 mod key_limit;
@@ -28,12 +28,14 @@ use futures_util::future::join_all;
 use kurir_core::domain::{ApiKeyRecord, TenantId};
 use kurir_core::port::{
     Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, MessageIndex, PoolQueue,
-    RequestLog, SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
+    RequestLog, SessionStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web, WebhookStore,
+    Wishes,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use admin::AdminOptions;
 pub use dialects::{Dialect, DialectOptions};
 pub use keys::fixed_key;
 pub use meter::Meter;
@@ -83,6 +85,8 @@ pub struct GatewayPorts {
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
+    /// The users of the admin page.
+    pub users: Arc<dyn UserStore>,
     /// Calls to the owners of sessions.
     pub calls: Arc<dyn Calls>,
     /// Where operators want which session.
@@ -131,6 +135,8 @@ pub struct GatewayOptions {
     pub operator: TenantId,
     /// Who counts requests; `None`: nobody.
     pub meter: Option<Arc<dyn Meter>>,
+    /// The admin page.
+    pub admin: AdminOptions,
     /// The dialects, each served below `/dialects/<name>/`.
     pub dialects: Vec<DialectOptions>,
     /// Whether callers of these without a key are let in there, as the tenants of the options.
@@ -199,8 +205,10 @@ impl Gateway {
         // What lasts as long as its caller likes ends with the signal to stop, so that the stop waits for work only.
         let stopping = CancellationToken::new();
         let (dialects, open) = (options.dialects.clone(), options.dialects_open);
+        let has_admin = options.admin.enabled;
         let app = Arc::new(App::new(options, ports, tasks.clone(), stopping.clone()));
-        let main = native::router(&app).merge(admin::router(&app));
+        let main = native::router(&app);
+        let main = if has_admin { main.merge(admin::router(&app)) } else { main };
         let router = dialects.iter().fold(main, |router, options| {
             let path = format!("/dialects/{}", options.dialect);
             // With and without a slash at the end.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use kurir::gateway::usecase::MediaRules;
 use kurir::gateway::{
-    Abandoned, Dialect, DialectOptions, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, VerifyOptions,
-    fixed_key,
+    Abandoned, AdminOptions, Dialect, DialectOptions, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe,
+    VerifyOptions, fixed_key,
 };
 use kurir::telemetry::{Part, Telemetry};
 use kurir_core::domain::{
@@ -105,6 +105,7 @@ pub struct Wishes {
     pub max_streams: usize,
     pub streams_per_key: usize,
     pub stream_patience: Duration,
+    pub admin: AdminOptions,
 }
 
 /// How the fixture's verifications are made: without a pause between sendings, and without limits.
@@ -156,6 +157,7 @@ impl Default for Wishes {
             max_streams: 32,
             streams_per_key: 16,
             stream_patience: PATIENCE,
+            admin: AdminOptions::default(),
         }
     }
 }
@@ -196,6 +198,7 @@ impl Fixture {
             stream_patience: wishes.stream_patience,
             operator: tenant("acme"),
             meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
+            admin: wishes.admin,
             dialects: dialects(),
             dialects_open: true,
         };
@@ -219,6 +222,7 @@ impl Fixture {
             web: web.clone(),
             templates: stores.clone(),
             suppressions: stores.clone(),
+            users: stores.clone(),
             calls: Arc::new(calls.clone()),
             wishes: wishes.clone(),
         };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use kurir_core::port::{
     Calls, Clock, Entropy, EventLog, EventSink, JobQueue, LeaseStore, Ledger, MediaStore, Membership, Messenger,
-    Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, SuppressionList, Verifications, Vigil,
-    Web, Wishes,
+    Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, SuppressionList, UserStore,
+    Verifications, Vigil, Web, Wishes,
 };
 
 use crate::observer::Observer;
@@ -71,6 +71,8 @@ pub struct RelayPorts {
     pub media: Arc<dyn MediaStore>,
     /// Whose old requests are forgotten.
     pub requests: Arc<dyn RequestLog>,
+    /// Whose old sign-ins are forgotten.
+    pub users: Arc<dyn UserStore>,
     /// The log of events; its old ones are forgotten.
     pub log: Arc<dyn EventLog>,
     /// Time.

@@ -12,7 +12,7 @@ use crate::options::RelayOptions;
 use crate::ports::RelayPorts;
 use crate::verify;
 
-/// Most ledger entries, and requests, that one pass forgets, so that a pass stays short.
+/// Most ledger entries, requests and sign-ins that one pass forgets, so that a pass stays short.
 const FORGET: u32 = 1000;
 
 /// Most files that one pass removes; each may have hundreds of pieces.
@@ -106,6 +106,7 @@ async fn pass(
     report.swept += ports.media.sweep_media(ports.clock.now(), SWEEP).await?;
     report.forgotten += ports.ledger.forget(ports.clock.now().minus(options.remember), FORGET).await?;
     ports.requests.forget_requests(ports.clock.now(), FORGET).await?;
+    ports.users.forget_sign_ins(ports.clock.now(), FORGET).await?;
     // There are several events to a job, so the log gets as many steps as it takes.
     while !stop.is_cancelled() {
         let old = ports.log.forget(ports.clock.now().minus(options.keep_events), FORGET_EVENTS).await?;

@@ -40,6 +40,7 @@ mod stores;
 mod suite;
 mod suppressions;
 mod templates;
+mod users;
 mod verifications;
 mod verify_counts;
 mod vigil;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::suite::checks;
 use super::{
     event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions, sessions_guard,
-    sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, verifications, verify_counts,
-    webhooks,
+    sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, users, verifications,
+    verify_counts, webhooks,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
     Created, EventLog, KeyStore, Ledger, LedgerWrite, MediaStore, MessageIndex, NewSession, Outbox, RequestLog,
-    SessionStore, StateStore, SuppressionList, TemplateStore, Verifications, WebhookStore, Written,
+    SessionStore, StateStore, SuppressionList, TemplateStore, UserStore, Verifications, WebhookStore, Written,
 };
 
 /// The ports of one store: what is written through one is seen through the others.
@@ -41,6 +41,8 @@ pub struct Stores {
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
+    /// The users of the admin page.
+    pub users: Arc<dyn UserStore>,
     /// The files that came in.
     pub media: Arc<dyn MediaStore>,
 }
@@ -267,6 +269,15 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             suppressions::a_thousand_wishes_in_one_call,
             suppressions::a_reply_counts_from_whom_got_a_bulk_message,
             suppressions::who_got_a_bulk_message_goes_with_the_session,
+            users::a_user_is_read_back_whole,
+            users::a_users_name_is_used_once_in_the_fleet,
+            users::each_tenant_has_its_users,
+            users::a_new_role_leaves_sign_ins_and_a_new_password_ends_them,
+            users::a_removed_user_is_gone_with_their_sign_ins,
+            users::a_sign_in_begins_with_the_password_of_now_only,
+            users::a_sign_in_is_prolonged_never_shortened_and_ends_once,
+            users::old_sign_ins_are_forgotten_within_the_limit,
+            users::no_sign_in_outlives_a_password_that_changes_meanwhile,
         ]
     );
 }

@@ -30,6 +30,7 @@ mod spending;
 mod state;
 mod suppressions;
 mod templates;
+mod users;
 mod verifications;
 mod vigil;
 mod webhook_rows;

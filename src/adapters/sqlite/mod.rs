@@ -30,6 +30,7 @@ mod state;
 mod stream;
 mod suppressions;
 mod templates;
+mod users;
 mod verifications;
 mod webhook_rows;
 mod webhooks;

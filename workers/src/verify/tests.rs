@@ -100,6 +100,7 @@ impl World {
             ledger: self.stores.clone(),
             media: self.stores.clone(),
             requests: self.stores.clone(),
+            users: self.stores.clone(),
             log: self.stores.clone(),
             clock: self.clock.clone(),
             verifications: self.stores.clone(),
