@@ -29,8 +29,6 @@ pub(super) enum TurnedAway {
     Busy,
     /// The store does not answer.
     StoreDown,
-    /// There is no such page.
-    NoSuchPage,
 }
 
 struct Words {
@@ -44,7 +42,6 @@ struct Words {
     too_slow: &'static str,
     busy: &'static str,
     store_down: &'static str,
-    no_such_page: &'static str,
     back: &'static str,
 }
 
@@ -59,7 +56,6 @@ const ID: Words = Words {
     too_slow: "Formulir terlalu lama sampai. Coba lagi.",
     busy: "Terlalu banyak yang sedang masuk. Coba lagi beberapa detik lagi.",
     store_down: "Basis data tidak menjawab. Coba lagi sebentar lagi.",
-    no_such_page: "Halaman ini tidak ada.",
     back: "Kembali",
 };
 
@@ -74,7 +70,6 @@ const EN: Words = Words {
     too_slow: "The form took too long to arrive. Try again.",
     busy: "Too many people are signing in. Try again in a few seconds.",
     store_down: "The database does not answer. Try again soon.",
-    no_such_page: "There is no such page.",
     back: "Back",
 };
 
@@ -94,7 +89,6 @@ impl TurnedAway {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Busy | Self::StoreDown => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoSuchPage => StatusCode::NOT_FOUND,
         }
     }
 
@@ -109,7 +103,6 @@ impl TurnedAway {
             Self::TooSlow => of.too_slow,
             Self::Busy => of.busy,
             Self::StoreDown => of.store_down,
-            Self::NoSuchPage => of.no_such_page,
         }
     }
 
