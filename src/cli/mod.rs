@@ -247,6 +247,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
             println!("gateway {}", up.gateway_url);
             if config.admin.enabled {
                 println!("admin   {}/admin", up.gateway_url);
+                up.hint_at_first_user().await;
             }
             if let Some(simulator) = up.simulator() {
                 println!("phones  {}", simulator.control_url());

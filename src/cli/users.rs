@@ -111,9 +111,8 @@ pub async fn run(asked: Users, config: &Config, output: Output) -> anyhow::Resul
         Users::List { .. } | Users::Role { .. } | Users::Remove { .. } => None,
     };
     let store = OpenStore::open(config).await?;
-    let desk = store.user_desk();
-    let done = serve(asked, password.unwrap_or_else(|| Secret::new(String::new())), config, &desk, output);
-    let done = done.await;
+    let password = password.unwrap_or_else(|| Secret::new(String::new()));
+    let done = serve(asked, password, config, &store.user_desk(), output).await;
     store.close().await;
     done
 }
