@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::key_limit::KeyLimit;
 use super::keys::ApiKeys;
+use super::notices::Notices;
 use super::stream_limit::StreamLimit;
 use super::tail::Tail;
 use super::usecase::UseCases;
@@ -32,6 +33,7 @@ pub(super) struct App {
     pub waits: Waits,
     pub messages: MessageOptions,
     pub tail: Tail,
+    pub notices: Notices,
     pub streams: Arc<StreamLimit>,
     pub stream_patience: Duration,
     /// Ends the streams when the gateway stops.
@@ -48,6 +50,7 @@ impl App {
         let (log, source) = (Arc::clone(&ports.event_log), Arc::clone(&ports.events));
         Self {
             tail: Tail::new(log, source, stopping.clone()),
+            notices: Notices::new(),
             streams: StreamLimit::new(options.max_streams, options.streams_per_key),
             stream_patience: options.stream_patience,
             stopping,

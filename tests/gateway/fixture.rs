@@ -105,6 +105,7 @@ pub struct Wishes {
     pub max_streams: usize,
     pub streams_per_key: usize,
     pub stream_patience: Duration,
+    pub qr_timeout: Duration,
 }
 
 /// How the fixture's verifications are made: without a pause between sendings, and without limits.
@@ -130,13 +131,14 @@ pub fn verify() -> VerifyOptions {
 }
 
 /// The dialects, their callers without a key being `acme`; with waits that tests need not sit through.
-fn dialects() -> Vec<DialectOptions> {
+fn dialects(qr_timeout: Duration) -> Vec<DialectOptions> {
     let of = |dialect| DialectOptions {
         dialect,
         tenant: tenant("acme"),
         admin_key: Some(Secret::new("admin123".to_owned())),
         send_wait: Duration::from_millis(500),
         qr_wait: Duration::from_millis(500),
+        qr_timeout,
     };
     Dialect::ALL.into_iter().map(of).collect()
 }
@@ -156,6 +158,7 @@ impl Default for Wishes {
             max_streams: 32,
             streams_per_key: 16,
             stream_patience: PATIENCE,
+            qr_timeout: PATIENCE,
         }
     }
 }
@@ -196,7 +199,7 @@ impl Fixture {
             stream_patience: wishes.stream_patience,
             operator: tenant("acme"),
             meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
-            dialects: dialects(),
+            dialects: dialects(wishes.qr_timeout),
             dialects_open: true,
         };
         let (calls, wishes) = (MemoryCalls::default(), Arc::new(MemoryWishes::default()));
