@@ -148,16 +148,34 @@ fn begin(desk: Arc<Desk>, io: SocketIo, socket: SocketRef, seat: &Seat) {
     tasks.spawn(Telling { desk, guest: guest.clone(), io, socket, gone }.run());
 }
 
+/// What a request is for.
+struct Wish {
+    /// It begins a connection.
+    begins: bool,
+    /// It wants to become a WebSocket of the version that is spoken here.
+    upgrades: bool,
+    /// It brings packets.
+    brings: bool,
+}
+
+fn wish(request: &Request) -> Wish {
+    let query = request.uri().query().unwrap_or_default();
+    let says = |part: &str| query.split('&').any(|said| said == part);
+    Wish {
+        begins: !query.split('&').any(|said| said.starts_with("sid=")),
+        upgrades: says("transport=websocket") && says("EIO=4") && request.method() == Method::GET,
+        brings: request.method() == Method::POST,
+    }
+}
+
 /// A request of a socket.
 async fn knock(State(hall): State<Arc<Hall>>, mut request: Request) -> Result<Response, Refusal> {
     let app = &hall.desk.app;
     if app.stopping.is_cancelled() {
         return Err(Refusal::Unavailable);
     }
-    let says = |part: &str| request.uri().query().is_some_and(|query| query.split('&').any(|said| said == part));
-    let goes_on = request.uri().query().is_some_and(|query| query.split('&').any(|said| said.starts_with("sid=")));
-    let upgrades = says("transport=websocket") && says("EIO=4") && request.method() == Method::GET;
-    if !goes_on {
+    let Wish { begins, upgrades, brings } = wish(&request);
+    if begins {
         let permit = Arc::clone(&hall.seats).try_acquire_owned().map_err(|_| Refusal::Full)?;
         request.extensions_mut().insert(Arc::new(Seat { _permit: permit, taken: OnceLock::new() }));
     }
@@ -165,7 +183,7 @@ async fn knock(State(hall): State<Arc<Hall>>, mut request: Request) -> Result<Re
         return upgrade(&hall, request);
     }
     // A request that brings something has to bring it in time; one that asks waits for something to tell.
-    let lasts = (request.method() == Method::POST).then_some(app.request_timeout);
+    let lasts = brings.then_some(app.request_timeout);
     let answered = hall.service.call(request);
     tokio::select! {
         answer = answered => {
