@@ -16,6 +16,7 @@ pub(super) fn options(config: &Config, tenant: &TenantId) -> Vec<DialectOptions>
         dialect,
         tenant: match dialect {
             Dialect::Otp => &dialects.otp.tenant,
+            Dialect::Socketio => &dialects.socketio.tenant,
             // Their callers always have a key.
             Dialect::Waziper | Dialect::Multi => &None,
         }
@@ -24,6 +25,7 @@ pub(super) fn options(config: &Config, tenant: &TenantId) -> Vec<DialectOptions>
         admin_key: dialects.multi.admin_key.clone().filter(|_| dialect == Dialect::Multi),
         send_wait: dialects.send_wait,
         qr_wait: dialects.qr_wait,
+        qr_timeout: dialects.socketio.qr_timeout,
     };
     Dialect::ALL.into_iter().map(of).collect()
 }
@@ -33,6 +35,7 @@ fn address(config: &Config, dialect: Dialect) -> SocketAddr {
         Dialect::Waziper => config.dialects.waziper.listen,
         Dialect::Otp => config.dialects.otp.listen,
         Dialect::Multi => config.dialects.multi.listen,
+        Dialect::Socketio => config.dialects.socketio.listen,
     }
 }
 

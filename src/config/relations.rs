@@ -254,6 +254,8 @@ impl Config {
         let second = Duration::from_secs(1);
         found.between("dialects.send_wait", dialects.send_wait, second, Duration::from_mins(1));
         found.between("dialects.qr_wait", dialects.qr_wait, second, Duration::from_mins(1));
+        let timeout = dialects.socketio.qr_timeout;
+        found.between("dialects.socketio.qr_timeout", timeout, second, Duration::from_mins(10));
         if let Some(key) = &dialects.multi.admin_key {
             // On this machine alone it may be as short as that of the system that is replaced.
             let own = dialects.own_ports.contains("multi").then_some(dialects.multi.listen);

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::admin::Door;
 use super::key_limit::KeyLimit;
 use super::keys::ApiKeys;
+use super::notices::Notices;
 use super::stream_limit::StreamLimit;
 use super::tail::Tail;
 use super::usecase::UseCases;
@@ -33,6 +34,7 @@ pub(super) struct App {
     pub waits: Waits,
     pub messages: MessageOptions,
     pub tail: Tail,
+    pub notices: Notices,
     pub streams: Arc<StreamLimit>,
     pub stream_patience: Duration,
     /// Ends the streams when the gateway stops.
@@ -53,6 +55,7 @@ impl App {
         Self {
             door,
             tail: Tail::new(log, source, stopping.clone()),
+            notices: Notices::new(),
             streams: StreamLimit::new(options.max_streams, options.streams_per_key),
             stream_patience: options.stream_patience,
             stopping,

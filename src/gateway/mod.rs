@@ -11,6 +11,7 @@ mod keys;
 mod meter;
 mod monitor;
 pub mod native;
+mod notices;
 mod queue_cap;
 mod ready;
 mod room;

@@ -2,10 +2,18 @@
 //! the pictures that it shows.
 #![cfg(feature = "simulator")]
 
+#[path = "../node/chromium.rs"]
+mod chromium;
 #[path = "../fleet/http.rs"]
 mod http;
+#[path = "../node/program.rs"]
+mod program;
 #[path = "../process/running.rs"]
 mod running;
+
+mod browser;
+mod socketio;
+mod socketio_page;
 
 use std::time::Duration;
 
@@ -22,6 +30,11 @@ struct World {
     waziper: Client,
     otp: Client,
     multi: String,
+    socketio: Client,
+    /// Its address, for clients of other kinds.
+    socketio_url: String,
+    /// The main address.
+    gateway: String,
     _data: TempDir,
 }
 
@@ -42,23 +55,27 @@ impl World {
             "dialects.waziper.listen=127.0.0.1:0".into(),
             "dialects.otp.listen=127.0.0.1:0".into(),
             "dialects.multi.listen=127.0.0.1:0".into(),
+            "dialects.socketio.listen=127.0.0.1:0".into(),
         ] {
             arguments.extend(["--set".to_owned(), setting]);
         }
         let environment = [("KURIR_GATEWAY__API_KEY", KEY), ("KURIR_DIALECTS__MULTI__ADMIN_KEY", "admin123")];
         let mut up = Running::start("up", &arguments, environment);
         let mut addresses = Vec::new();
-        for dialect in ["waziper", "otp", "multi"] {
+        for dialect in ["waziper", "otp", "multi", "socketio"] {
             let what = format!("dialect served dialect={dialect} address=");
             let found = |line: &str| Some(line.split_once(&what)?.1.trim().to_owned());
             addresses.push(format!("http://{}", up.line("dialect's address", found).await));
         }
         let after = |name: &'static str| move |line: &str| line.strip_prefix(name).map(|url| url.trim().to_owned());
+        let gateway = up.line("gateway's address", after("gateway ")).await;
+        let gateway = gateway.trim_end_matches('/').to_owned();
         let phones = up.line("phones' address", after("phones ")).await;
         let phones = Client::new(phones.trim_end_matches('/'), None);
-        let [waziper, otp, multi] = addresses.try_into().unwrap();
+        let [waziper, otp, multi, socketio_url] = addresses.try_into().unwrap();
         let (waziper, otp) = (Client::new(&waziper, None), Client::new(&otp, None));
-        Self { up, phones, waziper, otp, multi, _data: data }
+        let socketio = Client::new(&socketio_url, None);
+        Self { up, phones, waziper, otp, multi, socketio, socketio_url, gateway, _data: data }
     }
 
     /// A phone scans a picture.
@@ -77,11 +94,13 @@ impl World {
         self.phones.until("text on the phone", 30, &format!("/phones/{number}/inbox"), all).await
     }
 
-    async fn stop(self) {
+    /// Stops it; gives what it has said.
+    async fn stop(self) -> String {
         self.up.signal("TERM").await;
         let (status, said) = self.up.ended(Duration::from_secs(30)).await;
         assert!(status.success(), "{status}\n{said}");
         assert!(!said.contains("778899") && !said.contains("6281288880001"), "a code or a number is in the log");
+        said
     }
 }
 

@@ -106,6 +106,7 @@ pub struct Wishes {
     pub streams_per_key: usize,
     pub stream_patience: Duration,
     pub admin: AdminOptions,
+    pub qr_timeout: Duration,
 }
 
 /// How the fixture's verifications are made: without a pause between sendings, and without limits.
@@ -131,13 +132,14 @@ pub fn verify() -> VerifyOptions {
 }
 
 /// The dialects, their callers without a key being `acme`; with waits that tests need not sit through.
-fn dialects() -> Vec<DialectOptions> {
+fn dialects(qr_timeout: Duration) -> Vec<DialectOptions> {
     let of = |dialect| DialectOptions {
         dialect,
         tenant: tenant("acme"),
         admin_key: Some(Secret::new("admin123".to_owned())),
         send_wait: Duration::from_millis(500),
         qr_wait: Duration::from_millis(500),
+        qr_timeout,
     };
     Dialect::ALL.into_iter().map(of).collect()
 }
@@ -158,6 +160,7 @@ impl Default for Wishes {
             streams_per_key: 16,
             stream_patience: PATIENCE,
             admin: AdminOptions::default(),
+            qr_timeout: PATIENCE,
         }
     }
 }
@@ -199,7 +202,7 @@ impl Fixture {
             operator: tenant("acme"),
             meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
             admin: wishes.admin,
-            dialects: dialects(),
+            dialects: dialects(wishes.qr_timeout),
             dialects_open: true,
         };
         let (calls, wishes) = (MemoryCalls::default(), Arc::new(MemoryWishes::default()));

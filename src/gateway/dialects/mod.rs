@@ -13,6 +13,7 @@ mod sessions;
 
 mod multi;
 mod otp;
+mod socketio;
 mod waziper;
 
 use std::fmt;
@@ -42,11 +43,13 @@ pub enum Dialect {
     Otp,
     /// Many sessions of one API key.
     Multi,
+    /// Codes and states told live over Socket.IO, texts in Indonesian.
+    Socketio,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 3] = [Self::Waziper, Self::Otp, Self::Multi];
+    pub const ALL: [Self; 4] = [Self::Waziper, Self::Otp, Self::Multi, Self::Socketio];
 
     /// Its name, in settings and paths.
     pub const fn as_str(self) -> &'static str {
@@ -54,12 +57,13 @@ impl Dialect {
             Self::Waziper => "waziper",
             Self::Otp => "otp",
             Self::Multi => "multi",
+            Self::Socketio => "socketio",
         }
     }
 
     /// Whether the older system knew no keys, so that its callers have none to give.
     const fn has_strangers(self) -> bool {
-        matches!(self, Self::Otp)
+        matches!(self, Self::Otp | Self::Socketio)
     }
 
     /// Its routes.
@@ -68,6 +72,15 @@ impl Dialect {
             Self::Waziper => waziper::routes(),
             Self::Otp => otp::routes(),
             Self::Multi => multi::routes(),
+            Self::Socketio => socketio::routes(),
+        }
+    }
+
+    /// Those of its routes that last as long as their callers like.
+    fn lasting_routes(self, desk: &Arc<Desk>) -> Router<Arc<Desk>> {
+        match self {
+            Self::Socketio => socketio::lasting_routes(desk),
+            Self::Waziper | Self::Otp | Self::Multi => Router::new(),
         }
     }
 
@@ -77,6 +90,7 @@ impl Dialect {
             Self::Waziper => waziper::refuse(refusal),
             Self::Otp => otp::refuse(refusal),
             Self::Multi => multi::refuse(refusal),
+            Self::Socketio => socketio::refuse(refusal),
         }
     }
 }
@@ -100,6 +114,8 @@ pub struct DialectOptions {
     pub send_wait: Duration,
     /// How long a request for a code to scan waits for one.
     pub qr_wait: Duration,
+    /// How long a session that was started may be without a code to scan before its users are told (`socketio`).
+    pub qr_timeout: Duration,
 }
 
 /// One dialect, as it is to be served at one place. Where it is `open`, callers without a key are the configured tenant's, if
@@ -114,6 +130,7 @@ pub(super) fn router(app: &Arc<App>, options: DialectOptions, open: bool) -> Rou
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(&desk), time_limit))
+        .merge(desk.options.dialect.lasting_routes(&desk))
         .layer(from_fn_with_state(Arc::clone(&desk), in_words))
         .with_state(desk);
     layers::around(routes, app)

@@ -2,6 +2,7 @@
 
 mod multi;
 mod otp;
+mod socketio;
 mod waziper;
 
 use kurir_core::domain::{QrCode, Secret, SessionState};
@@ -60,7 +61,7 @@ const ODD: [&str; 12] = [
 ];
 
 /// Every call of every dialect, with the fields that it reads.
-const CALLS: [(&str, &str, &[&str]); 27] = [
+const CALLS: [(&str, &str, &[&str]); 34] = [
     ("GET", "waziper/generate-instance-id", &[]),
     ("GET", "waziper/get_qrcode", &["access_token", "instance_id"]),
     ("POST", "waziper/api/create_instance", &["access_token"]),
@@ -88,6 +89,13 @@ const CALLS: [(&str, &str, &[&str]); 27] = [
     ("GET", "multi/api/status", &["sessionId"]),
     ("DELETE", "multi/api/sessions/{}", &[]),
     ("POST", "multi/api/send-message", &["sessionId", "number", "message"]),
+    ("POST", "socketio/api/sessions", &["name"]),
+    ("GET", "socketio/api/sessions/{}", &[]),
+    ("POST", "socketio/api/sessions/{}/start", &[]),
+    ("POST", "socketio/api/sessions/{}/stop", &[]),
+    ("POST", "socketio/api/sessions/{}/logout", &[]),
+    ("DELETE", "socketio/api/sessions/{}", &[]),
+    ("POST", "socketio/api/sessions/{}/send", &["to", "number", "message"]),
 ];
 
 fn escaped(text: &str) -> String {
@@ -131,9 +139,12 @@ fn no_input_makes_a_dialect_fail() {
 #[test]
 fn a_path_or_a_method_that_is_none_is_told_in_the_dialects_shape() {
     let it = Fixture::new();
-    for (dialect, path, field) in
-        [("waziper", "/nothing", "message"), ("otp", "/api/nothing", "message"), ("multi", "/api/nothing", "error")]
-    {
+    for (dialect, path, field) in [
+        ("waziper", "/nothing", "message"),
+        ("otp", "/api/nothing", "message"),
+        ("socketio", "/api/nothing", "message"),
+        ("multi", "/api/nothing", "error"),
+    ] {
         let answer = it.ask("GET", &format!("/dialects/{dialect}{path}"), &Value::Null);
         assert_eq!(answer.status, 404, "{}", answer.text());
         assert!(answer.json()[field].is_string(), "{}", answer.text());
@@ -141,4 +152,5 @@ fn a_path_or_a_method_that_is_none_is_told_in_the_dialects_shape() {
     assert_eq!(it.ask("DELETE", "/dialects/otp/api/sessions/create", &Value::Null).status, 405);
     assert_eq!(it.ask("PATCH", "/dialects/otp/api/health", &Value::Null).status, 405);
     assert_eq!(it.ask("PUT", "/dialects/multi/api/qr", &Value::Null).status, 405);
+    assert_eq!(it.ask("PUT", "/dialects/socketio/api/sessions", &Value::Null).status, 405);
 }

@@ -65,7 +65,8 @@ pub(super) fn refuse(refusal: &Refusal) -> Response {
     refusal.answer(Json(answer).into_response())
 }
 
-fn words(refusal: &Refusal) -> String {
+/// A refusal in Indonesian.
+pub(super) fn words(refusal: &Refusal) -> String {
     let plain = match refusal {
         Refusal::SessionExists(id) if !id.is_empty() => return format!("Session {id} sudah ada"),
         Refusal::FileType(kind) => return format!("Tipe file {kind} tidak didukung"),
