@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error as _, Unexpected};
 
 use super::read;
 
-/// The older systems, as the settings name them.
+/// The older systems that can have an address of their own, as the settings name them.
 pub const DIALECTS: [&str; 3] = ["waziper", "otp", "multi"];
 
 /// `[dialects]`
@@ -34,6 +34,8 @@ pub struct DialectsConfig {
     pub otp: OtpConfig,
     /// `[dialects.multi]`
     pub multi: MultiConfig,
+    /// `[dialects.admin]`
+    pub admin: AdminConfig,
 }
 
 /// The dialect `waziper`.
@@ -67,6 +69,14 @@ pub struct MultiConfig {
     /// Who gives this may make keys; `None`: a key of the register with the scope `admin` is needed.
     #[serde(deserialize_with = "read::maybe_secret")]
     pub admin_key: Option<Secret<String>>,
+}
+
+/// The dialect `admin`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Most sessions that a tenant may come to have through it; 0: as many as it likes.
+    pub max_sessions: u32,
 }
 
 fn dialects<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeSet<String>, D::Error> {

@@ -32,7 +32,7 @@ mod worker;
 
 pub use brokers::{QueueKind, RabbitmqConfig, RedisConfig};
 pub use by_session::{BySessionError, SessionNames, TimeZones};
-pub use dialects::{DIALECTS, DialectsConfig, MultiConfig, OtpConfig, WaziperConfig};
+pub use dialects::{AdminConfig, DIALECTS, DialectsConfig, MultiConfig, OtpConfig, WaziperConfig};
 pub use fleet::FleetConfig;
 pub use gateway::GatewayConfig;
 pub use limit_table::{LimitRow, limit_table, limits_in_markdown};

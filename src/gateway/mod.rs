@@ -200,9 +200,9 @@ impl Gateway {
         let (dialects, open) = (options.dialects.clone(), options.dialects_open);
         let app = Arc::new(App::new(options, ports, tasks.clone(), stopping.clone()));
         let router = dialects.iter().fold(native::router(&app), |router, options| {
-            let path = format!("/dialects/{}", options.dialect);
+            let places = dialects::places(&app, options.clone(), open);
             // With and without a slash at the end.
-            router.nest_service(&path, dialects::router(&app, options.clone(), open))
+            places.into_iter().fold(router, |router, (path, routes)| router.nest_service(&path, routes))
         });
         Self { app, router, dialects, tasks, stopping, limits }
     }

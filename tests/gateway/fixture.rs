@@ -105,6 +105,8 @@ pub struct Wishes {
     pub max_streams: usize,
     pub streams_per_key: usize,
     pub stream_patience: Duration,
+    pub max_sessions: u32,
+    pub dialect_wait: Duration,
 }
 
 /// How the fixture's verifications are made: without a pause between sendings, and without limits.
@@ -130,13 +132,14 @@ pub fn verify() -> VerifyOptions {
 }
 
 /// The dialects, their callers without a key being `acme`; with waits that tests need not sit through.
-fn dialects() -> Vec<DialectOptions> {
+fn dialects(max_sessions: u32, wait: Duration) -> Vec<DialectOptions> {
     let of = |dialect| DialectOptions {
         dialect,
         tenant: tenant("acme"),
         admin_key: Some(Secret::new("admin123".to_owned())),
-        send_wait: Duration::from_millis(500),
-        qr_wait: Duration::from_millis(500),
+        max_sessions,
+        send_wait: wait,
+        qr_wait: wait,
     };
     Dialect::ALL.into_iter().map(of).collect()
 }
@@ -156,6 +159,8 @@ impl Default for Wishes {
             max_streams: 32,
             streams_per_key: 16,
             stream_patience: PATIENCE,
+            max_sessions: 1,
+            dialect_wait: Duration::from_millis(500),
         }
     }
 }
@@ -196,7 +201,7 @@ impl Fixture {
             stream_patience: wishes.stream_patience,
             operator: tenant("acme"),
             meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
-            dialects: dialects(),
+            dialects: dialects(wishes.max_sessions, wishes.dialect_wait),
             dialects_open: true,
         };
         let (calls, wishes) = (MemoryCalls::default(), Arc::new(MemoryWishes::default()));

@@ -14,8 +14,8 @@ use super::suppressions::Suppressed;
 use super::verifications::Codes;
 use super::webhooks::Webhooks;
 use crate::domain::{
-    ApiKeyRecord, Epoch, Fence, KeyId, MediaId, PhoneNumber, PoolId, SessionId, SessionRecord, Template, TemplateName,
-    TenantId,
+    ApiKeyRecord, Epoch, Fence, KeyId, MediaId, PhoneNumber, PoolId, SessionId, SessionNote, SessionRecord, Template,
+    TemplateName, TenantId,
 };
 use crate::port::{Clock, PortError};
 
@@ -33,6 +33,8 @@ pub(super) struct Tables {
     pub(super) pools: BTreeMap<PoolId, TenantId>,
     /// Each tenant's default session.
     pub(super) defaults: HashMap<TenantId, SessionId>,
+    /// What was noted of sessions.
+    pub(super) notes: HashMap<SessionId, SessionNote>,
     pub(super) keys: BTreeMap<KeyId, ApiKeyRecord>,
     /// The last epochs of deleted sessions.
     pub(super) retired: HashMap<SessionId, Epoch>,

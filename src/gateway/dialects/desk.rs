@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 use kurir_core::domain::{ApiKeyRecord, KeyId, Scope, SessionId, TenantId, Timestamp};
+use tokio::sync::Mutex;
 
 use super::waziper::instance_id::InstanceIds;
 use super::{DialectOptions, Refusal};
@@ -15,6 +16,8 @@ pub(super) struct Desk {
     pub app: Arc<App>,
     pub options: DialectOptions,
     pub instance_ids: InstanceIds,
+    /// Held while a session is made or changed where that depends on the other ones (`admin`).
+    pub entering: Mutex<()>,
     /// As whom callers without a key act; `None`: they are refused.
     stranger: Option<Arc<ApiKeyRecord>>,
 }
@@ -58,7 +61,7 @@ impl Desk {
                 until: None,
             })
         });
-        Self { app, options, instance_ids: InstanceIds::default(), stranger }
+        Self { app, options, instance_ids: InstanceIds::default(), entering: Mutex::default(), stranger }
     }
 
     /// The caller with this key, or without one where that is allowed. A key that is none of ours is refused there too: its
