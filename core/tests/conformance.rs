@@ -29,6 +29,7 @@ async fn stores() {
             webhooks: store.clone(),
             templates: store.clone(),
             suppressions: store.clone(),
+            alerts: store.clone(),
             media: store,
         }
     })

@@ -25,6 +25,7 @@ async fn the_store_keeps_its_promises() {
                 webhooks: store.clone(),
                 templates: store.clone(),
                 suppressions: store.clone(),
+                alerts: store.clone(),
                 media: store,
             }
         })

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions, sessions_guard,
-    sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, verifications, verify_counts,
-    webhooks,
+    alerts, event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions,
+    sessions_guard, sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, verifications,
+    verify_counts, webhooks,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
-    Created, EventLog, KeyStore, Ledger, LedgerWrite, MediaStore, MessageIndex, NewSession, Outbox, RequestLog,
-    SessionStore, StateStore, SuppressionList, TemplateStore, Verifications, WebhookStore, Written,
+    AlertBook, Created, EventLog, KeyStore, Ledger, LedgerWrite, MediaStore, MessageIndex, NewSession, Outbox,
+    RequestLog, SessionStore, StateStore, SuppressionList, TemplateStore, Verifications, WebhookStore, Written,
 };
 
 /// The ports of one store: what is written through one is seen through the others.
@@ -41,6 +41,8 @@ pub struct Stores {
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
+    /// Which alerts stand.
+    pub alerts: Arc<dyn AlertBook>,
     /// The files that came in.
     pub media: Arc<dyn MediaStore>,
 }
@@ -205,6 +207,8 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             outbox::session_writes_bring_their_events,
             outbox::five_hundred_events_at_once,
             outbox::the_backlog_is_counted,
+            alerts::an_alert_stands_from_its_event_to_the_other_one,
+            alerts::of_many_who_raise_an_alert_one_does,
             keys::a_key_is_read_back_whole,
             keys::an_id_is_used_once,
             keys::each_tenant_has_its_keys,

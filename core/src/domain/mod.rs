@@ -3,6 +3,7 @@
 mod api_key;
 mod code_key;
 mod content;
+mod ended;
 mod event;
 mod event_log;
 mod fence;
@@ -39,6 +40,7 @@ mod webhook;
 pub use api_key::{ApiKeyRecord, KeyStyle, NoSuchScope, Scope, key_hash, key_id, key_text};
 pub use code_key::{CodeKeys, CodeMark, SecretNumbers, UnknownCodeKey};
 pub use content::{ContactCard, Place, Quoted, Reaction, Referred, Writer};
+pub use ended::Ended;
 pub use event::{EventId, EventKind, OutboxEvent};
 pub use event_log::{KindChoice, LogFilter, LogPosition, LoggedEvent, NoSuchKind, NoSuchPosition};
 pub use fence::{Epoch, Fence, LeaseHolder, LeaseToken};

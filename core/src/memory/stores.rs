@@ -1,6 +1,6 @@
 //! A store within one process: sessions, Signal state, ledger and outbox under one lock, which is their transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::event_log::Logged;
@@ -44,6 +44,8 @@ pub(super) struct Tables {
     pub(super) ledger: Entries,
     pub(super) media: HashMap<MediaId, File>,
     pub(super) outbox: Waiting,
+    /// Whose alert stands.
+    pub(super) alerts: BTreeSet<TenantId>,
     pub(super) requests: Requests,
     pub(super) verify: Codes,
     pub(super) log: Logged,

@@ -25,7 +25,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("messages by metadata", include_str!("migrations/0011_messages_by_metadata.sql")),
     ("files of a session", include_str!("migrations/0012_media_of_session.sql")),
     ("what files take", include_str!("migrations/0013_media_quota.sql")),
-    ("notes of sessions", include_str!("migrations/0016_session_note.sql")),
+    ("notes of sessions, alerts", include_str!("migrations/0016_notes_alerts.sql")),
 ];
 
 fn migrator(schema: Option<&str>) -> Migrator {

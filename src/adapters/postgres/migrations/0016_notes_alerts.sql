@@ -3,3 +3,8 @@ CREATE TABLE session_note (
     session text COLLATE "C" PRIMARY KEY REFERENCES session (id) ON DELETE CASCADE,
     note    bytea NOT NULL
 );
+
+-- The tenants of whom it was told that too many of their messages fail, and not yet that they don't any more.
+CREATE TABLE alert (
+    tenant text COLLATE "C" PRIMARY KEY
+);
