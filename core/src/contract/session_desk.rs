@@ -91,6 +91,7 @@ pub(super) async fn a_note_is_read_back_whole_and_goes_with_its_session(stores: 
     assert_eq!(read().await[&one], later, "the later note takes the place of the earlier one");
     assert_eq!(stores.sessions.notes(&[]).await.unwrap(), BTreeMap::new());
     let fence = stores.claim(&one).await;
+    stores.sessions.want(&one, Wanted::Deleted).await.unwrap();
     assert_eq!(stores.sessions.delete(&fence).await.unwrap(), Written::Done);
     stores.created(&mine, &one).await;
     assert_eq!(read().await, [(two, other)].into(), "a session of the same id has no note of the one before");

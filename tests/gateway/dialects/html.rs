@@ -1,5 +1,7 @@
 //! What people write is never HTML to a browser: neither on the pages of a dialect nor in its answers.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::routes::{Named, routes};
@@ -39,7 +41,7 @@ fn markup_is_inert_in_every_answer() {
                 }
                 if route.has_query() {
                     for (name, value) in std::mem::take(&mut body) {
-                        path.push_str(&format!("&{name}={}", escaped(value.as_str().unwrap())));
+                        let _ = write!(path, "&{name}={}", escaped(value.as_str().unwrap()));
                     }
                 }
                 let key = [("X-Api-Key", KEY), ("X-Admin-Key", "admin123")];

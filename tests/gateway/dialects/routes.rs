@@ -89,11 +89,12 @@ const ROWS: &[Row] = &[
     (Otp, "PUT", "/api/sessions/{}/restart", InPath, &[], &[]),
     (Otp, "DELETE", "/api/sessions/{}", InPath, &[], &[Ends]),
     (Multi, "POST", "/api/admin/apikeys/generate", Nowhere, &[("name", "My Company")], &[]),
-    (Multi, "GET", "/api/qr", ID, &[], &[Waits, Makes]),
     (Multi, "GET", "/api/status", ID, &[], &[]),
     (Multi, "GET", "/api/sessions", Nowhere, &[], &[]),
     (Multi, "POST", "/api/send-message", ID, &[NUMBER, MESSAGE], &[Sends]),
     (Multi, "DELETE", "/api/sessions/{}", InPath, &[], &[Ends]),
+    // Names are each tenant's own: behind this one the caller has a session of this name.
+    (Multi, "GET", "/api/qr", ID, &[], &[Waits, Makes]),
     (Admin, "GET", "", Nowhere, &[], &[]),
     (Admin, "POST", "", ID, &[("name", "Sales"), ("phoneNumber", "+6281234567890"), ("description", "x"), ("isActive", "true"), ("isDefault", "false")], &[Makes]),
     (Admin, "GET", "/{}", InPath, &[], &[]),

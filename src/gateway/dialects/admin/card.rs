@@ -1,12 +1,12 @@
 //! What an operator says of a session.
 
-use kurir_core::domain::{SessionId, SessionName, SessionNote, Timestamp};
+use kurir_core::domain::{NoteError, SessionId, SessionName, SessionNote, Timestamp};
 use serde_json::Value;
 
 use super::{Denied, Fields, Refusal};
 
 /// A text that may be left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Said {
     /// Nothing is said of it: it stays as it is.
     Nothing,
@@ -38,7 +38,7 @@ impl Said {
 }
 
 /// All that is said of a session, its id apart.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Card {
     /// Its name; `None`: nothing is said of it.
     pub name: Option<SessionName>,
@@ -85,8 +85,8 @@ impl Card {
         let number = self.number.clone().or(before.and_then(SessionNote::number));
         let text = self.text.clone().or(before.and_then(SessionNote::text));
         let field = |error| match error {
-            kurir_core::domain::NoteError::Number => "phoneNumber",
-            kurir_core::domain::NoteError::Text => "description",
+            NoteError::Number => "phoneNumber",
+            NoteError::Text => "description",
         };
         let note = SessionNote::new(number, text, at);
         note.map(Some).map_err(|error| Refusal::bad(field(error), error.to_string()))

@@ -6,7 +6,7 @@ use kurir_core::domain::{Scope, SessionId, SessionName, SessionRecord, Wanted};
 
 use super::card::Card;
 use super::{Denied, Desk, Guest, Refusal};
-use crate::gateway::usecase::{Order, SessionChange};
+use crate::gateway::usecase::{Order, Search, SessionChange};
 
 impl Desk {
     /// Makes a session. The first one becomes the default and is started, whatever its card says. One at a time, since each
@@ -15,7 +15,7 @@ impl Desk {
         guest.needs(Scope::Control)?;
         let tenant = guest.tenant();
         let _one_at_a_time = self.entering.lock().await;
-        let there = self.sessions_of(tenant, Default::default).await?;
+        let there = self.sessions_of(tenant, Search::default).await?;
         if there.iter().any(|session| session.id == id && guest.covers(&id)) {
             return Err(Refusal::SessionExists(id.to_string()).into());
         }
@@ -50,7 +50,7 @@ impl Desk {
         let (tenant, id) = (guest.tenant(), &session.id);
         let _one_at_a_time = self.entering.lock().await;
         if let Some(name) = card.name.as_ref().filter(|name| session.name.as_ref() != Some(*name)) {
-            check_name(&self.sessions_of(tenant, Default::default).await?, id, Some(name))?;
+            check_name(&self.sessions_of(tenant, Search::default).await?, id, Some(name))?;
             let name = Some(Some(name.as_str().to_owned()));
             self.app.cases.describe_session(tenant, id, SessionChange { name, labels: BTreeMap::new() }).await?;
         }

@@ -12,7 +12,7 @@ use super::super::qr::{ToScan, picture};
 use super::super::sessions::{is_connected, name_of, word};
 use super::card::{Card, new_id, which};
 use super::{Answer, Denied, Desk, Fields, Guest, Refusal, success};
-use crate::gateway::usecase::Order;
+use crate::gateway::usecase::{Order, Search};
 
 /// A session as this dialect shows it.
 fn view(session: &SessionRecord, note: Option<&SessionNote>, default: Option<&SessionId>) -> Value {
@@ -46,7 +46,7 @@ impl Desk {
 
 pub(super) async fn list(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Answer {
     let guest = desk.guest_of(&headers).await?;
-    let mut sessions = desk.sessions(&guest, Default::default).await?;
+    let mut sessions = desk.sessions(&guest, Search::default).await?;
     // The oldest first, as they were added.
     sessions.sort_by_key(|session| session.created_at);
     Ok(success("Daftar WhatsApp session", Value::Array(desk.views(&guest, &sessions).await?)))
