@@ -14,7 +14,7 @@ pub struct FailureRule {
 impl FailureRule {
     /// Whether the alert stands now, if it stood `before`. Where there is nothing to be said it stays as it is, but for one
     /// thing: where nothing fails it doesn't stand.
-    pub const fn stands(self, ended: Ended, before: bool) -> bool {
+    pub fn stands(self, ended: Ended, before: bool) -> bool {
         if self.percent == 0 || ended.failed == 0 {
             return false;
         }
@@ -22,7 +22,7 @@ impl FailureRule {
             return before;
         }
         // Counts of messages are far from the largest numbers there are; whatever comes, it does not wrap.
-        ended.failed.saturating_mul(100) > ended.all.saturating_mul(self.percent as u64)
+        ended.failed.saturating_mul(100) > ended.all.saturating_mul(u64::from(self.percent))
     }
 }
 
