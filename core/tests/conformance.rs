@@ -30,6 +30,7 @@ async fn stores() {
             templates: store.clone(),
             suppressions: store.clone(),
             users: store.clone(),
+            alerts: store.clone(),
             media: store,
         }
     })

@@ -10,9 +10,9 @@ use kurir_core::memory::{
     SystemEntropy,
 };
 use kurir_core::port::{
-    Calls, Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore, Ledger,
-    MediaStore, Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore,
-    SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web, WebhookStore, Wishes,
+    AlertBook, Calls, Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore,
+    Ledger, MediaStore, Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore,
+    StateStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web, WebhookStore, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
@@ -75,6 +75,8 @@ pub struct Backends {
     pub recipients: Arc<dyn RecipientLimits>,
     /// Files that messages carry.
     pub media: Arc<dyn MediaStore>,
+    /// Which alerts stand.
+    pub alerts: Arc<dyn AlertBook>,
     /// The tenants' templates.
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
@@ -127,6 +129,7 @@ impl Backends {
             verifications: Arc::clone(&shared) as _,
             code_keys,
             ledger,
+            alerts: Arc::clone(&shared) as _,
             templates: Arc::clone(&shared) as _,
             suppressions: Arc::clone(&shared) as _,
             users: Arc::clone(&shared) as _,

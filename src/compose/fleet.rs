@@ -99,6 +99,7 @@ impl Backends {
             ledger,
             vigil: Arc::clone(&shared) as _,
             outbox: Arc::clone(&shared) as _,
+            alerts: Arc::clone(&shared) as _,
             templates: Arc::clone(&shared) as _,
             suppressions: Arc::clone(&shared) as _,
             users: Arc::clone(&shared) as _,

@@ -101,6 +101,9 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
 /// The ports of a relay.
 pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
     RelayPorts {
+        sessions: Arc::clone(&backends.sessions),
+        index: Arc::clone(&backends.index),
+        alerts: Arc::clone(&backends.alerts),
         outbox: Arc::clone(&backends.outbox),
         events: Arc::clone(&backends.event_sink),
         ledger: Arc::clone(&backends.ledger),

@@ -4,9 +4,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kurir_core::domain::{CodeKeys, ConversionRule, MediaLimits, SecretNumbers, WorkerName};
-use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, OptOutRule, PaceRule, WebhookRule};
+use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, FailureRule, OptOutRule, PaceRule, WebhookRule};
 use kurir_core::port::RecipientRule;
-use kurir_workers::{CourierOptions, Crash, MediaOptions, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
+use kurir_workers::{
+    AlertOptions, CourierOptions, Crash, MediaOptions, RelayOptions, SenderOptions, WhenDown, WorkerOptions,
+};
 
 use crate::config::{self, AdminConfig, Config, GatewayConfig};
 use crate::gateway::{AdminOptions, MessageOptions, QueueCaps, VerifyOptions};
@@ -149,8 +151,16 @@ pub fn relay(config: &Config, code_keys: CodeKeys) -> RelayOptions {
         batch: config.relay.batch,
         remember: config.relay.remember,
         keep_events: config.relay.keep_events,
+        alerts: AlertOptions {
+            every: ALERTS_EVERY,
+            window: config.relay.failure_window,
+            rule: FailureRule { least: config.relay.failure_least.into(), percent: config.relay.failure_percent },
+        },
     }
 }
+
+/// How often is looked whether messages fail.
+const ALERTS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often webhooks are looked at.
 const WEBHOOKS_EVERY: Duration = Duration::from_millis(500);

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error as _, Unexpected};
 
 use super::read;
 
-/// The older systems, as the settings name them.
+/// The older systems that can have an address of their own, as the settings name them.
 pub const DIALECTS: [&str; 4] = ["waziper", "otp", "multi", "socketio"];
 
 /// `[dialects]`
@@ -36,6 +36,8 @@ pub struct DialectsConfig {
     pub multi: MultiConfig,
     /// `[dialects.socketio]`
     pub socketio: SocketioConfig,
+    /// `[dialects.admin]`
+    pub admin: AdminDialectConfig,
 }
 
 /// The dialect `waziper`.
@@ -84,6 +86,14 @@ pub struct SocketioConfig {
     /// How long a session that was started may be without a code to scan before its users are told.
     #[serde(deserialize_with = "read::span")]
     pub qr_timeout: Duration,
+}
+
+/// The dialect `admin`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminDialectConfig {
+    /// Most sessions that a tenant may come to have through it; 0: as many as it likes.
+    pub max_sessions: u32,
 }
 
 fn dialects<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeSet<String>, D::Error> {

@@ -34,7 +34,9 @@ mod worker;
 pub use admin::AdminConfig;
 pub use brokers::{QueueKind, RabbitmqConfig, RedisConfig};
 pub use by_session::{BySessionError, SessionNames, TimeZones};
-pub use dialects::{DIALECTS, DialectsConfig, MultiConfig, OtpConfig, SocketioConfig, WaziperConfig};
+pub use dialects::{
+    AdminDialectConfig, DIALECTS, DialectsConfig, MultiConfig, OtpConfig, SocketioConfig, WaziperConfig,
+};
 pub use fleet::FleetConfig;
 pub use gateway::GatewayConfig;
 pub use limit_table::{LimitRow, limit_table, limits_in_markdown};

@@ -212,6 +212,9 @@ impl Config {
         found.span(relay.age > self.rabbitmq.publish_timeout, "relay.age", relay.age, advice);
         let (least, most) = (Duration::from_mins(1), Duration::from_hours(24 * 90));
         found.between("relay.keep_events", relay.keep_events, least, most);
+        found.between("relay.failure_window", relay.failure_window, least, most);
+        found.count("relay.failure_least", relay.failure_least, 1, 1_000_000);
+        found.count("relay.failure_percent", relay.failure_percent, 0, 100);
         self.check_webhooks(found);
     }
 

@@ -211,9 +211,9 @@ impl Gateway {
         let main = native::router(&app);
         let main = if has_admin { main.merge(admin::router(&app)) } else { main };
         let router = dialects.iter().fold(main, |router, options| {
-            let path = format!("/dialects/{}", options.dialect);
+            let places = dialects::places(&app, options.clone(), open);
             // With and without a slash at the end.
-            router.nest_service(&path, dialects::router(&app, options.clone(), open))
+            places.into_iter().fold(router, |router, (path, routes)| router.nest_service(&path, routes))
         });
         Self { app, router, dialects, tasks, stopping, limits }
     }

@@ -35,17 +35,23 @@ struct World {
     socketio_url: String,
     /// The main address.
     gateway: String,
-    _data: TempDir,
+    main: Client,
+    data: TempDir,
 }
 
 impl World {
     async fn start() -> Self {
-        let data = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap()).await
+    }
+
+    /// With what is in this folder.
+    async fn start_in(data: TempDir) -> Self {
         let folder = data.path().to_str().expect("temporary folders have plain names");
         let mut arguments = vec!["up".to_owned(), "--config".into(), "config/embedded.toml".into()];
         for setting in [
             format!("sqlite.path={folder}/kurir.db"),
             format!("store.encryption_keys_file={folder}/encryption.keys"),
+            format!("simulator.state={folder}/simulator"),
             "gateway.listen=127.0.0.1:0".into(),
             "simulator.listen=127.0.0.1:0".into(),
             "simulator.control=127.0.0.1:0".into(),
@@ -70,12 +76,13 @@ impl World {
         let after = |name: &'static str| move |line: &str| line.strip_prefix(name).map(|url| url.trim().to_owned());
         let gateway = up.line("gateway's address", after("gateway ")).await;
         let gateway = gateway.trim_end_matches('/').to_owned();
+        let main = Client::new(&gateway, Some(KEY));
         let phones = up.line("phones' address", after("phones ")).await;
         let phones = Client::new(phones.trim_end_matches('/'), None);
         let [waziper, otp, multi, socketio_url] = addresses.try_into().unwrap();
         let (waziper, otp) = (Client::new(&waziper, None), Client::new(&otp, None));
         let socketio = Client::new(&socketio_url, None);
-        Self { up, phones, waziper, otp, multi, socketio, socketio_url, gateway, _data: data }
+        Self { up, phones, waziper, otp, multi, socketio, socketio_url, gateway, main, data }
     }
 
     /// A phone scans a picture.
@@ -94,13 +101,13 @@ impl World {
         self.phones.until("text on the phone", 30, &format!("/phones/{number}/inbox"), all).await
     }
 
-    /// Stops it; gives what it has said.
-    async fn stop(self) -> String {
+    /// Ends the process; gives what it has said, and the folder with all that it knew.
+    async fn stop(self) -> (String, TempDir) {
         self.up.signal("TERM").await;
         let (status, said) = self.up.ended(Duration::from_secs(30)).await;
         assert!(status.success(), "{status}\n{said}");
         assert!(!said.contains("778899") && !said.contains("6281288880001"), "a code or a number is in the log");
-        said
+        (said, self.data)
     }
 }
 
@@ -173,5 +180,43 @@ async fn multi_keeps_keys_apart_and_sends_from_the_named_session() {
     assert_eq!(world.texts("6281288880003", 2).await, ["Hello from Sales!", "Hello from Support!"]);
     let (status, refused) = Client::new(&world.multi, None).get("/api/sessions").await;
     assert_eq!((status, &refused["code"]), (401, &json!("API_KEY_REQUIRED")));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admin_links_a_session_sends_through_it_and_has_it_again_after_a_restart() {
+    let world = World::start().await;
+    let sessions = "/api/admin/whatsapp-sessions";
+    let new = json!({
+        "name": "DUDULURUN WhatsApp",
+        "sessionId": "dudulurun_main",
+        "phoneNumber": "6281100000085",
+        "description": "Pendaftaran"
+    });
+    let (status, made) = world.main.post(sessions, new).await;
+    assert_eq!((status, &made["data"]["isDefault"]), (201, &json!(true)), "{made}");
+    let code = |status, body: &Value| (status == 200).then(|| body["data"]["qr"].clone());
+    let picture = world.main.until("QR code", 30, &format!("{sessions}/dudulurun_main/qr"), code).await;
+    world.scan(&picture, "6281100000085").await;
+    let connected = |_, body: &Value| (body["data"]["isConnected"] == true).then(|| body["data"].clone());
+    let path = format!("{sessions}/dudulurun_main");
+    world.main.until("connection", 30, &path, connected).await;
+    let send = json!({"to": "+6281288880004", "message": "Hello from default session!"});
+    let (status, sent) = world.main.post(&format!("{sessions}/send"), send).await;
+    assert_eq!((status, &sent["data"]["status"]), (200, &json!("sent")), "{sent}");
+    assert_eq!(world.texts("6281288880004", 1).await, ["Hello from default session!"]);
+
+    // Started again with what is on the disk, it is connected without another scan, and what was said of it is still known.
+    let (_, data) = world.stop().await;
+    let world = World::start_in(data).await;
+    let again = world.main.until("connection after a restart", 60, &path, connected).await;
+    for (field, value) in
+        [("name", "DUDULURUN WhatsApp"), ("phoneNumber", "6281100000085"), ("description", "Pendaftaran")]
+    {
+        assert_eq!(again[field], value, "{again}");
+    }
+    let named = json!({"to": "+6281288880004", "message": "once more", "sessionName": "DUDULURUN WhatsApp"});
+    let (status, sent) = world.main.post(&format!("{sessions}/send"), named).await;
+    assert_eq!((status, &sent["data"]["status"]), (200, &json!("sent")), "{sent}");
     world.stop().await;
 }

@@ -73,7 +73,7 @@ async fn socketio_tells_of_a_code_a_link_and_a_logout_by_every_transport() {
         codes.push(code);
     }
     assert_eq!(world.texts("6281288880009", 5).await, ["Halo dari socketio"; 5]);
-    let said = world.stop().await;
+    let (said, _) = world.stop().await;
     for code in codes {
         assert!(!said.contains(&code), "a code is in the log");
     }

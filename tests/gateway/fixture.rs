@@ -107,6 +107,8 @@ pub struct Wishes {
     pub stream_patience: Duration,
     pub admin: AdminOptions,
     pub qr_timeout: Duration,
+    pub max_sessions: u32,
+    pub dialect_wait: Duration,
 }
 
 /// How the fixture's verifications are made: without a pause between sendings, and without limits.
@@ -132,14 +134,15 @@ pub fn verify() -> VerifyOptions {
 }
 
 /// The dialects, their callers without a key being `acme`; with waits that tests need not sit through.
-fn dialects(qr_timeout: Duration) -> Vec<DialectOptions> {
+fn dialects(max_sessions: u32, wait: Duration, qr_timeout: Duration) -> Vec<DialectOptions> {
     let of = |dialect| DialectOptions {
         dialect,
         tenant: tenant("acme"),
         admin_key: Some(Secret::new("admin123".to_owned())),
-        send_wait: Duration::from_millis(500),
-        qr_wait: Duration::from_millis(500),
         qr_timeout,
+        max_sessions,
+        send_wait: wait,
+        qr_wait: wait,
     };
     Dialect::ALL.into_iter().map(of).collect()
 }
@@ -161,6 +164,8 @@ impl Default for Wishes {
             stream_patience: PATIENCE,
             admin: AdminOptions::default(),
             qr_timeout: PATIENCE,
+            max_sessions: 1,
+            dialect_wait: Duration::from_millis(500),
         }
     }
 }
@@ -202,7 +207,7 @@ impl Fixture {
             operator: tenant("acme"),
             meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
             admin: wishes.admin,
-            dialects: dialects(wishes.qr_timeout),
+            dialects: dialects(wishes.max_sessions, wishes.dialect_wait, wishes.qr_timeout),
             dialects_open: true,
         };
         let (calls, wishes) = (MemoryCalls::default(), Arc::new(MemoryWishes::default()));

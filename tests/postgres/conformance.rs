@@ -26,6 +26,7 @@ async fn the_store_keeps_its_promises() {
                 templates: store.clone(),
                 suppressions: store.clone(),
                 users: store.clone(),
+                alerts: store.clone(),
                 media: store,
             }
         })

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions, sessions_guard,
-    sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, users, verifications,
+    alerts, event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions,
+    sessions_guard, sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, users, verifications,
     verify_counts, webhooks,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
-    Created, EventLog, KeyStore, Ledger, LedgerWrite, MediaStore, MessageIndex, NewSession, Outbox, RequestLog,
-    SessionStore, StateStore, SuppressionList, TemplateStore, UserStore, Verifications, WebhookStore, Written,
+    AlertBook, Created, EventLog, KeyStore, Ledger, LedgerWrite, MediaStore, MessageIndex, NewSession, Outbox,
+    RequestLog, SessionStore, StateStore, SuppressionList, TemplateStore, UserStore, Verifications, WebhookStore, Written,
 };
 
 /// The ports of one store: what is written through one is seen through the others.
@@ -43,6 +43,8 @@ pub struct Stores {
     pub suppressions: Arc<dyn SuppressionList>,
     /// The users of the admin page.
     pub users: Arc<dyn UserStore>,
+    /// Which alerts stand.
+    pub alerts: Arc<dyn AlertBook>,
     /// The files that came in.
     pub media: Arc<dyn MediaStore>,
 }
@@ -143,6 +145,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             sessions_pools::nobody_joins_a_pool_that_is_nobodys,
             session_desk::a_described_session_is_read_back_whole,
             session_desk::labels_are_merged_and_bounded,
+            session_desk::a_note_is_read_back_whole_and_goes_with_its_session,
             session_desk::filters_find_what_fits_all_of_them,
             session_desk::a_restart_counts_and_wants_running,
             session_desk::a_tenant_has_one_default_and_it_goes_with_its_session,
@@ -206,6 +209,8 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             outbox::session_writes_bring_their_events,
             outbox::five_hundred_events_at_once,
             outbox::the_backlog_is_counted,
+            alerts::an_alert_stands_from_its_event_to_the_other_one,
+            alerts::of_many_who_raise_an_alert_one_does,
             keys::a_key_is_read_back_whole,
             keys::an_id_is_used_once,
             keys::each_tenant_has_its_keys,

@@ -107,6 +107,7 @@ impl SessionStore for MemoryStores {
         }
         tables.sessions.remove(&fence.session);
         tables.defaults.retain(|_, session| *session != fence.session);
+        tables.notes.remove(&fence.session);
         tables.retired.insert(fence.session.clone(), fence.epoch);
         tables.state.remove(&fence.session);
         tables.met.remove(&fence.session);

@@ -26,6 +26,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("files of a session", include_str!("migrations/0012_media_of_session.sql")),
     ("what files take", include_str!("migrations/0013_media_quota.sql")),
     ("users", include_str!("migrations/0014_users.sql")),
+    ("notes of sessions, alerts", include_str!("migrations/0016_notes_alerts.sql")),
 ];
 
 fn migrator(schema: Option<&str>) -> Migrator {

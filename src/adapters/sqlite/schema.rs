@@ -27,6 +27,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0012.sql"),
     include_str!("schema/0013.sql"),
     include_str!("schema/0014.sql"),
+    include_str!("schema/0016.sql"),
 ];
 
 /// Brings the file to the newest version, each step in a transaction of its own.

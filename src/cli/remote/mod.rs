@@ -1,5 +1,6 @@
 //! The tools that speak to a gateway over its HTTP API, as anybody could.
 
+mod cleanup;
 mod events;
 mod keys;
 mod otp;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 use kurir_core::domain::{ApiKeyRecord, KeyId, Scope, SessionId, TenantId, Timestamp};
+use tokio::sync::Mutex;
 
 use super::socketio::starts::Starts;
 use super::waziper::instance_id::InstanceIds;
@@ -17,6 +18,8 @@ pub(super) struct Desk {
     pub options: DialectOptions,
     pub instance_ids: InstanceIds,
     pub starts: Starts,
+    /// Held while a session is made or changed where that depends on the other ones (`admin`).
+    pub entering: Mutex<()>,
     /// As whom callers without a key act; `None`: they are refused.
     stranger: Option<Arc<ApiKeyRecord>>,
 }
@@ -73,7 +76,8 @@ impl Desk {
                 until: None,
             })
         });
-        Self { app, options, instance_ids: InstanceIds::default(), starts: Starts::default(), stranger }
+        let (instance_ids, starts, entering) = (InstanceIds::default(), Starts::default(), Mutex::default());
+        Self { app, options, instance_ids, starts, entering, stranger }
     }
 
     /// The caller with this key, or without one where that is allowed. A key that is none of ours is refused there too: its

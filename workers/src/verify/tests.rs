@@ -95,6 +95,9 @@ impl World {
             remember: Duration::from_hours(1),
         };
         let ports = RelayPorts {
+            sessions: self.stores.clone(),
+            index: self.stores.clone(),
+            alerts: self.stores.clone(),
             outbox: self.stores.clone(),
             events: Arc::new(MemoryEvents::new(16)),
             ledger: self.stores.clone(),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::multipart::Field;
-use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
+use axum::extract::{FromRequest as _, Multipart, Request, State};
 use kurir_core::domain::{MediaKind, MediaRecord, SessionId, media_fits};
 use kurir_core::wire::ContentV1;
 use serde_json::json;
 
+use super::super::path::InPath;
 use super::super::send::Letter;
 use super::super::{Desk, Guest, Refusal};
 use super::Answer;
@@ -60,7 +61,7 @@ struct Form {
     file: Option<MediaRecord>,
 }
 
-pub(super) async fn send(State(desk): State<Arc<Desk>>, Path(id): Path<String>, request: Request) -> Answer {
+pub(super) async fn send(State(desk): State<Arc<Desk>>, InPath(id): InPath, request: Request) -> Answer {
     let guest = desk.guest_of(request.headers()).await?;
     let session = desk.session(&guest, &id).await?;
     let form = Multipart::from_request(request, &()).await.map_err(|_| Refusal::BadBody)?;

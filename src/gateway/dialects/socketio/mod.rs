@@ -62,6 +62,6 @@ fn words(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Missing("name") => "Nama session diperlukan".to_owned(),
         Refusal::Bad { field: "name", .. } => "Nama session tidak valid".to_owned(),
-        other => otp::words(other),
+        other => indonesian::words(other),
     }
 }
