@@ -16,10 +16,13 @@ mod settings;
 #[cfg(feature = "simulator")]
 mod simulator;
 mod store;
+mod tool;
 #[cfg(feature = "simulator")]
 mod up;
 mod watched;
 
+/// Whom the state of a WhatsApp client names is its adapter's knowledge.
+pub use crate::adapters::whatsapp::numbers_in_state;
 /// What the tools do with API keys is what the gateway does.
 pub use crate::gateway::usecase::{KeyDesk, MadeKey, NewKey};
 pub use backends::Backends;
@@ -32,5 +35,6 @@ pub use roles::{gateway, relay, worker};
 #[cfg(feature = "simulator")]
 pub use simulator::serve as simulator;
 pub use store::OpenStore;
+pub use tool::{Holders, ToolBackends};
 #[cfg(feature = "simulator")]
 pub use up::{Embedded, up};
