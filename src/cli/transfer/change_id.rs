@@ -1,6 +1,6 @@
 //! `kurir sessions change-id`.
 //!
-//! Stop, claim, move what waits, change the id in one transaction, move what came in meanwhile. At each moment the store has the
+//! Stop, claim, change the id in one transaction, then have all follow that is not in the store. At each moment the store has the
 //! session once, and whatever is interrupted is gone on with by the same command.
 
 use std::collections::BTreeSet;
@@ -32,9 +32,9 @@ pub(super) async fn run(tool: &ToolBackends, old: &SessionId, new: &SessionId, h
     allowed_id(new)?;
     let sessions = &tool.backends.sessions;
     let (record, taken) = (sessions.get(old).await?, sessions.get(new).await?);
-    if record.is_none() && taken.is_some() {
+    if let (None, Some(there)) = (&record, &taken) {
         // Interrupted after the change.
-        let moved = leftovers::finish(tool, old, new).await?;
+        let moved = follow_up(tool, &there.tenant, old, new).await?;
         println!(
             "there is no session {old}, and {new} is there; {moved} messages that still waited for {old} went to it"
         );
@@ -53,20 +53,31 @@ pub(super) async fn run(tool: &ToolBackends, old: &SessionId, new: &SessionId, h
         held.give_back(tool).await?;
         return Err(error);
     }
-    let moved = leftovers::finish(tool, old, new).await?;
-    webhooks_follow(tool, &tenant, old, new).await?;
-    if let Some(worker) = tool.backends.wishes.pins().await?.get(old) {
-        tool.backends.wishes.pin(new, Some(worker)).await?;
-        tool.backends.wishes.pin(old, None).await?;
-    }
+    let moved = follow_up(tool, &tenant, old, new).await.with_context(|| {
+        format!("{old} is {new} now, but not all follows it yet: the same command, once more, goes on")
+    })?;
     if wanted == Wanted::Running {
         want(tool, new, Wanted::Running).await?;
     }
-    println!("{old} is {new} now{}", if moved == 0 { String::new() } else { format!("; {moved} messages came late") });
+    println!(
+        "{old} is {new} now{}",
+        if moved == 0 { String::new() } else { format!("; {moved} waiting messages went with it") }
+    );
     if wanted == Wanted::Stopped {
         println!("it is stopped, as it was before: `kurir sessions start {new}` connects it, without a scan");
     }
     Ok(())
+}
+
+/// What is not in the store's transaction; done again, it changes nothing. Tells how many messages waited.
+async fn follow_up(tool: &ToolBackends, tenant: &TenantId, old: &SessionId, new: &SessionId) -> anyhow::Result<u64> {
+    let wishes = &tool.backends.wishes;
+    if let Some(worker) = wishes.pins().await?.get(old) {
+        wishes.pin(new, Some(worker)).await?;
+        wishes.pin(old, None).await?;
+    }
+    webhooks_follow(tool, tenant, old, new).await?;
+    leftovers::finish(tool, old, new).await
 }
 
 /// Waits until nothing is delayed or under way, as long as is wished; what is then is looked at again once it is stopped.
@@ -113,21 +124,11 @@ async fn change(tool: &ToolBackends, held: &Held, new: &SessionId, wanted: Wante
         state,
         known,
     };
-    // Before the session is there: nobody takes them until then.
-    ports.jobs.declare(new).await?;
-    leftovers::pass_on(tool, old, new).await.context("the waiting messages could not be moved")?;
-    let refusal = match ports.vault.change_id(&held.fence, &entry).await {
-        Ok(Planted::Done) => return Ok(()),
-        Ok(Planted::Exists) => anyhow::anyhow!("there is a session {new} meanwhile"),
-        Ok(Planted::Fenced) => anyhow::anyhow!("session {old} was started or taken by somebody else meanwhile"),
-        Err(error) => error.into(),
-    };
-    // A store that did not answer may have done it all the same.
-    if ports.sessions.get(old).await?.is_some() && ports.sessions.get(new).await?.is_none() {
-        leftovers::pass_on(tool, new, old).await?;
-        ports.jobs.remove(new).await?;
+    match ports.vault.change_id(&held.fence, &entry).await? {
+        Planted::Done => Ok(()),
+        Planted::Exists => bail!("there is a session {new} meanwhile"),
+        Planted::Fenced => bail!("session {old} was started or taken by somebody else meanwhile"),
     }
-    Err(refusal)
 }
 
 /// Has the tenant's webhooks that follow the session follow it under its new id.

@@ -25,11 +25,8 @@ const NEXT: Duration = Duration::from_secs(5);
 /// Refuses a session for which anything waits.
 pub(super) async fn none_wait(tool: &ToolBackends, id: &SessionId) -> anyhow::Result<()> {
     let open = tool.backends.ledger.open_of(id, OPEN).await?.len() as u64;
-    let mut waiting = 0;
-    for lane in Lane::ALL {
-        waiting += depth(tool, id, lane).await;
-    }
-    let waiting = waiting.max(open);
+    let queued: u64 = waiting(tool, id).await?.iter().map(|(_, depth)| depth).sum();
+    let waiting = queued.max(open);
     ensure!(
         waiting == 0,
         "{waiting} messages wait for session {id}: let them be sent, or cancel them (`kurir sessions start {id}`)"
@@ -44,15 +41,15 @@ pub(super) async fn not_in_the_queue(tool: &ToolBackends, id: &SessionId) -> any
     Ok(open)
 }
 
-/// How many wait in a lane; none in one that is not there.
-async fn depth(tool: &ToolBackends, id: &SessionId, lane: Lane) -> u64 {
-    match tool.backends.jobs.depth(id, lane).await {
-        Ok(depth) => depth,
-        Err(error) => {
-            tracing::debug!(session = %id, error = error.chain(), "a queue is taken to be empty");
-            0
-        }
+/// How many wait for a session. Its queues are made where they are missing, so that an answer that can't be had is an error and
+/// never an empty queue.
+async fn waiting(tool: &ToolBackends, id: &SessionId) -> anyhow::Result<Vec<(Lane, u64)>> {
+    tool.backends.jobs.declare(id).await?;
+    let mut lanes = Vec::new();
+    for lane in Lane::ALL {
+        lanes.push((lane, tool.backends.jobs.depth(id, lane).await?));
     }
+    Ok(lanes)
 }
 
 /// Moves what waits in one session's queues to another's; tells how many. A job that is interrupted in between is in both, and
@@ -60,11 +57,7 @@ async fn depth(tool: &ToolBackends, id: &SessionId, lane: Lane) -> u64 {
 pub(super) async fn pass_on(tool: &ToolBackends, old: &SessionId, new: &SessionId) -> anyhow::Result<u64> {
     let jobs = &tool.backends.jobs;
     let mut moved = 0;
-    for lane in Lane::ALL {
-        let waiting = depth(tool, old, lane).await;
-        if waiting == 0 {
-            continue;
-        }
+    for (lane, waiting) in waiting(tool, old).await?.into_iter().filter(|(_, depth)| *depth > 0) {
         let mut stream = jobs.subscribe(old, lane, WINDOW).await?;
         for _ in 0..waiting {
             // About as many wait as it said; what is gone meanwhile is not waited for.
@@ -107,18 +100,18 @@ pub(super) fn why(open: &[LedgerEntry], id: &SessionId) -> anyhow::Error {
     .context("the id was not changed")
 }
 
-/// Empties and removes the queues of an id that no session has any more.
+/// Empties and removes the queues of an id that no session has any more; tells how many messages went to the new one. They are
+/// removed only when they are seen to be empty.
 pub(super) async fn finish(tool: &ToolBackends, old: &SessionId, new: &SessionId) -> anyhow::Result<u64> {
     tool.backends.jobs.declare(new).await?;
     let mut moved = 0;
     // Nobody can hand messages in for an id that is not there, but some may have been about to.
     for _ in 0..LOOKS {
-        let some = pass_on(tool, old, new).await.context("messages that came in meanwhile could not be moved")?;
-        moved += some;
-        if some == 0 {
-            break;
+        if waiting(tool, old).await?.iter().all(|(_, depth)| *depth == 0) {
+            tool.backends.jobs.remove(old).await?;
+            return Ok(moved);
         }
+        moved += pass_on(tool, old, new).await?;
     }
-    tool.backends.jobs.remove(old).await?;
-    Ok(moved)
+    bail!("messages still wait for {old}; the same command goes on with them")
 }
