@@ -224,7 +224,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
         Role::Dead(args) => return dead::run(args, &config, output).await,
-        Role::Sessions(remote::Sessions::Transfer(asked)) => transfer::run(asked, &config).await?,
+        Role::Sessions(remote::Sessions::Transfer(asked)) => Box::pin(transfer::run(asked, &config)).await?,
         Role::Sessions(asked) => fleet::sessions(asked, &config, output).await?,
         Role::Workers(asked) => fleet::workers(asked, &config, output).await?,
         Role::Keys(asked) => keys::run(asked, &config, output).await?,

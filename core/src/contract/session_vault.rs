@@ -124,7 +124,7 @@ async fn a_copy_has_all_and_is_planted_whole(ports: VaultPorts) {
     let known = ports.vault.acquainted(&new, &[met.clone(), number(), got_bulk.clone()]).await.unwrap();
     let [bulk, just_met] = [true, false].map(|bulk| Acquaintance { met: true, bulk });
     assert_eq!(known, [just_met, Acquaintance::default(), bulk]);
-    assert_eq!(ports.stores.ledger.met(&new, &[met.clone()]).await.unwrap(), [true]);
+    assert_eq!(ports.stores.ledger.met(&new, std::slice::from_ref(&met)).await.unwrap(), [true]);
     assert_eq!(ports.stores.ledger.met(&owned.id, &[met]).await.unwrap(), [false]);
     let told = ports.stores.outbox.pending(Timestamp::from_millis(i64::MAX), 100).await.unwrap();
     assert!(told.iter().any(|event| event.session.as_ref() == Some(&new)), "nobody was told");
@@ -214,7 +214,7 @@ async fn what_names_the_old_id_names_the_new_one(ports: VaultPorts) {
     let [Some(followed), Some(stranger)] = &found[..] else { panic!("an entry is gone") };
     assert_eq!((followed.session.as_ref(), followed.version), (Some(&new), 2));
     assert_ne!(stranger.session.as_ref(), Some(&new));
-    let by_message = ports.stores.ledger.by_message(&new, &[mine.message_id.clone()]).await.unwrap();
+    let by_message = ports.stores.ledger.by_message(&new, std::slice::from_ref(&mine.message_id)).await.unwrap();
     assert_eq!(by_message[0].as_ref().map(|entry| &entry.key), Some(&mine.key));
     assert_eq!(ports.stores.ledger.by_message(&owned.id, &[mine.message_id]).await.unwrap(), [None]);
     // The former owner can write nothing, neither there nor here.

@@ -37,7 +37,7 @@ pub(super) async fn run(
     tool: &ToolBackends,
     path: &Path,
     passphrase_file: Option<&Path>,
-    how: How,
+    how: &How,
 ) -> anyhow::Result<()> {
     let passphrase = passphrase::read(passphrase_file, For::Opening)?;
     let file = file::read(path, &passphrase)?;
@@ -62,7 +62,7 @@ pub(super) async fn run(
         Some(_) => Some(hold(tool, &id, Stopping::Refused, PATIENCE).await.context("it can't be replaced")?),
         None => None,
     };
-    let planted = plant(tool, file, (&id, &tenant), &how, held.as_ref()).await;
+    let planted = plant(tool, file, (&id, &tenant), how, held.as_ref()).await;
     match planted {
         Ok(Planted::Done) => {}
         failed => {

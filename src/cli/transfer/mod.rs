@@ -97,7 +97,7 @@ pub async fn run(asked: Transfer, config: &Config) -> anyhow::Result<()> {
         }
         Transfer::Import { file, id, tenant, start, replace, passphrase_file } => {
             let how = import::How { id, tenant, start, replace };
-            import::run(&tool, &file, passphrase_file.as_deref(), how).await
+            import::run(&tool, &file, passphrase_file.as_deref(), &how).await
         }
         Transfer::ChangeId { old, new, start, wait, patience } => {
             change_id::run(&tool, &old, &new, change_id::How { start, wait, patience }).await
