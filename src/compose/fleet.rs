@@ -89,6 +89,7 @@ impl Backends {
         Ok(Self {
             probes,
             sessions,
+            vault: Arc::clone(&shared) as _,
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
             media: Arc::clone(&shared) as _,

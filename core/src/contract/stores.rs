@@ -127,6 +127,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             sessions::pages_hold_every_session_once_in_bytewise_order,
             sessions::a_list_of_one_tenant_holds_only_its_own,
             sessions::every_claim_mints_the_next_epoch,
+            sessions::whoever_lets_go_of_a_stopped_session_is_not_its_owner_any_more,
             sessions::claims_in_parallel_mint_different_epochs,
             sessions::an_update_is_read_back_whole,
             sessions::an_update_keeps_what_the_owner_does_not_write,

@@ -96,6 +96,13 @@ impl SessionStore for MemoryStores {
         Ok(Written::Done)
     }
 
+    async fn let_go(&self, fence: &Fence) -> Result<(), PortError> {
+        if let Some(record) = self.tables().owned(fence).filter(|record| record.wanted != Wanted::Running) {
+            record.owner = None;
+        }
+        Ok(())
+    }
+
     async fn delete(&self, fence: &Fence) -> Result<Written, PortError> {
         let mut tables = self.tables();
         let Some(record) = tables.sessions.get(&fence.session) else { return Ok(Written::Conflict) };

@@ -26,6 +26,7 @@ mod requests;
 mod rows;
 mod sealing;
 mod session_desk;
+mod session_vault;
 mod sessions;
 mod spending;
 mod state;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::send::{pair, span};
 use super::status::Usage;
 use super::{Gateway, Output, cleanup, qr, show};
+use crate::cli::transfer::Transfer;
 use crate::client::{Client, Method};
 
 /// Sessions asked for at once.
@@ -153,6 +154,8 @@ pub enum Sessions {
         #[arg(long, conflicts_with = "worker")]
         anywhere: bool,
     },
+    #[command(flatten)]
+    Transfer(Transfer),
     /// Draws its QR code in the terminal, a new one when it ends, until it is linked.
     Qr {
         /// The session.
@@ -314,8 +317,10 @@ fn request(asked: Sessions) -> anyhow::Result<Request> {
             let body = json!({ "state": state });
             (Method::Post, path(session, &["chats", &number, "typing"])?, Some(body))
         }
-        // These are more than one request.
-        Sessions::List { .. } | Sessions::Qr { .. } | Sessions::Cleanup { .. } => bail!("no single request does that"),
+        // These are more than one request, or none.
+        Sessions::List { .. } | Sessions::Qr { .. } | Sessions::Cleanup { .. } | Sessions::Transfer(_) => {
+            bail!("no single request does that")
+        }
     })
 }
 
