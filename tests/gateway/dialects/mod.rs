@@ -2,6 +2,7 @@
 
 mod multi;
 mod otp;
+mod otp_files;
 mod waziper;
 
 use kurir_core::domain::{QrCode, Secret, SessionState};
