@@ -2,8 +2,8 @@
 //!
 //! They are kept below `seeds/<dialect>/`, each in its language, under a line that says where it is from. What is changed when they
 //! are run is where the server is, and what a manual leaves to its reader to fill in: a token, a key, a number. Beside each stands
-//! what it has to print: in `.json` and `.txt` what the manual prints, in `.ours.json` what ours answers where the manual prints
-//! nothing. A field that the manual prints must be there and have that value, or, where it is another one every time, that form
+//! what it has to print: in `.json` the answer that the manual prints, in `.ours.json` ours where the manual prints none, in
+//! `.txt` what a program says itself. A field that the manual prints must be there and have that value, or, where it is another one every time, that form
 //! (`answers.rs`). Ours may answer more fields.
 
 mod admin;

@@ -40,6 +40,8 @@ impl World {
             "simulator.control=127.0.0.1:0".into(),
             "limits.sender.every=10ms".into(),
             "worker.scan_every=300ms".into(),
+            // Numbers that end with 0000 are not on WhatsApp.
+            "simulator.magic_endings=true".into(),
             "dialects.own_ports=all".into(),
             // A busy machine takes its time; the tests' own client gives up after 20 s.
             "dialects.send_wait=18s".into(),
