@@ -24,7 +24,7 @@ async fn event(client: &mut Program, name: &str, session: Option<&str>) -> Value
 #[tokio::test(flavor = "multi_thread")]
 async fn socketio_tells_of_a_code_a_link_and_a_logout_by_every_transport() {
     let world = World::start().await;
-    let (own, below) = (world.socketio_url.clone(), world.gateway.clone());
+    let (own, below) = (world.address("socketio").to_owned(), world.gateway.clone());
     let path = "/dialects/socketio/socket.io";
     let ways = [
         (&own, json!({"transports": ["websocket"]}), "websocket", "6281100000091"),
@@ -48,10 +48,10 @@ async fn socketio_tells_of_a_code_a_link_and_a_logout_by_every_transport() {
         }
         // Nobody listens for it.
         client.send(&json!(["start", {"sessionId": "none"}])).await;
-        let (status, made) = world.socketio.post("/api/sessions", json!({"name": "Nama Session"})).await;
+        let (status, made) = world.dialect("socketio").post("/api/sessions", json!({"name": "Nama Session"})).await;
         assert_eq!(status, 201, "{made}");
         let id = made["sessionId"].as_str().unwrap().to_owned();
-        let (status, started) = world.socketio.post(&format!("/api/sessions/{id}/start"), json!({})).await;
+        let (status, started) = world.dialect("socketio").post(&format!("/api/sessions/{id}/start"), json!({})).await;
         assert_eq!((status, &started["success"]), (200, &json!(true)), "{started}");
 
         let shown = event(&mut client, "qr", Some(&id)).await;
@@ -62,18 +62,18 @@ async fn socketio_tells_of_a_code_a_link_and_a_logout_by_every_transport() {
         assert_eq!((&ready["phoneNumber"], &ready["name"]), (&json!(number), &json!("Nama Session")));
 
         let text = json!({"to": "081288880009", "message": "Halo dari socketio"});
-        let (status, sent) = world.socketio.post(&format!("/api/sessions/{id}/send"), text).await;
+        let (status, sent) = world.dialect("socketio").post(&format!("/api/sessions/{id}/send"), text).await;
         assert_eq!((status, &sent["status"]), (200, &json!("sent")), "{sent}");
 
         let device = format!("/accounts/{number}/devices/{}/logout", scanned["device"]);
         assert!(world.phones.post(&device, json!({})).await.0 < 300);
         assert_eq!(event(&mut client, "disconnected", Some(&id)).await["reason"], "LOGOUT");
-        let (status, one) = world.socketio.get(&format!("/api/sessions/{id}")).await;
+        let (status, one) = world.dialect("socketio").get(&format!("/api/sessions/{id}")).await;
         assert_eq!((status, &one["session"]["status"]), (200, &json!("logged_out")), "{one}");
         codes.push(code);
     }
     assert_eq!(world.texts("6281288880009", 5).await, ["Halo dari socketio"; 5]);
-    let (said, _) = world.stop().await;
+    let said = world.stop().await;
     for code in codes {
         assert!(!said.contains(&code), "a code is in the log");
     }

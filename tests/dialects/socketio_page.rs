@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::World;
+use crate::world::World;
 use crate::browser::Browser;
 
 const CARD: &str = "#sessions li:first-child";
@@ -12,7 +12,7 @@ const CARD: &str = "#sessions li:first-child";
 async fn socketio_page_shows_a_code_and_turns_connected_without_a_reload() {
     let world = World::start().await;
     let Some(mut browser) = Browser::start() else { return };
-    browser.open(&world.socketio_url, (1280, 860), "light").await;
+    browser.open(world.address("socketio"), (1280, 860), "light").await;
     browser.see("#line", "Terhubung ke server").await;
     let window = browser.act(json!({"do": "window"})).await;
     browser.shot("empty").await;
@@ -60,11 +60,11 @@ async fn socketio_page_fits_a_phone_in_the_dark_and_asks_for_a_key_where_one_is_
     let world = World::start().await;
     let Some(mut browser) = Browser::start() else { return };
     let name = "Nama session yang panjang sekali supaya terlihat apakah semuanya muat di layar yang sempit";
-    let (status, made) = world.socketio.post("/api/sessions", json!({"name": name})).await;
+    let (status, made) = world.dialect("socketio").post("/api/sessions", json!({"name": name})).await;
     assert_eq!(status, 201, "{made}");
     let path = format!("/api/sessions/{}/start", made["sessionId"].as_str().unwrap());
-    assert_eq!(world.socketio.post(&path, json!({})).await.0, 200);
-    browser.open(&world.socketio_url, (360, 740), "dark").await;
+    assert_eq!(world.dialect("socketio").post(&path, json!({})).await.0, 200);
+    browser.open(world.address("socketio"), (360, 740), "dark").await;
     browser.see(CARD, "Pindai QR code").await;
     browser.shot("narrow-dark").await;
     browser.all_is_well().await;

@@ -6,8 +6,9 @@ mod fuzz;
 mod html;
 mod multi;
 mod otp;
-mod socketio;
+mod otp_files;
 mod routes;
+mod socketio;
 mod waziper;
 
 use std::time::Duration;

@@ -102,7 +102,9 @@ pub(super) async fn status(State(desk): State<Arc<Desk>>, request: Request) -> A
 
 pub(super) async fn list(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Answer {
     let guest = desk.guest_of(&headers).await?;
-    let sessions = desk.sessions(&guest, Search::default).await?;
+    let mut sessions = desk.sessions(&guest, Search::default).await?;
+    // In the order in which they were made; their ids say nothing to these callers.
+    sessions.sort_by_key(|session| session.created_at);
     let views: Vec<Value> = sessions.iter().map(view).collect();
     Ok(Json(json!({"success": true, "sessions": views})).into_response())
 }

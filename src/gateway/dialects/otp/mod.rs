@@ -6,6 +6,7 @@ mod numbers;
 mod page;
 mod service;
 mod sessions;
+mod types;
 
 use std::sync::Arc;
 

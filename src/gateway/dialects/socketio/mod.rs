@@ -23,7 +23,7 @@ use axum::routing::{get, post};
 use kurir_core::domain::FailReason;
 use serde_json::{Value, json};
 
-use super::{Answer, Desk, Refusal, otp};
+use super::{Answer, Desk, Refusal, indonesian};
 
 pub(super) use hall::routes as lasting_routes;
 
