@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::program::Program;
-use crate::{KEY, World};
+use crate::world::{KEY, World};
 
 /// A client that listens at this address; `None`, after a message, where there is no Node.
 fn listen(url: &str, options: &Value) -> Option<Program> {
