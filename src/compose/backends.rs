@@ -10,7 +10,7 @@ use kurir_core::memory::{
     SystemEntropy,
 };
 use kurir_core::port::{
-    AlertBook, Calls, Clock, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore,
+    AlertBook, Calls, Clock, DeadLetters, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore,
     Ledger, MediaStore, Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore,
     SessionVault, StateStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web, WebhookStore, Wishes,
 };
@@ -53,6 +53,8 @@ pub struct Backends {
     pub jobs: Arc<dyn JobQueue>,
     /// The queues of pools.
     pub pools: Arc<dyn PoolQueue>,
+    /// The dead letters.
+    pub dead: Arc<dyn DeadLetters>,
     /// Where events go.
     pub event_sink: Arc<dyn EventSink>,
     /// Where events come from.
@@ -145,6 +147,7 @@ impl Backends {
             outbox: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),
+            dead: Arc::new(store.queue()),
             event_sink,
             event_source: events,
             event_log: Arc::clone(&shared) as _,

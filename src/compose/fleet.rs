@@ -106,6 +106,7 @@ impl Backends {
             users: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::clone(&broker) as _, &crash),
             pools: Arc::clone(&broker) as _,
+            dead: Arc::clone(&broker) as _,
             event_source: Arc::clone(&broker) as _,
             event_log: Arc::clone(&shared) as _,
             event_feed: Some(Arc::clone(&broker) as _),

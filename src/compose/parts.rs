@@ -182,6 +182,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         users: Arc::clone(&backends.users),
         calls: Arc::clone(&backends.calls),
         wishes: Arc::clone(&backends.wishes),
+        dead: Arc::clone(&backends.dead),
     };
     Gateway::new(options, ports)
 }

@@ -28,7 +28,7 @@ use app::App;
 use futures_util::future::join_all;
 use kurir_core::domain::{ApiKeyRecord, TenantId};
 use kurir_core::port::{
-    Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, MessageIndex, PoolQueue,
+    Calls, Clock, DeadLetters, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, MessageIndex, PoolQueue,
     RequestLog, SessionStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web, WebhookStore,
     Wishes,
 };
@@ -92,6 +92,8 @@ pub struct GatewayPorts {
     pub calls: Arc<dyn Calls>,
     /// Where operators want which session.
     pub wishes: Arc<dyn Wishes>,
+    /// The dead letters.
+    pub dead: Arc<dyn DeadLetters>,
 }
 
 /// How the gateway behaves.

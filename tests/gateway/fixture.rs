@@ -233,6 +233,7 @@ impl Fixture {
             users: stores.clone(),
             calls: Arc::new(calls.clone()),
             wishes: wishes.clone(),
+            dead: queue.clone(),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kurir_core::domain::{Lane, PoolId, SessionId};
 use kurir_core::memory::MemoryJobQueue;
-use kurir_core::port::{Clock, Enqueued, JobQueue, JobStream, PoolQueue, PortError, PublishJob, Share};
+use kurir_core::port::{
+    Clock, DeadFilter, DeadId, DeadJob, DeadLetters, Enqueued, JobQueue, JobStream, PoolQueue, PortError, PublishJob,
+    Retried, Share,
+};
 use tokio::sync::Semaphore;
 
 /// What goes wrong.
@@ -36,15 +39,22 @@ pub struct FaultyQueue {
     inner: MemoryJobQueue,
     fault: Mutex<Fault>,
     pub publishing: AtomicUsize,
+    /// How often the dead letters were looked through.
+    pub looks: AtomicUsize,
 }
 
 impl FaultyQueue {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { inner: MemoryJobQueue::new(clock), fault: Mutex::new(Fault::Nothing), publishing: AtomicUsize::new(0) }
+        let fault = Mutex::new(Fault::Nothing);
+        Self { inner: MemoryJobQueue::new(clock), fault, publishing: AtomicUsize::new(0), looks: AtomicUsize::new(0) }
     }
 
     pub fn fail(&self, fault: Fault) {
         *self.fault.lock().unwrap() = fault;
+    }
+
+    fn up(&self, action: &'static str) -> Result<(), PortError> {
+        if matches!(self.fault(), Fault::Down) { Err(down(action)) } else { Ok(()) }
     }
 
     fn fault(&self) -> Fault {
@@ -118,5 +128,24 @@ impl PoolQueue for FaultyQueue {
 
     async fn pool_depth(&self, pool: &PoolId, lane: Lane) -> Result<u64, PortError> {
         self.inner.pool_depth(pool, lane).await
+    }
+}
+
+#[async_trait]
+impl DeadLetters for FaultyQueue {
+    async fn list(&self, which: &DeadFilter, after: Option<&DeadId>, limit: u32) -> Result<Vec<DeadJob>, PortError> {
+        self.up("reading the dead letters")?;
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        self.inner.list(which, after, limit).await
+    }
+
+    async fn retry(&self, which: &DeadFilter) -> Result<Vec<(DeadId, Retried)>, PortError> {
+        self.up("trying dead letters again")?;
+        self.inner.retry(which).await
+    }
+
+    async fn discard(&self, which: &DeadFilter) -> Result<Vec<DeadId>, PortError> {
+        self.up("discarding dead letters")?;
+        self.inner.discard(which).await
     }
 }

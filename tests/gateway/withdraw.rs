@@ -278,6 +278,7 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 users: it.stores.clone(),
                 calls: Arc::new(it.calls.clone()),
                 wishes: it.wishes.clone(),
+                dead: it.queue.clone(),
             };
             let cases = UseCases::new(ports, None, None, crate::fixture::verify());
             let (acme, job): (_, JobId) = (tenant("acme"), ID.parse().unwrap());

@@ -219,6 +219,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             index::pages_hold_every_message_once_the_newest_first,
             index::a_message_is_found_by_what_it_is,
             index::what_a_message_is_found_by_stays_while_its_state_moves,
+            index::a_message_is_found_by_whatsapps_id_of_it,
             index::messages_are_counted_by_state,
             index::the_history_is_kept_with_the_entry,
             requests::a_request_is_carried_out_once_and_answered_the_same,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::MemoryStores;
 use super::ledger::Row;
-use crate::domain::{LedgerEntry, MessageState};
+use crate::domain::{LedgerEntry, MessageId, MessageState, TenantId};
 use crate::port::{MessageFilter, MessageIndex, MessagePlace, PortError};
 
 fn fits(filter: &MessageFilter, row: &Row) -> bool {
@@ -45,5 +45,23 @@ impl MessageIndex for MemoryStores {
         let of = |state| tables.ledger.rows().filter(|row| row.entry.state == state && fits(filter, row)).count();
         let counts = MessageState::ALL.into_iter().map(|state| (state, of(state) as u64));
         Ok(counts.filter(|(_, count)| *count > 0).collect())
+    }
+
+    async fn by_whatsapp_id(
+        &self,
+        tenant: &TenantId,
+        id: &MessageId,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, PortError> {
+        let tables = self.tables();
+        let is_ours = |entry: &LedgerEntry| {
+            entry
+                .session
+                .as_ref()
+                .is_none_or(|session| tables.sessions.get(session).is_some_and(|record| record.tenant == *tenant))
+        };
+        let rows = tables.ledger.rows().map(|row| &row.entry);
+        let found = rows.filter(|entry| entry.key.tenant == *tenant && entry.message_id == *id && is_ours(entry));
+        Ok(found.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
     }
 }

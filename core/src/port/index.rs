@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::{BatchId, JobId, Lane, LedgerEntry, MessageState, PhoneNumber, SessionId, TenantId, Timestamp};
+use crate::domain::{
+    BatchId, JobId, Lane, LedgerEntry, MessageId, MessageState, PhoneNumber, SessionId, TenantId, Timestamp,
+};
 
 /// Which messages of a tenant; an absent part means all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,4 +79,13 @@ pub trait MessageIndex: Send + Sync {
 
     /// How many there are in each state, in the order of [`MessageState::ALL`]; a state that none is in is left out.
     async fn count(&self, filter: &MessageFilter) -> Result<Vec<(MessageState, u64)>, PortError>;
+
+    /// The tenant's messages that WhatsApp knows by this id, at most `limit`, in any order: those of its sessions, and those
+    /// that no session has yet. What a session left behind that was deleted is not looked through.
+    async fn by_whatsapp_id(
+        &self,
+        tenant: &TenantId,
+        id: &MessageId,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, PortError>;
 }

@@ -9,6 +9,9 @@ mod assets;
 mod change;
 mod cookie;
 mod csrf;
+mod dead;
+mod dead_change;
+mod dead_words;
 mod desk;
 mod door;
 mod form;
@@ -17,11 +20,17 @@ mod keys;
 mod language;
 mod live;
 mod local_path;
+mod message;
+mod message_view;
+mod message_words;
+mod messages;
 mod own_password;
 mod page;
 mod password;
 mod preferences;
 mod refusal;
+mod send;
+mod send_form;
 mod sign_in;
 mod templates;
 mod throttle;
@@ -84,6 +93,11 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         .merge(own_password::routes())
         .merge(users::routes())
         .merge(live::routes())
+        .merge(messages::routes())
+        .merge(message::routes())
+        .merge(dead::routes())
+        .merge(dead_change::routes())
+        .merge(send::routes())
         .merge(keys::routes())
         .merge(webhooks::routes())
         .merge(templates::routes())

@@ -3,6 +3,8 @@
 
 mod batch;
 mod calls;
+mod dead;
+mod dead_facts;
 mod enqueue;
 mod error;
 mod keys;
@@ -30,6 +32,8 @@ use super::queue_cap::{QueueCaps, QueueRoom};
 
 pub use batch::{Batch, Rows, Taken};
 pub use calls::{CheckedNumber, PairingCode};
+pub use dead::{DeadDone, DeadLook, DeadPage, DeadReader, MOST_DEAD};
+pub use dead_facts::DeadFacts;
 pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use keys::{KeyDesk, MadeKey, NewKey};
@@ -56,6 +60,7 @@ pub struct UseCases {
     media: MediaRules,
     verify: VerifyOptions,
     room: QueueRoom,
+    dead: dead::DeadDesk,
 }
 
 impl UseCases {
@@ -67,7 +72,15 @@ impl UseCases {
         verify: VerifyOptions,
     ) -> Self {
         let room = QueueRoom::of(&ports, QueueCaps::default());
-        Self { ports, default_country, otp_ttl, media: MediaRules::default(), verify, room }
+        Self {
+            ports,
+            default_country,
+            otp_ttl,
+            media: MediaRules::default(),
+            verify,
+            room,
+            dead: dead::DeadDesk::default(),
+        }
     }
 
     /// With caps on the queues.
