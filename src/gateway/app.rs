@@ -10,9 +10,11 @@ use tokio_util::task::TaskTracker;
 
 use super::key_limit::KeyLimit;
 use super::keys::ApiKeys;
+use super::limits_in_force::LimitsInForce;
+use super::looks::Looks;
 use super::stream_limit::StreamLimit;
 use super::tail::Tail;
-use super::usecase::UseCases;
+use super::usecase::{Activities, QueueView, UseCases};
 use super::waits::Waits;
 use super::{GatewayOptions, GatewayPorts, MessageOptions, Meter, Probe};
 
@@ -38,7 +40,17 @@ pub(super) struct App {
     pub stopping: CancellationToken,
     pub operator: TenantId,
     pub meter: Option<Arc<dyn Meter>>,
+    pub limits: LimitsInForce,
+    /// Looks at the queues, and at what became of messages.
+    pub queues: Looks<QueueView>,
+    pub activities: Looks<Activities>,
 }
+
+/// How long a look at the queues is believed, and one at what became of messages: the broker is asked for every queue, and the
+/// store counts a day.
+const QUEUES_FRESH: Duration = Duration::from_secs(3);
+const ACTIVITIES_FRESH: Duration = Duration::from_secs(10);
+
 
 impl App {
     /// Over these ports. Starts nothing that does not end with `tasks` or `stopping`.
@@ -68,6 +80,9 @@ impl App {
                 .with_media(options.media),
             operator: options.operator,
             meter: options.meter,
+            limits: options.limits,
+            queues: Looks::new(QUEUES_FRESH),
+            activities: Looks::new(ACTIVITIES_FRESH),
         }
     }
 }

@@ -8,6 +8,8 @@ mod app;
 mod dialects;
 mod key_limit;
 mod keys;
+mod limits_in_force;
+mod looks;
 mod meter;
 mod monitor;
 pub mod native;
@@ -27,7 +29,7 @@ use app::App;
 use futures_util::future::join_all;
 use kurir_core::domain::{ApiKeyRecord, TenantId};
 use kurir_core::port::{
-    Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, MessageIndex, PoolQueue,
+    Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, Membership, MessageIndex, PoolQueue,
     RequestLog, SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
 };
 use tokio::net::TcpListener;
@@ -36,6 +38,7 @@ use tokio_util::task::TaskTracker;
 
 pub use dialects::{Dialect, DialectOptions};
 pub use keys::fixed_key;
+pub use limits_in_force::{BudgetOf, LimitInForce, LimitsInForce};
 pub use meter::Meter;
 pub use monitor::Monitor;
 pub use native::openapi_document;
@@ -87,6 +90,8 @@ pub struct GatewayPorts {
     pub calls: Arc<dyn Calls>,
     /// Where operators want which session.
     pub wishes: Arc<dyn Wishes>,
+    /// Who of the workers is alive.
+    pub members: Arc<dyn Membership>,
 }
 
 /// How the gateway behaves.
@@ -135,6 +140,8 @@ pub struct GatewayOptions {
     pub dialects: Vec<DialectOptions>,
     /// Whether callers of these without a key are let in there, as the tenants of the options.
     pub dialects_open: bool,
+    /// The limits, to be shown.
+    pub limits: LimitsInForce,
 }
 
 /// How the gateway takes messages.

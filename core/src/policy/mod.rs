@@ -24,7 +24,7 @@ pub use backoff::Backoff;
 pub use budget::{Budget, DayLeft, DayRule, Over};
 pub use code::{draw_code, tidied_code};
 pub use conversion::counted;
-pub use country::{Countries, CountryRule, NoSuchCountry, calling_code};
+pub use country::{Countries, CountryRule, NoSuchCountry, calling_code, calling_code_of};
 pub use delay::{DELAY_STEPS, delay_step};
 pub use fallback::{OnItsWay, on_its_way};
 pub use opt_out::{BadWords, Heard, OptOutRule, OptOutWords};

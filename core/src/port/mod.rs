@@ -1,6 +1,7 @@
 //! What kurir needs of the outside. A port exists only where there are two implementations or more; each has one
 //! conformance suite (`contract`) that all of them pass.
 
+mod activity;
 mod calls;
 mod clock;
 mod dead;
@@ -36,6 +37,7 @@ mod web;
 mod webhooks;
 mod wishes;
 
+pub use activity::{Activity, Steps, Waiting};
 pub use calls::{CallStream, Called, Calls, IncomingCall, LARGEST_CALL, WAITING_CALLS};
 pub use clock::Clock;
 pub use dead::{DeadFilter, DeadId, DeadJob, DeadLetters, Retried};

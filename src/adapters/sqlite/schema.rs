@@ -26,6 +26,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0011.sql"),
     include_str!("schema/0012.sql"),
     include_str!("schema/0013.sql"),
+    include_str!("schema/0017.sql"),
 ];
 
 /// Brings the file to the newest version, each step in a transaction of its own.

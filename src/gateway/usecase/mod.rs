@@ -1,16 +1,19 @@
 //! What can be done through the gateway, in the words of the domain. Every dialect translates into these calls; none of
 //! them knows HTTP.
 
+mod activity;
 mod batch;
 mod calls;
 mod enqueue;
 mod error;
+mod fleet;
 mod keys;
 mod media;
 mod messages;
 mod page;
 mod pools;
 mod prepare;
+mod queues;
 mod session_desk;
 mod sessions;
 mod shipped;
@@ -28,21 +31,24 @@ use kurir_core::domain::{SessionId, SessionRecord, TenantId};
 use super::GatewayPorts;
 use super::queue_cap::{QueueCaps, QueueRoom};
 
+pub use activity::Activities;
 pub use batch::{Batch, Rows, Taken};
 pub use calls::{CheckedNumber, PairingCode};
 pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
+pub use fleet::{FleetView, Seat, WorkerStanding};
 pub use keys::{KeyDesk, MadeKey, NewKey};
 pub use media::{MediaRules, Upload};
 pub use messages::MessagePage;
 pub use pools::{PoolPage, PoolStanding};
+pub use queues::{QueueStanding, QueueView};
 pub use session_desk::{Order, SessionChange};
 pub use sessions::{Create, Search, SessionPage};
 pub use shipped::Shipped;
 pub use suppressions::{BadWish, SuppressionPage, SuppressionWish};
 pub use templates::{KnownTemplate, TemplatePage, TemplateText};
 pub use verify::{
-    CodeRefused, FallbackWish, NewVerification, PrefixPage, Sent, TextWish, VerificationPage, VerifyOptions, Wish,
+    CodeRefused, Conversion, Conversions, FallbackWish, NewVerification, PrefixPage, Sent, TextWish, VerificationPage, VerifyOptions, Wish,
 };
 pub use webhooks::{NewWebhook, Replay, Replayed, WebhookChange};
 pub use wording::{NamedOtp, NamedTemplate, Texts, Wording, check_values};
