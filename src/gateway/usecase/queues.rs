@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use kurir_core::domain::{Lane, PoolId, SessionId, Target, TenantId, Timestamp};
+use kurir_core::domain::{Lane, SessionId, Target, TenantId, Timestamp};
 use kurir_core::port::{SessionFilter, Waiting};
 use tokio::time::{Instant, timeout_at};
 
@@ -119,15 +119,6 @@ impl UseCases {
                 tracing::debug!(queue = target.routing_key(lane), error = error.chain(), "a queue's depth can't be told");
                 None
             }
-        }
-    }
-
-    /// A session's or a pool's name.
-    #[must_use]
-    pub fn name_of(target: &Target) -> &str {
-        match target {
-            Target::Session(session) => SessionId::as_str(session),
-            Target::Pool(pool) => PoolId::as_str(pool),
         }
     }
 }
