@@ -2,12 +2,13 @@
 
 use anyhow::Context as _;
 use kurir_core::domain::{SessionId, Timestamp};
-use kurir_core::policy::{Budget, DayLeft, Zone};
+use kurir_core::policy::DayLeft;
 use serde::Serialize;
 
 use super::settings;
 use super::store::OpenStore;
 use crate::config::Config;
+use crate::gateway::usecase::SenderDay;
 
 /// What a sender has spent and what is left of its day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -57,37 +58,25 @@ pub async fn session_limits(config: &Config, id: &SessionId) -> anyhow::Result<S
     let (record, now) = (store.sessions.get(id).await, store.clock.now());
     store.close().await;
     let record = record?.with_context(|| format!("there is no session {id}"))?;
-    let senders = settings::senders(config);
-    let zone = record.status.account.as_ref().map_or(Zone::UTC, |account| senders.zone(id, &account.number));
-    let (linked, began) = senders.warm_up_of(&record);
-    let budget = Budget::new(senders.day, zone, began, record.pace.day);
-    Ok(told(id, &budget, linked, &record, now))
+    Ok(told(id, &SenderDay::of(&settings::senders(config), &record, now)))
 }
 
-fn told(
-    id: &SessionId,
-    budget: &Budget,
-    linked: Option<Timestamp>,
-    record: &kurir_core::domain::SessionRecord,
-    now: Timestamp,
-) -> SessionLimits {
-    let (spent, zone) = (budget.today(now), budget.zone());
-    let DayLeft { cap, otp, bulk, cold_otp, cold_bulk } = budget.left(now);
-    let rest = record.resting().filter(|rest| rest.until > now);
+fn told(id: &SessionId, day: &SenderDay) -> SessionLimits {
+    let DayLeft { cap, otp, bulk, cold_otp, cold_bulk } = day.left;
     SessionLimits {
         session: id.to_string(),
-        time_zone: zone.to_string(),
-        next_day: zone.next_day(now).to_rfc3339(),
-        linked_at: linked.map(Timestamp::to_rfc3339),
-        otp_sent: spent.otp,
-        bulk_sent: spent.bulk,
-        new_recipients: spent.cold(),
+        time_zone: day.zone.to_string(),
+        next_day: day.next_day.to_rfc3339(),
+        linked_at: day.linked.map(Timestamp::to_rfc3339),
+        otp_sent: day.spent.otp,
+        bulk_sent: day.spent.bulk,
+        new_recipients: day.spent.cold(),
         cap,
         otp_left: otp,
         bulk_left: bulk,
         new_otp_left: cold_otp,
         new_bulk_left: cold_bulk,
-        rests_until: rest.map(|rest| rest.until.to_rfc3339()),
-        rest_reason: rest.map(|rest| rest.reason.to_string()),
+        rests_until: day.rest.map(|rest| rest.until.to_rfc3339()),
+        rest_reason: day.rest.map(|rest| rest.reason.to_string()),
     }
 }

@@ -146,6 +146,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         upload_timeout: config.media.transfer_timeout,
         messages: super::settings::messages(settings),
         verify: super::settings::verify(config, backends.code_keys.clone()),
+        senders: super::settings::senders(config),
+        pace: super::settings::pace(config),
         max_streams: settings.max_streams as usize,
         streams_per_key: settings.streams_per_key as usize,
         stream_patience: settings.stream_patience,
@@ -176,6 +178,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         suppressions: Arc::clone(&backends.suppressions),
         calls: Arc::clone(&backends.calls),
         wishes: Arc::clone(&backends.wishes),
+        members: Arc::clone(&backends.members),
     };
     Gateway::new(options, ports)
 }

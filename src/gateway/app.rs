@@ -65,7 +65,8 @@ impl App {
             messages: options.messages,
             cases: UseCases::new(ports, options.default_country, options.otp_ttl, options.verify)
                 .with_caps(options.messages.queue_caps)
-                .with_media(options.media),
+                .with_media(options.media)
+                .with_senders(options.senders, options.pace),
             operator: options.operator,
             meter: options.meter,
         }

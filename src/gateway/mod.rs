@@ -25,9 +25,11 @@ use std::time::Duration;
 use app::App;
 use futures_util::future::join_all;
 use kurir_core::domain::{ApiKeyRecord, TenantId};
+use kurir_core::policy::{PaceRule, SenderRules};
 use kurir_core::port::{
-    Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, MessageIndex, PoolQueue,
-    RequestLog, SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
+    Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, Membership, MessageIndex,
+    PoolQueue, RequestLog, SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore,
+    Wishes,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -86,6 +88,8 @@ pub struct GatewayPorts {
     pub calls: Arc<dyn Calls>,
     /// Where operators want which session.
     pub wishes: Arc<dyn Wishes>,
+    /// The register of living workers.
+    pub members: Arc<dyn Membership>,
 }
 
 /// How the gateway behaves.
@@ -120,6 +124,10 @@ pub struct GatewayOptions {
     pub messages: MessageOptions,
     /// How verifications are made and limited.
     pub verify: VerifyOptions,
+    /// The limits of senders that go by the day, which the workers keep and the gateway tells of.
+    pub senders: SenderRules,
+    /// The pace of a sender, likewise.
+    pub pace: PaceRule,
     /// Streams of events at the same time.
     pub max_streams: usize,
     /// Streams of events of one key.
