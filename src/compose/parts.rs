@@ -146,6 +146,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         upload_timeout: config.media.transfer_timeout,
         messages: super::settings::messages(settings),
         verify: super::settings::verify(config, backends.code_keys.clone()),
+        senders: super::settings::senders(config),
+        pace: super::settings::pace(config),
         max_streams: settings.max_streams as usize,
         streams_per_key: settings.streams_per_key as usize,
         stream_patience: settings.stream_patience,
@@ -153,6 +155,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         meter: Some(Arc::clone(&backends.telemetry) as _),
         dialects: super::dialects::options(config, &tenant),
         dialects_open: config.dialects.open && settings.listen.ip().is_loopback(),
+        limits: super::limits::in_force(config),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -176,6 +179,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         suppressions: Arc::clone(&backends.suppressions),
         calls: Arc::clone(&backends.calls),
         wishes: Arc::clone(&backends.wishes),
+        members: Arc::clone(&backends.members),
     };
     Gateway::new(options, ports)
 }

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::key_limit::KeyLimit;
 use super::keys::ApiKeys;
-use super::limits_in_force::LimitsInForce;
+use super::limits_in_force::LimitInForce;
 use super::looks::Looks;
 use super::stream_limit::StreamLimit;
 use super::tail::Tail;
@@ -40,7 +40,7 @@ pub(super) struct App {
     pub stopping: CancellationToken,
     pub operator: TenantId,
     pub meter: Option<Arc<dyn Meter>>,
-    pub limits: LimitsInForce,
+    pub limits: Vec<LimitInForce>,
     /// Looks at the queues, and at what became of messages.
     pub queues: Looks<QueueView>,
     pub activities: Looks<Activities>,
@@ -77,7 +77,8 @@ impl App {
             messages: options.messages,
             cases: UseCases::new(ports, options.default_country, options.otp_ttl, options.verify)
                 .with_caps(options.messages.queue_caps)
-                .with_media(options.media),
+                .with_media(options.media)
+                .with_senders(options.senders, options.pace),
             operator: options.operator,
             meter: options.meter,
             limits: options.limits,

@@ -28,9 +28,11 @@ use std::time::Duration;
 use app::App;
 use futures_util::future::join_all;
 use kurir_core::domain::{ApiKeyRecord, TenantId};
+use kurir_core::policy::{PaceRule, SenderRules};
 use kurir_core::port::{
-    Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, Membership, MessageIndex, PoolQueue,
-    RequestLog, SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
+    Calls, Clock, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, Membership, MessageIndex,
+    PoolQueue, RequestLog, SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore,
+    Wishes,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +40,7 @@ use tokio_util::task::TaskTracker;
 
 pub use dialects::{Dialect, DialectOptions};
 pub use keys::fixed_key;
-pub use limits_in_force::{BudgetOf, LimitInForce, LimitsInForce};
+pub use limits_in_force::LimitInForce;
 pub use meter::Meter;
 pub use monitor::Monitor;
 pub use native::openapi_document;
@@ -90,7 +92,7 @@ pub struct GatewayPorts {
     pub calls: Arc<dyn Calls>,
     /// Where operators want which session.
     pub wishes: Arc<dyn Wishes>,
-    /// Who of the workers is alive.
+    /// The register of living workers.
     pub members: Arc<dyn Membership>,
 }
 
@@ -126,6 +128,10 @@ pub struct GatewayOptions {
     pub messages: MessageOptions,
     /// How verifications are made and limited.
     pub verify: VerifyOptions,
+    /// The limits of senders that go by the day, which the workers keep and the gateway tells of.
+    pub senders: SenderRules,
+    /// The pace of a sender, likewise.
+    pub pace: PaceRule,
     /// Streams of events at the same time.
     pub max_streams: usize,
     /// Streams of events of one key.
@@ -141,7 +147,7 @@ pub struct GatewayOptions {
     /// Whether callers of these without a key are let in there, as the tenants of the options.
     pub dialects_open: bool,
     /// The limits, to be shown.
-    pub limits: LimitsInForce,
+    pub limits: Vec<LimitInForce>,
 }
 
 /// How the gateway takes messages.

@@ -8,6 +8,8 @@ mod enqueue;
 mod error;
 mod fleet;
 mod keys;
+mod limits;
+mod link;
 mod media;
 mod messages;
 mod page;
@@ -15,6 +17,7 @@ mod pools;
 mod prepare;
 mod queues;
 mod session_desk;
+mod session_events;
 mod sessions;
 mod shipped;
 mod suppressions;
@@ -24,9 +27,12 @@ mod webhooks;
 mod withdraw;
 mod wording;
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{SessionId, SessionRecord, TenantId};
+use kurir_core::policy::{PaceRule, SenderRules};
 
 use super::GatewayPorts;
 use super::queue_cap::{QueueCaps, QueueRoom};
@@ -38,6 +44,8 @@ pub use enqueue::{Enqueue, Receipt};
 pub use error::UseCaseError;
 pub use fleet::{FleetView, Seat, WorkerStanding};
 pub use keys::{KeyDesk, MadeKey, NewKey};
+pub use limits::{Hold, SenderDay, Standing};
+pub use link::LinkStanding;
 pub use media::{MediaRules, Upload};
 pub use messages::MessagePage;
 pub use pools::{PoolPage, PoolStanding};
@@ -62,6 +70,8 @@ pub struct UseCases {
     media: MediaRules,
     verify: VerifyOptions,
     room: QueueRoom,
+    senders: Arc<SenderRules>,
+    pace: PaceRule,
 }
 
 impl UseCases {
@@ -73,7 +83,16 @@ impl UseCases {
         verify: VerifyOptions,
     ) -> Self {
         let room = QueueRoom::of(&ports, QueueCaps::default());
-        Self { ports, default_country, otp_ttl, media: MediaRules::default(), verify, room }
+        Self {
+            ports,
+            default_country,
+            otp_ttl,
+            media: MediaRules::default(),
+            verify,
+            room,
+            senders: Arc::default(),
+            pace: PaceRule { every: Duration::ZERO, burst: NonZeroU32::MIN },
+        }
     }
 
     /// With caps on the queues.
@@ -86,6 +105,12 @@ impl UseCases {
     #[must_use]
     pub fn with_media(self, media: MediaRules) -> Self {
         Self { media, ..self }
+    }
+
+    /// With the limits that the workers keep for senders, to tell what is left of them.
+    #[must_use]
+    pub fn with_senders(self, rules: SenderRules, pace: PaceRule) -> Self {
+        Self { senders: Arc::new(rules), pace, ..self }
     }
 
     /// Has the workers look now for what is to be done. They look by themselves a little later.
