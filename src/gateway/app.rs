@@ -51,7 +51,6 @@ pub(super) struct App {
 const QUEUES_FRESH: Duration = Duration::from_secs(3);
 const ACTIVITIES_FRESH: Duration = Duration::from_secs(10);
 
-
 impl App {
     /// Over these ports. Starts nothing that does not end with `tasks` or `stopping`.
     pub fn new(options: GatewayOptions, ports: GatewayPorts, tasks: TaskTracker, stopping: CancellationToken) -> Self {

@@ -40,12 +40,9 @@ pub(super) async fn moments_are_counted_in_the_step_they_are_in(stores: Stores) 
     assert_eq!(stores.write(None, &unknown).await, Written::Done);
     let arrived = unknown.as_written().advance(MessageState::Delivered, at(4)).expect("a step that may be taken");
     assert_eq!(stores.write(None, &arrived).await, Written::Done);
-    for (end, step) in [
-        (MessageState::Failed, 0),
-        (MessageState::Expired, 1),
-        (MessageState::Cancelled, 2),
-        (MessageState::Failed, 2),
-    ] {
+    for (end, step) in
+        [(MessageState::Failed, 0), (MessageState::Expired, 1), (MessageState::Cancelled, 2), (MessageState::Failed, 2)]
+    {
         let queued = put(&stores, new(mine, at(step))).await;
         let ended = queued.advance(end, at(step)).expect("a step that may be taken");
         assert_eq!(stores.write(None, &ended).await, Written::Done);

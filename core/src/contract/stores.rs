@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    activity, event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions, sessions_guard,
-    sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, verifications, verify_counts,
-    webhooks,
+    activity, event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions,
+    sessions_guard, sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, verifications,
+    verify_counts, webhooks,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
@@ -211,6 +211,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             index::pages_hold_every_message_once_the_newest_first,
             index::a_message_is_found_by_what_it_is,
             index::what_a_message_is_found_by_stays_while_its_state_moves,
+            index::a_message_is_found_by_whatsapps_id_of_it,
             index::messages_are_counted_by_state,
             index::the_history_is_kept_with_the_entry,
             activity::moments_are_counted_in_the_step_they_are_in,

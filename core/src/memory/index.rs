@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::MemoryStores;
 use super::ledger::Row;
-use crate::domain::{Lane, LedgerEntry, MessageState, SessionId, TenantId};
+use crate::domain::{Lane, LedgerEntry, MessageId, MessageState, SessionId, TenantId};
 use crate::port::{Activity, MessageFilter, MessageIndex, MessagePlace, PortError, Steps, Waiting};
 
 fn fits(filter: &MessageFilter, row: &Row) -> bool {
@@ -70,5 +70,23 @@ impl MessageIndex for MemoryStores {
             waiting.since = waiting.since.min(entry.enqueued_at);
         }
         Ok(found.into_values().collect())
+    }
+
+    async fn by_whatsapp_id(
+        &self,
+        tenant: &TenantId,
+        id: &MessageId,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, PortError> {
+        let tables = self.tables();
+        let is_ours = |entry: &LedgerEntry| {
+            entry
+                .session
+                .as_ref()
+                .is_none_or(|session| tables.sessions.get(session).is_some_and(|record| record.tenant == *tenant))
+        };
+        let rows = tables.ledger.rows().map(|row| &row.entry);
+        let found = rows.filter(|entry| entry.key.tenant == *tenant && entry.message_id == *id && is_ours(entry));
+        Ok(found.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
     }
 }

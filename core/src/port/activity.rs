@@ -44,7 +44,8 @@ impl Steps {
 
     /// Where each step begins, with nothing counted yet.
     pub fn empty(&self) -> Vec<Activity> {
-        let begins = (0..i64::from(self.count)).map(|n| self.from.as_millis().saturating_add(n.saturating_mul(self.millis())));
+        let begins =
+            (0..i64::from(self.count)).map(|n| self.from.as_millis().saturating_add(n.saturating_mul(self.millis())));
         begins.map(|at| Activity::none(Timestamp::from_millis(at))).collect()
     }
 }

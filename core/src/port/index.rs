@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::{Activity, PortError, Steps, Waiting};
-use crate::domain::{BatchId, JobId, Lane, LedgerEntry, MessageState, PhoneNumber, SessionId, TenantId, Timestamp};
+use crate::domain::{
+    BatchId, JobId, Lane, LedgerEntry, MessageId, MessageState, PhoneNumber, SessionId, TenantId, Timestamp,
+};
 
 /// Which messages of a tenant; an absent part means all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,4 +87,13 @@ pub trait MessageIndex: Send + Sync {
     /// What waits of a tenant's messages, by session and lane, in the order of [`Waiting`]; where nothing waits there is no
     /// entry.
     async fn waiting(&self, tenant: &TenantId) -> Result<Vec<Waiting>, PortError>;
+
+    /// The tenant's messages that WhatsApp knows by this id, at most `limit`, in any order: those of its sessions, and those
+    /// that no session has yet. What a session left behind that was deleted is not looked through.
+    async fn by_whatsapp_id(
+        &self,
+        tenant: &TenantId,
+        id: &MessageId,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, PortError>;
 }

@@ -66,7 +66,9 @@ pub(super) async fn waiting(store: &PostgresStore, tenant: &TenantId) -> Result<
         let session = session.map(SessionId::new).transpose();
         let session = session.map_err(|e| corrupt("the session of a job".to_owned(), e))?;
         // One of before the column was there has no lane, and is old enough not to wait any more.
-        let Some(lane) = lane.and_then(|lane| Lane::ALL.into_iter().find(|known| known.as_str() == lane)) else { continue };
+        let Some(lane) = lane.and_then(|lane| Lane::ALL.into_iter().find(|known| known.as_str() == lane)) else {
+            continue;
+        };
         let messages = rows::to_count(messages, || "waiting jobs".to_owned())?;
         found.push(Waiting { session, lane, messages, since: Timestamp::from_millis(since) });
     }

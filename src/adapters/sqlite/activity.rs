@@ -61,7 +61,9 @@ pub(super) async fn waiting(db: &Database, tenant: &TenantId) -> Result<Vec<Wait
     let mut found = Vec::with_capacity(rows.len());
     for (session, lane, messages, since) in rows {
         let session = session.map(SessionId::new).transpose().map_err(|error| corrupt("a message's session", error))?;
-        let lane = lane.and_then(|lane| Lane::ALL.into_iter().find(|known| known.as_str() == lane)).ok_or_else(|| corrupt("a message's lane", "it is none"))?;
+        let lane = lane
+            .and_then(|lane| Lane::ALL.into_iter().find(|known| known.as_str() == lane))
+            .ok_or_else(|| corrupt("a message's lane", "it is none"))?;
         let since = Timestamp::from_millis(since);
         found.push(Waiting { session, lane, messages: messages.cast_unsigned(), since });
     }

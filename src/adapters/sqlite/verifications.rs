@@ -223,14 +223,13 @@ impl Verifications for SqliteStore {
         tenant: &TenantId,
         from: VerificationId,
     ) -> Result<Vec<(VerificationStatus, u64)>, PortError> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT status, count(*) FROM verification WHERE tenant = ?1 AND id >= ?2 GROUP BY status",
-        )
-        .bind(tenant.as_str())
-        .bind(from.as_uuid().as_bytes().to_vec())
-        .fetch_all(&self.db.readers)
-        .await
-        .map_err(|error| sql("counting verifications", error))?;
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT status, count(*) FROM verification WHERE tenant = ?1 AND id >= ?2 GROUP BY status")
+                .bind(tenant.as_str())
+                .bind(from.as_uuid().as_bytes().to_vec())
+                .fetch_all(&self.db.readers)
+                .await
+                .map_err(|error| sql("counting verifications", error))?;
         let mut counts = Vec::with_capacity(rows.len());
         for (status, count) in rows {
             let status = VerificationStatus::parse(&status);

@@ -56,7 +56,8 @@ pub use shipped::Shipped;
 pub use suppressions::{BadWish, SuppressionPage, SuppressionWish};
 pub use templates::{KnownTemplate, TemplatePage, TemplateText};
 pub use verify::{
-    CodeRefused, Conversion, Conversions, FallbackWish, NewVerification, PrefixPage, Sent, TextWish, VerificationPage, VerifyOptions, Wish,
+    CodeRefused, Conversion, Conversions, FallbackWish, NewVerification, PrefixPage, Sent, TextWish, VerificationPage,
+    VerifyOptions, Wish,
 };
 pub use webhooks::{NewWebhook, Replay, Replayed, WebhookChange};
 pub use wording::{NamedOtp, NamedTemplate, Texts, Wording, check_values};

@@ -116,7 +116,11 @@ impl UseCases {
             // A queue that is not there is made by the first message for it.
             Err(error) if !error.is_transient() => Some(0),
             Err(error) => {
-                tracing::debug!(queue = target.routing_key(lane), error = error.chain(), "a queue's depth can't be told");
+                tracing::debug!(
+                    queue = target.routing_key(lane),
+                    error = error.chain(),
+                    "a queue's depth can't be told"
+                );
                 None
             }
         }

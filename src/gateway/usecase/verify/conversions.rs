@@ -75,10 +75,7 @@ impl UseCases {
     }
 
     /// How many verifications of the last day stand where.
-    pub async fn late_verifications(
-        &self,
-        tenant: &TenantId,
-    ) -> Result<Vec<(VerificationStatus, u64)>, UseCaseError> {
+    pub async fn late_verifications(&self, tenant: &TenantId) -> Result<Vec<(VerificationStatus, u64)>, UseCaseError> {
         let since = self.ports.clock.now().minus(std::time::Duration::from_hours(24));
         // The first id that a verification of this moment can have: ids begin with the moment, in 48 bits.
         let moment = u128::try_from(since.as_millis().max(0)).unwrap_or(0) << 80;
