@@ -4,13 +4,18 @@
 //! comes from another host.
 
 mod assets;
+mod chart;
+mod fleet;
 mod form;
 mod guard;
 mod language;
+mod limits;
 mod live;
 mod page;
 mod preferences;
+mod reader;
 mod refusal;
+mod verifications;
 mod words;
 
 use std::sync::Arc;
@@ -33,7 +38,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// All routes, below `/admin`.
 pub(super) fn router(app: &Arc<App>) -> Router {
-    let pages = Router::new().merge(live::routes());
+    let pages = Router::new()
+        .merge(live::routes())
+        .merge(fleet::routes())
+        .merge(verifications::routes())
+        .merge(limits::routes());
     let routes = Router::new()
         .route("/admin", get(async || Redirect::to("/admin/sessions")))
         .route("/admin/", get(async || Redirect::to("/admin/sessions")))
