@@ -8,6 +8,7 @@ mod chart;
 mod fleet;
 mod form;
 mod guard;
+mod keys;
 mod language;
 mod limits;
 mod live;
@@ -15,7 +16,11 @@ mod page;
 mod preferences;
 mod reader;
 mod refusal;
+mod templates;
 mod verifications;
+mod webhook_log;
+mod webhook_words;
+mod webhooks;
 mod words;
 
 use std::sync::Arc;
@@ -40,6 +45,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(super) fn router(app: &Arc<App>) -> Router {
     let pages = Router::new()
         .merge(live::routes())
+        .merge(keys::routes())
+        .merge(webhooks::routes())
+        .merge(templates::routes())
         .merge(fleet::routes())
         .merge(verifications::routes())
         .merge(limits::routes());

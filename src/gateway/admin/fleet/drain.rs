@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::html;
 use serde::Deserialize;
 
 use super::{PATH, operates, words};
 use crate::gateway::admin::form::Change;
 use crate::gateway::admin::guard::{MayChange, SignedIn};
-use crate::gateway::admin::page::{Section, csrf, encoded};
+use crate::gateway::admin::page::{Section, csrf, done, encoded};
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
 use crate::gateway::admin::words::{self as frame_words, Notice};
@@ -56,7 +55,7 @@ pub(super) async fn drain(
 ) -> Answer {
     operator(&app, &signed_in)?;
     app.cases.drain_worker(&name, true).await?;
-    Ok(back())
+    Ok(done(PATH, Notice::Saved))
 }
 
 pub(super) async fn resume(
@@ -66,9 +65,5 @@ pub(super) async fn resume(
 ) -> Answer {
     operator(&app, &signed_in)?;
     app.cases.drain_worker(&name, false).await?;
-    Ok(back())
-}
-
-fn back() -> Response {
-    Redirect::to(&format!("{PATH}?done={}", Notice::Saved.as_str())).into_response()
+    Ok(done(PATH, Notice::Saved))
 }

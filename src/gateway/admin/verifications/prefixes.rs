@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse as _, Redirect};
 use kurir_core::domain::{PrefixId, PrefixRecord, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -11,7 +10,7 @@ use serde::Deserialize;
 use super::PATH;
 use super::words::{self, Words};
 use crate::gateway::admin::form::Change;
-use crate::gateway::admin::page::csrf;
+use crate::gateway::admin::page::{csrf, done};
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
 use crate::gateway::admin::words::{Notice, moment};
@@ -178,7 +177,7 @@ pub(super) async fn unblock(
 ) -> Answer {
     let id: PrefixId = id.parse().map_err(|_| Refused::NoSuchPage)?;
     app.cases.unblock_prefix(signed_in.tenant(), id).await?;
-    Ok(Redirect::to(&format!("{PATH}?done={}", Notice::Saved.as_str())).into_response())
+    Ok(done(PATH, Notice::Saved))
 }
 
 #[cfg(test)]
