@@ -1,0 +1,6 @@
+//! The admin page.
+
+mod fleet;
+mod limits;
+mod reader;
+mod verifications;
