@@ -60,8 +60,8 @@ impl Scale {
     fn of(largest: u32) -> Self {
         let least = largest.div_ceil(PARTS).max(1);
         let powers = (0..10).map(|n| 10_u32.pow(n));
-        let steps = powers.flat_map(|power| [1, 2, 5].map(|part| power.saturating_mul(part)));
-        let step = steps.into_iter().find(|step| *step >= least).unwrap_or(u32::MAX);
+        let mut steps = powers.flat_map(|power| [1, 2, 5].map(|part| power.saturating_mul(part)));
+        let step = steps.find(|step| *step >= least).unwrap_or(u32::MAX);
         Self { step, top: largest.div_ceil(step).max(1).saturating_mul(step) }
     }
 
@@ -239,11 +239,10 @@ mod tests {
     #[test]
     fn places_stay_within_the_drawing() {
         let scale = Scale { step: 5, top: 10 };
-        assert_eq!([0, 5, 10, 99].map(|value| scale.height(value)), [BOTTOM, 90.0, TOP, TOP]);
-        assert_eq!(
-            [(0, 3), (1, 3), (2, 3), (0, 1), (0, 0)].map(|(n, of)| across(n, of)),
-            [LEFT, 219.0, RIGHT, LEFT, LEFT]
-        );
+        let heights = [0, 5, 10, 99].map(|value| place(scale.height(value)));
+        assert_eq!(heights, ["170.0", "90.0", "10.0", "10.0"]);
+        let places = [(0, 3), (1, 3), (2, 3), (0, 1), (0, 0)].map(|(n, of)| place(across(n, of)));
+        assert_eq!(places, ["46.0", "219.0", "392.0", "46.0", "46.0"]);
     }
 
     #[test]

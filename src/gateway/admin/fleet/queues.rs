@@ -1,6 +1,6 @@
 //! The queues: how much waits, and since when.
 
-use kurir_core::domain::{Lane, Target, Timestamp};
+use kurir_core::domain::{Target, Timestamp};
 use maud::{Markup, html};
 
 use super::words;
@@ -116,7 +116,7 @@ fn name(target: &Target) -> &str {
 mod tests {
     use std::time::Duration;
 
-    use kurir_core::domain::SessionId;
+    use kurir_core::domain::{Lane, SessionId};
 
     use super::*;
 

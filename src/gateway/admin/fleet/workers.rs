@@ -118,7 +118,7 @@ fn seats(language: Language, seats: &[Seat], whose: &str) -> Markup {
                     " "
                     span .badge .(colour(session.status.state)) { (state(language, session.status.state)) }
                     @if let Some(worker) = wanted_with.as_ref().filter(|_| wanted_with.as_ref() != session.owner.as_ref()) {
-                        " " span .faint { (words.wanted_with) " " (worker) }
+                        " " span .faint { (words.wanted_with) " " (worker.as_str()) }
                     }
                 }
             }

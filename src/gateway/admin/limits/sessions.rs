@@ -77,13 +77,13 @@ fn row(words: &Words, record: &SessionRecord, day: &SenderDay, overrides: Overri
             td .number { (left(words, day.left.otp, day.left.bulk)) }
             td .number { (left(words, day.left.cold_otp, day.left.cold_bulk)) }
             td {
-                (moment(day.next_day)) br; span .faint { (day.zone) }
+                (moment(day.next_day)) br; span .faint { (day.zone.to_string()) }
                 @if let Some(rest) = day.rest {
                     br; span .wait { (words.rests) " " (moment(rest.until)) }
                 }
             }
             td {
-                @if let Some(zone) = overrides.zone { code { "limits.sender.time_zones" } " " (zone) br; }
+                @if let Some(zone) = overrides.zone { code { "limits.sender.time_zones" } " " (zone.to_string()) br; }
                 @if overrides.warm { code { "limits.sender.warmed_up" } }
                 @if overrides.zone.is_none() && !overrides.warm { span .faint { (words.as_all) } }
             }

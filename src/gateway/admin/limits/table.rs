@@ -91,7 +91,7 @@ fn row(language: Language, limit: &LimitInForce) -> Markup {
             }
             td {
                 (said(language, &limit.over))
-                @if let Some(reason) = limit.reason { " (" code { (reason) } ")" }
+                @if let Some(reason) = limit.reason { " (" code { (reason.to_string()) } ")" }
             }
             td { @if limit.down.is_empty() { "–" } @else { (said(language, &limit.down)) } }
         }
