@@ -150,6 +150,8 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         upload_timeout: config.media.transfer_timeout,
         messages: super::settings::messages(settings),
         verify: super::settings::verify(config, backends.code_keys.clone()),
+        senders: super::settings::senders(config),
+        pace: super::settings::pace(config),
         max_streams: settings.max_streams as usize,
         streams_per_key: settings.streams_per_key as usize,
         stream_patience: settings.stream_patience,
@@ -158,6 +160,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         admin: super::settings::admin(&config.admin),
         dialects: super::dialects::options(config, &tenant),
         dialects_open: config.dialects.open && settings.listen.ip().is_loopback(),
+        limits: super::limits::in_force(config),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -183,6 +186,7 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         calls: Arc::clone(&backends.calls),
         wishes: Arc::clone(&backends.wishes),
         dead: Arc::clone(&backends.dead),
+        members: Arc::clone(&backends.members),
     };
     Gateway::new(options, ports)
 }

@@ -4,10 +4,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kurir_core::domain::{CodeKeys, ConversionRule, MediaLimits, SecretNumbers, WorkerName};
-use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, FailureRule, OptOutRule, PaceRule, WebhookRule};
+use kurir_core::policy::{
+    AttemptRule, Backoff, CountryRule, DayRule, FailureRule, OptOutRule, PaceRule, SenderRules, WebhookRule,
+};
 use kurir_core::port::RecipientRule;
 use kurir_workers::{
-    AlertOptions, CourierOptions, Crash, MediaOptions, RelayOptions, SenderOptions, WhenDown, WorkerOptions,
+    AlertOptions, CourierOptions, Crash, MediaOptions, RelayOptions, WhenDown, WorkerOptions,
 };
 
 use crate::config::{self, AdminConfig, Config, GatewayConfig};
@@ -41,7 +43,7 @@ pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions 
         ack_patience: worker.ack_patience,
         max_wait: worker.max_wait,
         stop_deadline: worker.stop_deadline,
-        pace: PaceRule { every: config.limits.sender.every, burst: config.limits.sender.burst },
+        pace: pace(config),
         senders: senders(config),
         recipient: RecipientRule {
             every: config.limits.recipient.otp_every,
@@ -85,8 +87,13 @@ pub fn media_limits(config: &Config) -> MediaLimits {
     }
 }
 
+/// The pace of a sender.
+pub fn pace(config: &Config) -> PaceRule {
+    PaceRule { every: config.limits.sender.every, burst: config.limits.sender.burst }
+}
+
 /// The limits of senders that go by the day.
-pub fn senders(config: &Config) -> SenderOptions {
+pub fn senders(config: &Config) -> SenderRules {
     let sender = &config.limits.sender;
     let day = DayRule {
         per_day: sender.per_day,
@@ -95,7 +102,7 @@ pub fn senders(config: &Config) -> SenderOptions {
         // Checked to be a percentage when the configuration was read.
         otp_reserve: u8::try_from(sender.otp_reserve).unwrap_or(100),
     };
-    SenderOptions { day, zones: sender.time_zones.0.clone(), warm: sender.warmed_up.0.clone() }
+    SenderRules { day, zones: sender.time_zones.0.clone(), warm: sender.warmed_up.0.clone() }
 }
 
 /// When a prefix of numbers gets no more codes.

@@ -11,10 +11,12 @@ use tokio_util::task::TaskTracker;
 use super::admin::Door;
 use super::key_limit::KeyLimit;
 use super::keys::ApiKeys;
+use super::limits_in_force::LimitInForce;
+use super::looks::Looks;
 use super::notices::Notices;
 use super::stream_limit::StreamLimit;
 use super::tail::Tail;
-use super::usecase::UseCases;
+use super::usecase::{Activities, QueueView, UseCases};
 use super::waits::Waits;
 use super::{GatewayOptions, GatewayPorts, MessageOptions, Meter, Probe};
 
@@ -43,7 +45,16 @@ pub(super) struct App {
     pub meter: Option<Arc<dyn Meter>>,
     /// Who may open the admin page.
     pub door: Arc<Door>,
+    pub limits: Vec<LimitInForce>,
+    /// Looks at the queues, and at what became of messages.
+    pub queues: Looks<QueueView>,
+    pub activities: Looks<Activities>,
 }
+
+/// How long a look at the queues is believed, and one at what became of messages: the broker is asked for every queue, and the
+/// store counts a day.
+const QUEUES_FRESH: Duration = Duration::from_secs(3);
+const ACTIVITIES_FRESH: Duration = Duration::from_secs(10);
 
 impl App {
     /// Over these ports. Starts nothing that does not end with `tasks` or `stopping`.
@@ -73,9 +84,13 @@ impl App {
             messages: options.messages,
             cases: UseCases::new(ports, options.default_country, options.otp_ttl, options.verify)
                 .with_caps(options.messages.queue_caps)
-                .with_media(options.media),
+                .with_media(options.media)
+                .with_senders(options.senders, options.pace),
             operator: options.operator,
             meter: options.meter,
+            limits: options.limits,
+            queues: Looks::new(QUEUES_FRESH),
+            activities: Looks::new(ACTIVITIES_FRESH),
         }
     }
 }

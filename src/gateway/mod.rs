@@ -8,6 +8,8 @@ mod app;
 mod dialects;
 mod key_limit;
 mod keys;
+mod limits_in_force;
+mod looks;
 mod meter;
 mod monitor;
 pub mod native;
@@ -27,8 +29,9 @@ use std::time::Duration;
 use app::App;
 use futures_util::future::join_all;
 use kurir_core::domain::{ApiKeyRecord, TenantId};
+use kurir_core::policy::{PaceRule, SenderRules};
 use kurir_core::port::{
-    Calls, Clock, DeadLetters, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, MessageIndex, PoolQueue,
+    Calls, Clock, DeadLetters, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, Membership, MessageIndex, PoolQueue,
     RequestLog, SessionStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web, WebhookStore,
     Wishes,
 };
@@ -39,6 +42,7 @@ use tokio_util::task::TaskTracker;
 pub use admin::AdminOptions;
 pub use dialects::{Dialect, DialectOptions};
 pub use keys::fixed_key;
+pub use limits_in_force::LimitInForce;
 pub use meter::Meter;
 pub use monitor::Monitor;
 pub use native::openapi_document;
@@ -94,6 +98,8 @@ pub struct GatewayPorts {
     pub wishes: Arc<dyn Wishes>,
     /// The dead letters.
     pub dead: Arc<dyn DeadLetters>,
+    /// The register of living workers.
+    pub members: Arc<dyn Membership>,
 }
 
 /// How the gateway behaves.
@@ -128,6 +134,10 @@ pub struct GatewayOptions {
     pub messages: MessageOptions,
     /// How verifications are made and limited.
     pub verify: VerifyOptions,
+    /// The limits of senders that go by the day, which the workers keep and the gateway tells of.
+    pub senders: SenderRules,
+    /// The pace of a sender, likewise.
+    pub pace: PaceRule,
     /// Streams of events at the same time.
     pub max_streams: usize,
     /// Streams of events of one key.
@@ -144,6 +154,8 @@ pub struct GatewayOptions {
     pub dialects: Vec<DialectOptions>,
     /// Whether callers of these without a key are let in there, as the tenants of the options.
     pub dialects_open: bool,
+    /// The limits, to be shown.
+    pub limits: Vec<LimitInForce>,
 }
 
 /// How the gateway takes messages.

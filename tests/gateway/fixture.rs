@@ -1,12 +1,13 @@
 //! A gateway with two tenants, and a client for it.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kurir::gateway::usecase::MediaRules;
 use kurir::gateway::{
-    Abandoned, AdminOptions, Dialect, DialectOptions, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe,
+    Abandoned, AdminOptions, Dialect, DialectOptions, Gateway, GatewayOptions, GatewayPorts, LimitInForce, MessageOptions, Probe,
     VerifyOptions, fixed_key,
 };
 use kurir::telemetry::{Part, Telemetry};
@@ -15,9 +16,10 @@ use kurir_core::domain::{
     MediaState, QrCode, Secret, SecretNumbers, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
 };
 use kurir_core::memory::{
-    ManualClock, MemoryCalls, MemoryEvents, MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes, SeededEntropy,
+    ManualClock, MemoryCalls, MemoryEvents, MemoryMembership, MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes,
+    SeededEntropy,
 };
-use kurir_core::policy::CountryRule;
+use kurir_core::policy::{CountryRule, PaceRule, SenderRules};
 use kurir_core::port::{Clock as _, JobQueue as _, MediaIntake, Outbox as _, SessionStore as _, Written};
 use kurir_workers::Refused;
 use serde_json::Value;
@@ -46,6 +48,7 @@ pub struct Fixture {
     pub web: Arc<MemoryWeb>,
     pub calls: MemoryCalls,
     pub wishes: Arc<MemoryWishes>,
+    pub members: Arc<MemoryMembership>,
     pub stop: CancellationToken,
     pub served: JoinHandle<Abandoned>,
 }
@@ -102,6 +105,7 @@ pub struct Wishes {
     pub max_connections: usize,
     pub messages: MessageOptions,
     pub verify: VerifyOptions,
+    pub senders: SenderRules,
     pub max_streams: usize,
     pub streams_per_key: usize,
     pub stream_patience: Duration,
@@ -109,6 +113,7 @@ pub struct Wishes {
     pub qr_timeout: Duration,
     pub max_sessions: u32,
     pub dialect_wait: Duration,
+    pub limits: Vec<LimitInForce>,
 }
 
 /// How the fixture's verifications are made: without a pause between sendings, and without limits.
@@ -159,6 +164,7 @@ impl Default for Wishes {
             max_connections: 64,
             messages: MessageOptions::default(),
             verify: verify(),
+            senders: SenderRules::default(),
             max_streams: 32,
             streams_per_key: 16,
             stream_patience: PATIENCE,
@@ -166,6 +172,7 @@ impl Default for Wishes {
             qr_timeout: PATIENCE,
             max_sessions: 1,
             dialect_wait: Duration::from_millis(500),
+            limits: Vec::new(),
         }
     }
 }
@@ -201,6 +208,8 @@ impl Fixture {
             upload_timeout: PATIENCE,
             messages: wishes.messages,
             verify: wishes.verify,
+            senders: wishes.senders,
+            pace: PaceRule { every: Duration::from_secs(3), burst: NonZeroU32::new(5).unwrap() },
             max_streams: wishes.max_streams,
             streams_per_key: wishes.streams_per_key,
             stream_patience: wishes.stream_patience,
@@ -209,8 +218,10 @@ impl Fixture {
             admin: wishes.admin,
             dialects: dialects(wishes.max_sessions, wishes.dialect_wait, wishes.qr_timeout),
             dialects_open: true,
+            limits: wishes.limits,
         };
         let (calls, wishes) = (MemoryCalls::default(), Arc::new(MemoryWishes::default()));
+        let members = Arc::new(MemoryMembership::new(clock.clone()));
         let ports = GatewayPorts {
             sessions: stores.clone(),
             keys: stores.clone(),
@@ -234,12 +245,13 @@ impl Fixture {
             calls: Arc::new(calls.clone()),
             wishes: wishes.clone(),
             dead: queue.clone(),
+            members: members.clone(),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, Vec::new(), stop.clone()));
-        Self { runtime, address, stores, ledger, queue, clock, events, web, calls, wishes, stop, served }
+        Self { runtime, address, stores, ledger, queue, clock, events, web, calls, wishes, members, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -32,7 +32,7 @@ pub use grouped::{GroupedLedger, GroupedQueue};
 pub use lease::{Lease, Loss};
 pub use log_keeper::{LogKeeper, LogKeeperPorts};
 pub use observer::{LeaseChange, Observer, Unobserved};
-pub use options::{MediaOptions, RelayOptions, SenderOptions, VerifyOptions, WhenDown, WorkerOptions};
+pub use options::{MediaOptions, RelayOptions, VerifyOptions, WhenDown, WorkerOptions};
 pub use ports::{RelayPorts, WorkerPorts};
 pub use refused::Refused;
 pub use relay::{Relay, RelayReport};

@@ -7,6 +7,7 @@
 //!
 //! Suites run on a Tokio runtime with time and I/O enabled, and real time: never on a paused clock.
 
+mod activity;
 mod alerts;
 mod calls;
 mod dead;

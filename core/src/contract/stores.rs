@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    alerts, event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions,
+    activity, alerts, event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions,
     sessions_guard, sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, users, verifications,
     verify_counts, webhooks,
 };
@@ -222,6 +222,8 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             index::a_message_is_found_by_whatsapps_id_of_it,
             index::messages_are_counted_by_state,
             index::the_history_is_kept_with_the_entry,
+            activity::moments_are_counted_in_the_step_they_are_in,
+            activity::what_waits_is_told_with_its_oldest,
             requests::a_request_is_carried_out_once_and_answered_the_same,
             requests::names_are_the_tenants_own,
             requests::a_dead_run_is_taken_over_with_its_seed,
@@ -236,6 +238,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             verifications::a_code_goes_with_the_end,
             verifications::tenants_have_their_own,
             verifications::pages_are_filtered_and_newest_first,
+            verifications::late_ones_are_counted_by_status,
             verifications::what_is_due_comes_in_order_and_ends_are_never_due,
             verifications::ended_ones_are_forgotten_and_open_ones_are_not,
             verify_counts::a_limit_holds_within_its_window,

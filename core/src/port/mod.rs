@@ -1,6 +1,7 @@
 //! What kurir needs of the outside. A port exists only where there are two implementations or more; each has one
 //! conformance suite (`contract`) that all of them pass.
 
+mod activity;
 mod alerts;
 mod calls;
 mod clock;
@@ -38,6 +39,7 @@ mod web;
 mod webhooks;
 mod wishes;
 
+pub use activity::{Activity, Steps, Waiting};
 pub use alerts::AlertBook;
 pub use calls::{CallStream, Called, Calls, IncomingCall, LARGEST_CALL, WAITING_CALLS};
 pub use clock::Clock;

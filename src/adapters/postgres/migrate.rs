@@ -27,6 +27,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("what files take", include_str!("migrations/0013_media_quota.sql")),
     ("users", include_str!("migrations/0014_users.sql")),
     ("notes of sessions, alerts", include_str!("migrations/0016_notes_alerts.sql")),
+    ("messages by moment", include_str!("migrations/0017_messages_by_moment.sql")),
 ];
 
 fn migrator(schema: Option<&str>) -> Migrator {

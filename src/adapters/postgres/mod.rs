@@ -11,6 +11,7 @@
 //!
 //! Values are sealed before they leave the process and bound to their place (see `sealing`).
 
+mod activity;
 mod alerts;
 mod api_keys;
 mod connect;

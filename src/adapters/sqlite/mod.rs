@@ -4,6 +4,7 @@
 //! Writes that arrive while a commit is under way share the next one, since a commit waits for the disk and everything
 //! else does not. Which job was handed to whom is known in memory only: the end of the process ends every claim.
 
+mod activity;
 mod alerts;
 mod api_keys;
 mod database;

@@ -7,6 +7,7 @@
 mod address;
 mod assets;
 mod change;
+mod chart;
 mod cookie;
 mod csrf;
 mod dead;
@@ -14,10 +15,12 @@ mod dead_change;
 mod dead_words;
 mod desk;
 mod door;
+mod fleet;
 mod form;
 mod guard;
 mod keys;
 mod language;
+mod limits;
 mod live;
 mod local_path;
 mod message;
@@ -28,6 +31,7 @@ mod own_password;
 mod page;
 mod password;
 mod preferences;
+mod reader;
 mod refusal;
 mod send;
 mod send_form;
@@ -36,6 +40,7 @@ mod templates;
 mod throttle;
 mod turned_away;
 mod users;
+mod verifications;
 mod webhook_log;
 mod webhook_words;
 mod webhooks;
@@ -98,6 +103,9 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         .merge(dead::routes())
         .merge(dead_change::routes())
         .merge(send::routes())
+        .merge(fleet::routes())
+        .merge(verifications::routes())
+        .merge(limits::routes())
         .merge(keys::routes())
         .merge(webhooks::routes())
         .merge(templates::routes())

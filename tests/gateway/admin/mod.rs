@@ -2,8 +2,12 @@
 
 mod browser;
 mod dead;
+mod fleet;
+mod limits;
 mod messages;
+mod onlooker;
 mod reader;
 mod send;
 mod sign_in;
 mod users;
+mod verifications;
