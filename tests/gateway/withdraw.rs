@@ -277,6 +277,7 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 suppressions: it.stores.clone(),
                 calls: Arc::new(it.calls.clone()),
                 wishes: it.wishes.clone(),
+                members: it.members.clone(),
             };
             let cases = UseCases::new(ports, None, None, crate::fixture::verify());
             let (acme, job): (_, JobId) = (tenant("acme"), ID.parse().unwrap());

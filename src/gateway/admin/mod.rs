@@ -10,7 +10,9 @@ mod language;
 mod live;
 mod page;
 mod preferences;
+mod reader;
 mod refusal;
+mod sessions;
 mod words;
 
 use std::sync::Arc;
@@ -32,7 +34,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// All routes, below `/admin`.
 pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
-    let pages = Router::new().merge(live::routes());
+    let pages = Router::new().merge(live::routes()).merge(sessions::routes());
     Router::new()
         .route("/admin", get(async || Redirect::to("/admin/sessions")))
         .route("/admin/", get(async || Redirect::to("/admin/sessions")))
