@@ -3,6 +3,7 @@
 //! `usecase` says what can be done (create a session, enqueue a message, …) without a word of HTTP; `native` is kurir's own
 //! HTTP interface over it. Further dialects translate into the same use cases. The gateway knows ports only.
 
+mod admin;
 mod app;
 mod dialects;
 mod key_limit;
@@ -207,7 +208,8 @@ impl Gateway {
         let stopping = CancellationToken::new();
         let (dialects, open) = (options.dialects.clone(), options.dialects_open);
         let app = Arc::new(App::new(options, ports, tasks.clone(), stopping.clone()));
-        let router = dialects.iter().fold(native::router(&app), |router, options| {
+        let main = native::router(&app).merge(admin::router(&app));
+        let router = dialects.iter().fold(main, |router, options| {
             let path = format!("/dialects/{}", options.dialect);
             // With and without a slash at the end.
             router.nest_service(&path, dialects::router(&app, options.clone(), open))

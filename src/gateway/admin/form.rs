@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::{HeaderName, header};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use subtle::ConstantTimeEq as _;
 
 use super::guard::{MayChange, SignedIn};
@@ -57,6 +58,25 @@ pub(super) fn ours(
     let field = fields.iter().find(|(name, _)| name == "csrf").map(|(_, value)| value.as_bytes());
     let mark = told.or(field).unwrap_or_default();
     if bool::from(mark.ct_eq(signed_in.csrf.as_bytes())) { Ok(()) } else { Err(Refused::NotOurs) }
+}
+
+/// A field that may be there several times.
+#[derive(Debug, Default)]
+pub(super) struct Many(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for Many {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Given {
+            One(String),
+            Several(Vec<String>),
+        }
+        Ok(match Given::deserialize(input)? {
+            Given::One(one) => Self(vec![one]),
+            Given::Several(several) => Self(several),
+        })
+    }
 }
 
 /// A form as a type: a field that is there twice is a list, an empty one is as good as none.

@@ -95,7 +95,9 @@ impl Ear {
             };
             match heard {
                 Ok(Some(piece)) => {
-                    topics.extend(piece.events.iter().filter(|event| self.concerns(event)).map(|event| topic(event.event.kind)));
+                    topics.extend(
+                        piece.events.iter().filter(|event| self.concerns(event)).map(|event| topic(event.event.kind)),
+                    );
                 }
                 // Some were missed: everything may be new.
                 Ok(None) => {

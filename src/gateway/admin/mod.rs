@@ -6,6 +6,7 @@
 mod assets;
 mod form;
 mod guard;
+mod keys;
 mod language;
 mod live;
 mod page;
@@ -13,6 +14,10 @@ mod preferences;
 mod reader;
 mod refusal;
 mod sessions;
+mod templates;
+mod webhook_log;
+mod webhook_words;
+mod webhooks;
 mod words;
 
 use std::sync::Arc;
@@ -27,15 +32,21 @@ use axum::routing::get;
 use refusal::{Refused, in_words};
 
 use super::app::App;
+use super::native::layers;
 
 /// Scripts, styles, pictures and requests come from here and nowhere else; codes to scan come as `data:` URLs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// All routes, below `/admin`.
-pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
-    let pages = Router::new().merge(live::routes()).merge(sessions::routes());
-    Router::new()
+pub(super) fn router(app: &Arc<App>) -> Router {
+    let pages = Router::new()
+        .merge(live::routes())
+        .merge(sessions::routes())
+        .merge(keys::routes())
+        .merge(webhooks::routes())
+        .merge(templates::routes());
+    let routes = Router::new()
         .route("/admin", get(async || Redirect::to("/admin/sessions")))
         .route("/admin/", get(async || Redirect::to("/admin/sessions")))
         .route("/admin/preferences", get(preferences::choose))
@@ -44,6 +55,9 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/{*nothing}", get(async || Refused::NoSuchPage))
         .layer(from_fn_with_state(Arc::clone(app), in_words))
         .layer(from_fn(guarded))
+        .layer(from_fn_with_state(Arc::clone(app), layers::time_limit))
+        .with_state(Arc::clone(app));
+    layers::around(routes, app)
 }
 
 /// Says what pages may do.

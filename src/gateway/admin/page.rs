@@ -1,7 +1,11 @@
 //! The frame that every page stands in: head, navigation, choices, and what was just done.
 
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{DOCTYPE, Markup, html};
 
 use super::guard::SignedIn;
@@ -77,6 +81,8 @@ pub(super) struct Frame {
     /// The page's own address, for the ways back to it.
     here: String,
     notice: Option<Notice>,
+    /// Whether a script of ours asks, who wants the part alone.
+    fetched: bool,
 }
 
 impl Frame {
@@ -88,6 +94,7 @@ impl Frame {
             theme: Theme::of(headers),
             here: here.to_owned(),
             notice: Notice::of(uri),
+            fetched: headers.get("x-requested-with").is_some(),
         }
     }
 
@@ -124,6 +131,11 @@ impl Frame {
             }
         };
         self.document(title, &navigation, body)
+    }
+
+    /// A part of a page: alone for a script that asks for it, else in a page of its own.
+    pub fn part(&self, signed_in: &SignedIn, section: Section, title: &str, body: Markup) -> Response {
+        if self.fetched { body.into_response() } else { self.page(signed_in, section, title, &body) }
     }
 
     /// A page for nobody in particular: signing in, and what went wrong before that.
@@ -184,9 +196,23 @@ impl Frame {
     }
 }
 
+impl<S: Sync> FromRequestParts<S> for Frame {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers, &parts.uri))
+    }
+}
+
 /// The field that shows that a form is one of ours.
 pub(super) fn csrf(signed_in: &SignedIn) -> Markup {
     html! { input type="hidden" name="csrf" value=(signed_in.csrf); }
+}
+
+/// Leads on to a page which tells what was done.
+pub(super) fn done(path: &str, notice: Notice) -> Response {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    Redirect::to(&format!("{path}{joint}done={}", notice.as_str())).into_response()
 }
 
 /// A text as part of an address.

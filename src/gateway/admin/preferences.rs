@@ -100,7 +100,9 @@ mod tests {
         for good in ["/admin", "/admin/messages?q=a%20b", "/admin?x=1"] {
             assert_eq!(local(Some(good)), good);
         }
-        for bad in ["//evil.example", "/admin\\x", "https://evil.example/admin", "/administrator", "", "/admin/\r\nX: y"] {
+        for bad in
+            ["//evil.example", "/admin\\x", "https://evil.example/admin", "/administrator", "", "/admin/\r\nX: y"]
+        {
             assert_eq!(local(Some(bad)), "/admin", "{bad:?}");
         }
     }

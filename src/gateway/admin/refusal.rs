@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
@@ -41,6 +42,12 @@ impl From<UseCaseError> for Refused {
 impl From<PortError> for Refused {
     fn from(error: PortError) -> Self {
         Self::UseCase(error.into())
+    }
+}
+
+impl From<QueryRejection> for Refused {
+    fn from(_: QueryRejection) -> Self {
+        Self::BadForm
     }
 }
 

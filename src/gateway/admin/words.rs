@@ -140,6 +140,8 @@ notices! {
     Retried = "retried", "Dikirim ulang ke antrean.", "Back in the queue.";
     Dropped = "dropped", "Dibuang.", "Dropped.";
     Unchanged = "unchanged", "Tidak ada yang berubah.", "Nothing has changed.";
+    Tried = "tried", "Percobaan dikirim; hasilnya ada di daftar pengiriman.", "A test is on its way; see the deliveries.";
+    Again = "again", "Peristiwa akan dikirim lagi.", "The events are told again.";
     Cancelled = "cancelled", "Pesan dibatalkan.", "The message was cancelled.";
 }
 

@@ -90,7 +90,7 @@ async fn measured(State(app): State<Arc<App>>, request: Request, next: Next) -> 
 }
 
 /// Cuts a request off that takes too long, its body's arrival included.
-pub(super) async fn time_limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(in crate::gateway) async fn time_limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let lasts = lasts_at_most(&app, request.uri());
     let answered = tokio::time::timeout(lasts, next.run(request)).await;
     answered.unwrap_or_else(|_| {

@@ -48,7 +48,9 @@ fn said(language: Language, hold: &Hold) -> Markup {
     match hold {
         Hold::Deleted => plain("Sedang dihapus.", "It is being deleted."),
         Hold::LoggingOut => plain("Sedang keluar dari WhatsApp.", "It is being logged out of WhatsApp."),
-        Hold::Stopped => plain("Dihentikan. Pesan menunggu sampai dijalankan.", "Stopped. Messages wait until it is started."),
+        Hold::Stopped => {
+            plain("Dihentikan. Pesan menunggu sampai dijalankan.", "Stopped. Messages wait until it is started.")
+        }
         Hold::NoWorker => plain(
             "Tidak ada worker yang memegang sesi ini sekarang. Pesan menunggu.",
             "No worker has this session now. Messages wait.",
@@ -103,7 +105,9 @@ fn said(language: Language, hold: &Hold) -> Markup {
 /// Today's numbers: the pace, what was sent, what is left. Pairs of `dt` and `dd`.
 pub(super) fn numbers(language: Language, standing: &Standing) -> Markup {
     let day = &standing.day;
-    let left = |left: Option<u32>| left.map_or_else(|| language.of_two("tanpa batas", "no limit").to_owned(), |left| left.to_string());
+    let left = |left: Option<u32>| {
+        left.map_or_else(|| language.of_two("tanpa batas", "no limit").to_owned(), |left| left.to_string())
+    };
     let bulk = language.of_two("massal", "bulk");
     html! {
         dt { (language.of_two("Tempo", "Pace")) }

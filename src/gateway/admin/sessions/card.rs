@@ -24,7 +24,9 @@ pub(super) struct Shown<'a> {
 const fn colour(state: SessionState) -> &'static str {
     match state {
         SessionState::Connected => "good",
-        SessionState::Created | SessionState::AwaitingScan | SessionState::Paired | SessionState::Disconnected => "wait",
+        SessionState::Created | SessionState::AwaitingScan | SessionState::Paired | SessionState::Disconnected => {
+            "wait"
+        }
         SessionState::ScanTimedOut | SessionState::LoggedOut | SessionState::Banned | SessionState::Outdated => "bad",
     }
 }

@@ -85,11 +85,7 @@ fn page(reader: &Reader, new: &New, problem: Option<&Problem>) -> Response {
 }
 
 /// Adds it.
-pub(super) async fn create(
-    State(app): State<Arc<App>>,
-    reader: Reader,
-    Change(signed_in, new): Change<New>,
-) -> Answer {
+pub(super) async fn create(State(app): State<Arc<App>>, reader: Reader, Change(signed_in, new): Change<New>) -> Answer {
     let trimmed = |text: &Option<String>| text.as_deref().map(|text| text.trim().to_owned());
     let wish = Create {
         id: trimmed(&new.id),

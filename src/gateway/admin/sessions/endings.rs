@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Response};
 use kurir_core::domain::SessionRecord;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::problems::Problem;
 use super::{back_to, called, named, path, words};
 use crate::gateway::admin::form::Change;
-use crate::gateway::admin::page::{Section, csrf};
+use crate::gateway::admin::page::{Section, csrf, done};
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::Answer;
 use crate::gateway::admin::words::{self as frame_words, Notice};
@@ -126,5 +126,5 @@ pub(super) async fn delete(
         return Ok(question_of_deletion(&reader, &record, Some(Problem::form(problem))));
     }
     app.cases.delete_session(signed_in.tenant(), &record.id).await?;
-    Ok(Redirect::to(&format!("/admin/sessions?done={}", Notice::Told.as_str())).into_response())
+    Ok(done("/admin/sessions", Notice::Told))
 }

@@ -16,10 +16,11 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use axum::routing::get;
 use kurir_core::domain::{SessionId, SessionRecord};
 
+use super::page::done;
 use super::refusal::Refused;
 use super::words::Notice;
 use crate::gateway::app::App;
@@ -49,7 +50,7 @@ fn path(id: &SessionId) -> String {
 
 /// Back to a session's page, which tells what was done.
 fn back_to(id: &SessionId, notice: Notice) -> Response {
-    Redirect::to(&format!("{}?done={}", path(id), notice.as_str())).into_response()
+    done(&path(id), notice)
 }
 
 /// What people call a session: its name, else its id.

@@ -36,7 +36,9 @@ fn in_words(language: Language, error: &UseCaseError) -> Option<&'static str> {
         UseCaseError::PoolTaken => {
             ("Nama pool ini sudah dipakai. Pilih yang lain.", "This pool's name is taken. Choose another one.")
         }
-        UseCaseError::SessionDeleted => ("Sesi ini sedang keluar atau dihapus.", "The session is being logged out or deleted."),
+        UseCaseError::SessionDeleted => {
+            ("Sesi ini sedang keluar atau dihapus.", "The session is being logged out or deleted.")
+        }
         UseCaseError::NotDeclared => (
             "Sesi dibuat, tetapi antrean tidak menjawab. Kirim formulir ini sekali lagi.",
             "The session was created, but the queue did not answer. Send this form once more.",
@@ -47,9 +49,10 @@ fn in_words(language: Language, error: &UseCaseError) -> Option<&'static str> {
         UseCaseError::NotConnected { soon: false, .. } => {
             ("Sesi tidak berjalan. Jalankan dulu.", "The session does not run. Start it first.")
         }
-        UseCaseError::SessionBusy => {
-            ("Terlalu banyak permintaan untuk sesi ini. Coba lagi sebentar.", "Too much is asked of this session. Try again in a moment.")
-        }
+        UseCaseError::SessionBusy => (
+            "Terlalu banyak permintaan untuk sesi ini. Coba lagi sebentar.",
+            "Too much is asked of this session. Try again in a moment.",
+        ),
         UseCaseError::NoAnswer => ("Tidak ada jawaban. Coba lagi.", "No answer came. Try again."),
         UseCaseError::Linked { .. } => ("Sesi ini sudah tertaut.", "The session is linked already."),
         UseCaseError::WhatsAppRefused => {
@@ -68,7 +71,10 @@ fn in_words(language: Language, error: &UseCaseError) -> Option<&'static str> {
                 "Label: paling banyak 16; kunci dari huruf kecil, angka, titik, - dan _, nilai paling banyak 64 karakter.",
                 "Labels: at most 16; keys of small letters, digits, dots, - and _, values of at most 64 characters.",
             ),
-            "pool" => ("Pool: huruf, angka, - dan _ saja, paling banyak 64.", "Pool: letters, digits, - and _ only, at most 64."),
+            "pool" => (
+                "Pool: huruf, angka, - dan _ saja, paling banyak 64.",
+                "Pool: letters, digits, - and _ only, at most 64.",
+            ),
             "worker" => ("Ini bukan nama worker.", "This is no worker's name."),
             "number" => (
                 "Ini bukan nomor telepon. Contoh: 0812 3456 7890 atau +62 812 3456 7890.",
