@@ -1,5 +1,6 @@
 //! The gateway over real HTTP on a loopback port, its ports in process.
 
+mod admin;
 mod batches;
 mod calls;
 mod dialects;

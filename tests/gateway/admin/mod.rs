@@ -1,0 +1,5 @@
+//! The admin page.
+
+mod linking;
+mod reader;
+mod sessions;
