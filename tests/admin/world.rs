@@ -43,12 +43,11 @@ impl World {
         ] {
             settings.extend(["--set".to_owned(), setting]);
         }
-        let arguments: Vec<_> = std::iter::once("up".to_owned()).chain(settings.iter().cloned()).collect();
-        let mut up = Running::start("up", &arguments, [("KURIR_GATEWAY__API_KEY", KEY)]);
-        let after = |name: &'static str| move |line: &str| line.strip_prefix(name).map(|url| url.trim().to_owned());
-        let base = up.line("gateway's address", after("gateway ")).await;
-        let phones = up.line("phones' address", after("phones ")).await;
+        // Its first start makes the database. A tool needs it for itself.
+        let (made, ..) = up(&settings).await;
+        ended(made).await;
         add_user(&settings).await;
+        let (up, base, phones) = self::up(&settings).await;
         let (gateway, phones) = (Client::new(&base, Some(KEY)), Client::new(phones.trim_end_matches('/'), None));
         Self { up, base, gateway, phones, _data: data }
     }
@@ -65,7 +64,7 @@ impl World {
         let devices = accounts[0]["devices"].as_array().unwrap_or_else(|| panic!("no devices: {accounts}")).clone();
         assert!(!devices.is_empty(), "{accounts}");
         for device in devices {
-            let id = &device["device"];
+            let id = &device["id"];
             let (status, answer) = self.phones.post(&format!("/accounts/{phone}/devices/{id}/logout"), json!({})).await;
             assert_eq!(status, 204, "{answer}");
         }
@@ -73,13 +72,29 @@ impl World {
 
     /// Stops it all; nothing secret is in what it said.
     pub async fn stop(self, secrets: &[&str]) {
-        self.up.signal("TERM").await;
-        let (status, said) = self.up.ended(Duration::from_secs(30)).await;
-        assert!(status.success(), "{status}\n{said}");
+        let said = ended(self.up).await;
         for secret in secrets.iter().chain([&PASSWORD]) {
             assert!(!said.contains(secret), "{secret} is in the log");
         }
     }
+}
+
+/// Starts it; gives the addresses of the gateway and of the phones.
+async fn up(settings: &[String]) -> (Running, String, String) {
+    let arguments: Vec<_> = std::iter::once("up".to_owned()).chain(settings.iter().cloned()).collect();
+    let mut up = Running::start("up", &arguments, [("KURIR_GATEWAY__API_KEY", KEY)]);
+    let after = |name: &'static str| move |line: &str| line.strip_prefix(name).map(|url| url.trim().to_owned());
+    let gateway = up.line("gateway's address", after("gateway ")).await;
+    let phones = up.line("phones' address", after("phones ")).await;
+    (up, gateway, phones)
+}
+
+/// Stops it; gives all that it has said.
+async fn ended(up: Running) -> String {
+    up.signal("TERM").await;
+    let (status, said) = up.ended(Duration::from_secs(30)).await;
+    assert!(status.success(), "{status}\n{said}");
+    said
 }
 
 async fn add_user(settings: &[String]) {
