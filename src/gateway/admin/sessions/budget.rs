@@ -151,8 +151,3 @@ pub(super) fn day(language: Language, standing: &Standing) -> Markup {
         }
     }
 }
-
-/// Why WhatsApp keeps a session from its work, where its state alone does not tell.
-pub(super) fn reason(language: Language, reason: Option<FailReason>) -> Option<&'static str> {
-    reason.map(|reason| words::why(language, reason))
-}

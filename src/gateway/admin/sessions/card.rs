@@ -36,7 +36,7 @@ pub(super) fn badges(language: Language, words: &Words, shown: &Shown<'_>) -> Ma
     let state = shown.record.status.state;
     html! {
         p .badges {
-            span .badge class=(colour(state)) { (frame_words::state(language, state)) }
+            span .badge .(colour(state)) { (frame_words::state(language, state)) }
             @if shown.record.wanted != Wanted::Running {
                 " " span .badge .wait { (wanted(language, shown.record.wanted)) }
             }
@@ -76,10 +76,7 @@ pub(super) fn facts(words: &Words, shown: &Shown<'_>) -> Markup {
 }
 
 /// The worker that has it; one that lives no more has it no more.
-fn worker<'a>(words: &Words, shown: &Shown<'a>) -> &'a str
-where
-    'static: 'a,
-{
+fn worker<'a>(words: &Words, shown: &Shown<'a>) -> &'a str {
     let lives = |owner: &&WorkerName| shown.workers.is_none_or(|workers| workers.contains(*owner));
     shown.record.owner.as_ref().filter(lives).map_or(words.no_worker, |owner| owner.as_str())
 }

@@ -86,11 +86,11 @@ fn page(reader: &Reader, new: &New, problem: Option<&Problem>) -> Response {
 
 /// Adds it.
 pub(super) async fn create(State(app): State<Arc<App>>, reader: Reader, Change(signed_in, new): Change<New>) -> Answer {
-    let trimmed = |text: &Option<String>| text.as_deref().map(|text| text.trim().to_owned());
+    let trimmed = |text: Option<&str>| text.map(|text| text.trim().to_owned());
     let wish = Create {
-        id: trimmed(&new.id),
-        pool: trimmed(&new.pool),
-        name: trimmed(&new.name),
+        id: trimmed(new.id.as_deref()),
+        pool: trimmed(new.pool.as_deref()),
+        name: trimmed(new.name.as_deref()),
         labels: BTreeMap::new(),
         default: new.default.is_some(),
         start: new.start.is_some(),

@@ -14,7 +14,7 @@ use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
 use crate::gateway::admin::words as frame_words;
 use crate::gateway::app::App;
-use crate::gateway::usecase::{Search, SessionPage};
+use crate::gateway::usecase::{Search, SessionPage, UseCaseError};
 
 /// Sessions of one page.
 const PAGE: u32 = 48;
@@ -118,7 +118,7 @@ async fn of_id(app: &App, reader: &Reader, text: Option<&str>) -> Result<Option<
     let Some(id) = text.and_then(|text| SessionId::new(text).ok()) else { return Ok(None) };
     match app.cases.session(reader.tenant(), &id).await {
         Ok(record) => Ok(Some(record)),
-        Err(crate::gateway::usecase::UseCaseError::NotFound { .. }) => Ok(None),
+        Err(UseCaseError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

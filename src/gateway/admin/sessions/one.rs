@@ -77,9 +77,9 @@ async fn part(app: &App, reader: &Reader, record: &SessionRecord) -> Result<Mark
             dd { (record.name.as_ref().map_or(words.no_name, |name| name.as_str())) }
             dt { (words.state) }
             dd { (frame_words::state(language, record.status.state)) }
-            @if let Some(why) = budget::reason(language, record.status.reason) {
+            @if let Some(reason) = record.status.reason {
                 dt { (language.of_two("Karena", "Because")) }
-                dd { (why) }
+                dd { (words::why(language, reason)) }
             }
             dt { (words.wanted) }
             dd { (card::wanted(language, record.wanted)) }
