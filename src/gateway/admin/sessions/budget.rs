@@ -1,6 +1,6 @@
 //! What a session may still send today, and what holds it back, in words.
 
-use kurir_core::domain::{FailReason, Timestamp};
+use kurir_core::domain::Timestamp;
 use maud::{Markup, html};
 
 use super::words::{self, span};
