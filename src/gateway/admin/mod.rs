@@ -35,6 +35,7 @@ mod reader;
 mod refusal;
 mod send;
 mod send_form;
+mod sessions;
 mod sign_in;
 mod templates;
 mod throttle;
@@ -106,6 +107,7 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         .merge(fleet::routes())
         .merge(verifications::routes())
         .merge(limits::routes())
+        .merge(sessions::routes())
         .merge(keys::routes())
         .merge(webhooks::routes())
         .merge(templates::routes())

@@ -255,6 +255,7 @@ mod tests {
 
     #[test]
     fn state_wish_and_worker_hold_in_this_order() {
+        use SessionState as State;
         let with = |state, wanted, owner: Option<&str>| {
             let mut record = connected();
             record.status.state = state;
@@ -262,7 +263,6 @@ mod tests {
             record.owner = owner.map(|name| WorkerName::new(name).unwrap());
             held(&record)
         };
-        use SessionState as State;
         for (state, wanted, owner, hold) in [
             (State::Connected, Wanted::Deleted, Some("w1"), Hold::Deleted),
             (State::Connected, Wanted::LoggedOut, Some("w1"), Hold::LoggingOut),

@@ -1,6 +1,6 @@
 //! Linking a session to a phone, as people do it: look where it stands, ask for codes where it rests.
 
-use kurir_core::domain::{QrCode, SessionId, SessionRecord, SessionState, TenantId, Wanted};
+use kurir_core::domain::{QrCode, SessionId, SessionRecord, SessionState, TenantId, Timestamp, Wanted};
 
 use super::session_desk::Order;
 use super::{UseCaseError, UseCases};
@@ -22,7 +22,7 @@ pub enum LinkStanding {
 }
 
 impl LinkStanding {
-    fn of(record: &SessionRecord, now: kurir_core::domain::Timestamp) -> Self {
+    fn of(record: &SessionRecord, now: Timestamp) -> Self {
         let state = record.status.state;
         if record.wanted.is_errand() {
             return Self::Ending;

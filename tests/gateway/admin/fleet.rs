@@ -8,7 +8,7 @@ use kurir_core::port::{
 };
 use serde_json::json;
 
-use super::onlooker::{Reader, row, words};
+use super::reader::{Reader, row, words};
 use crate::fixture::{Fixture, OTHER_KEY, PATIENCE, session, tenant};
 use crate::queue::Fault;
 

@@ -7,7 +7,7 @@ use kurir::gateway::LimitInForce;
 use kurir_core::domain::UserRole;
 use kurir_core::policy::{DayRule, SenderRules};
 
-use super::onlooker::{Reader, row, words};
+use super::reader::{Reader, row, words};
 use crate::fixture::{Fixture, OTHER_KEY, Wishes, session};
 
 /// The limits as a gateway has them: one was changed.

@@ -2,7 +2,7 @@
 
 use kurir_core::domain::UserRole;
 
-use super::onlooker::{Reader, row, words};
+use super::reader::{Reader, row, words};
 use crate::verifications::{with, wrong};
 
 #[test]

@@ -45,6 +45,18 @@ const orders = {
     });
     await page.goto(url);
   },
+  /** Another page in the same browser, with its cookies. */
+  visit: ({ url }) => page.goto(url).then(() => null),
+  /** Another size of the window, other colours. */
+  async window({ width, height, scheme }) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: scheme });
+  },
+  /** Leaves a mark that a reload would wipe away; `marked` tells whether it is there. */
+  mark: () => page.evaluate(() => { globalThis.marked = true; }),
+  marked: () => page.evaluate(() => globalThis.marked === true),
+  /** What the window shows, as a PNG in base64. */
+  photo: async () => (await page.screenshot()).toString('base64'),
   go: ({ hash }) => page.evaluate((to) => { location.hash = to; }, hash),
   click: (order) => target(order).click(),
   fill: (order) => target(order).fill(order.value),
