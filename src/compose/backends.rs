@@ -10,9 +10,10 @@ use kurir_core::memory::{
     SystemEntropy,
 };
 use kurir_core::port::{
-    AlertBook, Calls, Clock, DeadLetters, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore,
-    Ledger, MediaStore, Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore,
-    SessionVault, StateStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web, WebhookStore, Wishes,
+    AlertBook, Calls, Clock, DeadLetters, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore,
+    LeaseStore, Ledger, MediaStore, Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog,
+    SessionStore, SessionVault, StateStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web,
+    WebhookStore, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 

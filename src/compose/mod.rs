@@ -21,10 +21,10 @@ mod tool;
 mod up;
 mod watched;
 
-/// What the tools do with API keys and users is what the gateway does.
-pub use crate::gateway::admin::{By, NewUser, SHORTEST_PASSWORD, UserDesk};
 /// Whom the state of a WhatsApp client names is its adapter's knowledge.
 pub use crate::adapters::whatsapp::numbers_in_state;
+/// What the tools do with API keys and users is what the gateway does.
+pub use crate::gateway::admin::{By, NewUser, SHORTEST_PASSWORD, UserDesk};
 pub use crate::gateway::usecase::{KeyDesk, MadeKey, NewKey};
 pub use backends::Backends;
 #[cfg(feature = "simulator")]

@@ -8,9 +8,7 @@ use kurir_core::policy::{
     AttemptRule, Backoff, CountryRule, DayRule, FailureRule, OptOutRule, PaceRule, SenderRules, WebhookRule,
 };
 use kurir_core::port::RecipientRule;
-use kurir_workers::{
-    AlertOptions, CourierOptions, Crash, MediaOptions, RelayOptions, WhenDown, WorkerOptions,
-};
+use kurir_workers::{AlertOptions, CourierOptions, Crash, MediaOptions, RelayOptions, WhenDown, WorkerOptions};
 
 use crate::config::{self, AdminConfig, Config, GatewayConfig};
 use crate::gateway::{AdminOptions, MessageOptions, QueueCaps, VerifyOptions};

@@ -31,9 +31,9 @@ use futures_util::future::join_all;
 use kurir_core::domain::{ApiKeyRecord, TenantId};
 use kurir_core::policy::{PaceRule, SenderRules};
 use kurir_core::port::{
-    Calls, Clock, DeadLetters, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, Membership, MessageIndex, PoolQueue,
-    RequestLog, SessionStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web, WebhookStore,
-    Wishes,
+    Calls, Clock, DeadLetters, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, Membership,
+    MessageIndex, PoolQueue, RequestLog, SessionStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil,
+    Web, WebhookStore, Wishes,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

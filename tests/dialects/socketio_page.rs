@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::world::World;
 use crate::browser::Browser;
+use crate::world::World;
 
 const CARD: &str = "#sessions li:first-child";
 

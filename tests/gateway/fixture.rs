@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use kurir::gateway::usecase::MediaRules;
 use kurir::gateway::{
-    Abandoned, AdminOptions, Dialect, DialectOptions, Gateway, GatewayOptions, GatewayPorts, LimitInForce, MessageOptions, Probe,
-    VerifyOptions, fixed_key,
+    Abandoned, AdminOptions, Dialect, DialectOptions, Gateway, GatewayOptions, GatewayPorts, LimitInForce,
+    MessageOptions, Probe, VerifyOptions, fixed_key,
 };
 use kurir::telemetry::{Part, Telemetry};
 use kurir_core::domain::{

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::suite::checks;
 use super::{
     activity, alerts, event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions,
-    sessions_guard, sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, users, verifications,
-    verify_counts, webhooks,
+    sessions_guard, sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, users,
+    verifications, verify_counts, webhooks,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
     AlertBook, Created, EventLog, KeyStore, Ledger, LedgerWrite, MediaStore, MessageIndex, NewSession, Outbox,
-    RequestLog, SessionStore, StateStore, SuppressionList, TemplateStore, UserStore, Verifications, WebhookStore, Written,
+    RequestLog, SessionStore, StateStore, SuppressionList, TemplateStore, UserStore, Verifications, WebhookStore,
+    Written,
 };
 
 /// The ports of one store: what is written through one is seen through the others.

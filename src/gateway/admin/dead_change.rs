@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::dead::{Asked, away, query, reader};
 use super::dead_words::words;
-use super::form::{Change, Many};
+use super::change::{Change, Many};
 use super::guard::{MayChange, SignedIn};
 use super::page::{Frame, Section, csrf};
 use super::refusal::{Answer, Refused};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
+use axum::response::Response;
 use kurir_core::domain::TenantId;
 
 use super::guard::{MayLook, SignedIn};
@@ -31,9 +32,9 @@ pub(super) struct Reader {
 }
 
 impl FromRequestParts<Arc<App>> for Reader {
-    type Rejection = Refused;
+    type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         let MayLook(signed_in) = MayLook::from_request_parts(parts, app).await?;
         let query = parts.uri.query().unwrap_or_default();
         Ok(Self {

@@ -21,6 +21,8 @@ use crate::gateway::usecase::UseCaseError;
 /// Why a request for the admin page came to nothing.
 #[derive(Debug)]
 pub(super) enum Refused {
+    /// The reader may look and not change.
+    NotAllowed,
     /// A form that can't be read.
     BadForm,
     /// There is no such page or thing.
@@ -55,6 +57,11 @@ impl Refused {
     pub fn told(self, language: Language) -> (StatusCode, String) {
         let plain = |status, id: &str, en: &str| (status, language.of_two(id, en).to_owned());
         match self {
+            Self::NotAllowed => plain(
+                StatusCode::FORBIDDEN,
+                "Akun Anda hanya boleh melihat. Mintalah admin untuk mengubah ini.",
+                "Your account may only look. Ask an admin to change this.",
+            ),
             Self::BadForm => plain(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "Formulir ini tidak dapat dibaca. Periksa isinya, lalu coba lagi.",

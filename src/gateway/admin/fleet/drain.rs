@@ -7,7 +7,7 @@ use maud::html;
 use serde::Deserialize;
 
 use super::{PATH, operates, words};
-use crate::gateway::admin::form::Change;
+use crate::gateway::admin::change::Change;
 use crate::gateway::admin::guard::{MayChange, SignedIn};
 use crate::gateway::admin::page::{Section, csrf, done, encoded};
 use crate::gateway::admin::reader::Reader;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::problems::Problem;
 use super::words::Words;
 use super::{back_to, called, named, one, path};
-use crate::gateway::admin::form::Change;
+use crate::gateway::admin::change::Change;
 use crate::gateway::admin::page::csrf;
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};

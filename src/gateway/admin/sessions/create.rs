@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::back_to;
 use super::problems::Problem;
 use super::words;
-use crate::gateway::admin::form::Change;
+use crate::gateway::admin::change::Change;
 use crate::gateway::admin::page::{Section, csrf};
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 
 use super::endings::Nothing;
 use super::{called, named, path, words};
-use crate::gateway::admin::form::Change;
+use crate::gateway::admin::change::Change;
 use crate::gateway::admin::language::Language;
 use crate::gateway::admin::page::{Section, csrf};
 use crate::gateway::admin::reader::Reader;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::link::linked;
 use super::problems::Problem;
 use super::{called, named, path, words};
-use crate::gateway::admin::form::Change;
+use crate::gateway::admin::change::Change;
 use crate::gateway::admin::language::Language;
 use crate::gateway::admin::page::{Section, csrf};
 use crate::gateway::admin::reader::Reader;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::PATH;
 use super::words::{self, Words};
-use crate::gateway::admin::form::Change;
+use crate::gateway::admin::change::Change;
 use crate::gateway::admin::page::{csrf, done};
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
