@@ -203,7 +203,8 @@ fn another_site_signs_nobody_in() {
     }
     let json = browser.send("POST", "/admin/sign-in", &[("Content-Type", "application/json")], Some("{}"));
     assert_eq!(json.status, 400);
-    let large = "x".repeat(70_000);
+    // Three bytes each, as forms are written here.
+    let large = "x".repeat(22_000);
     assert_eq!(browser.form("/admin/sign-in", &[], &[("user", &large)]).status, 413);
 }
 
@@ -238,7 +239,8 @@ fn a_sign_in_ends_when_nobody_uses_it_and_after_its_longest_time() {
     it.clock.advance(second * 12);
     assert!(!busy.is_in(), "twelve hours, however busy");
     let forgotten = it.runtime.block_on(it.stores.forget_sign_ins(it.clock.now().plus(second), 100)).unwrap();
-    assert_eq!(forgotten, 3, "nothing of them is left but what the relay sweeps");
+    // The one that was replaced by a new sign-in is gone already.
+    assert_eq!(forgotten, 2, "the relay sweeps what is left of them");
 }
 
 #[test]

@@ -12,7 +12,7 @@ const OTHER: &str = "kata sandi yang lain";
 fn an_admin_adds_changes_and_removes_users_of_the_tenant() {
     let it = Fixture::new();
     add_user(&it, "budi", "acme", UserRole::Admin);
-    add_user(&it, "eve", "other", UserRole::Admin);
+    add_user(&it, "outsider", "other", UserRole::Admin);
     let browser = Browser::of(&it, "budi");
     let user = |name: &str| it.runtime.block_on(it.stores.user(&user_name(name))).unwrap();
     let added =
@@ -22,7 +22,10 @@ fn an_admin_adds_changes_and_removes_users_of_the_tenant() {
     assert_eq!((siti.tenant.as_str(), siti.role), ("acme", UserRole::Viewer));
     let page = browser.get("/admin/users?done=added").text();
     assert!(page.contains("siti@toko.example") && page.contains("has been added"), "{page}");
-    assert!(!page.contains("eve") && !page.contains("argon2"), "another tenant's, and hashes, are nobody's business");
+    assert!(
+        !page.contains("outsider") && !page.contains("argon2"),
+        "another tenant's, and hashes, are nobody's business"
+    );
 
     let place = "/admin/users/siti@toko.example";
     assert_eq!(browser.post(&format!("{place}/role"), &[("role", "admin")]).status, 303);
@@ -41,7 +44,7 @@ fn an_admin_adds_changes_and_removes_users_of_the_tenant() {
 fn what_must_not_be_is_refused_with_a_word_on_why() {
     let it = Fixture::new();
     add_user(&it, "budi", "acme", UserRole::Admin);
-    let eve = add_user(&it, "eve", "other", UserRole::Admin);
+    let outsider = add_user(&it, "outsider", "other", UserRole::Admin);
     let browser = Browser::of(&it, "budi");
     let good = [("name", "siti"), ("role", "viewer"), ("password", OTHER)];
     let add = |name: &'static str, value: &'static str| {
@@ -52,7 +55,7 @@ fn what_must_not_be_is_refused_with_a_word_on_why() {
         ("name", "", 422, "A name has"),
         ("name", "<script>alert(1)</script>", 422, "A name has"),
         ("name", "BUDI", 409, "taken"),
-        ("name", "eve", 409, "taken"),
+        ("name", "outsider", 409, "taken"),
         ("role", "owner", 422, "one of the roles"),
         ("role", "", 422, "one of the roles"),
         ("password", "pendek", 422, "at least 10"),
@@ -67,9 +70,9 @@ fn what_must_not_be_is_refused_with_a_word_on_why() {
         ("budi/remove", &[][..], 409),
         ("budi/role", &[("role", "viewer")], 409),
         ("budi/password", &[("password", OTHER)], 409),
-        ("eve/remove", &[], 404),
-        ("eve/role", &[("role", "viewer")], 404),
-        ("eve/password", &[("password", OTHER)], 404),
+        ("outsider/remove", &[], 404),
+        ("outsider/role", &[("role", "viewer")], 404),
+        ("outsider/password", &[("password", OTHER)], 404),
         ("nobody/remove", &[], 404),
         ("%3Cscript%3E/remove", &[], 404),
     ] {
@@ -77,7 +80,7 @@ fn what_must_not_be_is_refused_with_a_word_on_why() {
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
         assert!(!answer.text().contains("<script>"));
     }
-    assert_eq!(it.runtime.block_on(it.stores.user(&eve.name)).unwrap(), Some(eve));
+    assert_eq!(it.runtime.block_on(it.stores.user(&outsider.name)).unwrap(), Some(outsider));
     assert!(browser.is_in());
 }
 
