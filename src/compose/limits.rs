@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::settings;
 use super::store::OpenStore;
-use crate::config::Config;
+use crate::config::{Config, LimitRow, Sources, limit_table};
+use crate::gateway::LimitInForce;
 use crate::gateway::usecase::SenderDay;
 
 /// What a sender has spent and what is left of its day.
@@ -59,6 +60,27 @@ pub async fn session_limits(config: &Config, id: &SessionId) -> anyhow::Result<S
     store.close().await;
     let record = record?.with_context(|| format!("there is no session {id}"))?;
     Ok(told(id, &SenderDay::of(&settings::senders(config), &record, now)))
+}
+
+/// The limits of this configuration, for the gateway to show.
+pub(super) fn in_force(config: &Config) -> Vec<LimitInForce> {
+    // The defaults are compiled in, and a test reads them.
+    let defaults = Config::load(&Sources::default()).map(|defaults| limit_table(&defaults)).unwrap_or_default();
+    let default_of = |row: &LimitRow| {
+        let found = defaults.iter().find(|default| default.limit == row.limit);
+        found.map_or_else(String::new, |default| default.value.clone())
+    };
+    let shown = limit_table(config).into_iter().map(|row| LimitInForce {
+        default: default_of(&row),
+        limit: row.limit.to_owned(),
+        settings: row.settings.iter().map(|key| (*key).to_owned()).collect(),
+        value: row.value,
+        kept: row.kept.to_owned(),
+        over: row.over.to_owned(),
+        reason: row.reason,
+        down: row.down.to_owned(),
+    });
+    shown.collect()
 }
 
 fn told(id: &SessionId, day: &SenderDay) -> SessionLimits {

@@ -4,12 +4,16 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kurir_core::domain::{CodeKeys, ConversionRule, MediaLimits, SecretNumbers, WorkerName};
-use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, OptOutRule, PaceRule, SenderRules, WebhookRule};
+use kurir_core::policy::{
+    AttemptRule, Backoff, CountryRule, DayRule, FailureRule, OptOutRule, PaceRule, SenderRules, WebhookRule,
+};
 use kurir_core::port::RecipientRule;
-use kurir_workers::{CourierOptions, Crash, MediaOptions, RelayOptions, WhenDown, WorkerOptions};
+use kurir_workers::{
+    AlertOptions, CourierOptions, Crash, MediaOptions, RelayOptions, WhenDown, WorkerOptions,
+};
 
-use crate::config::{self, Config, GatewayConfig};
-use crate::gateway::{MessageOptions, QueueCaps, VerifyOptions};
+use crate::config::{self, AdminConfig, Config, GatewayConfig};
+use crate::gateway::{AdminOptions, MessageOptions, QueueCaps, VerifyOptions};
 
 /// How many of something that is allowed `per_second` fit into a span; at least one.
 fn within(per_second: u32, span: Duration) -> usize {
@@ -154,8 +158,16 @@ pub fn relay(config: &Config, code_keys: CodeKeys) -> RelayOptions {
         batch: config.relay.batch,
         remember: config.relay.remember,
         keep_events: config.relay.keep_events,
+        alerts: AlertOptions {
+            every: ALERTS_EVERY,
+            window: config.relay.failure_window,
+            rule: FailureRule { least: config.relay.failure_least.into(), percent: config.relay.failure_percent },
+        },
     }
 }
+
+/// How often is looked whether messages fail.
+const ALERTS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often webhooks are looked at.
 const WEBHOOKS_EVERY: Duration = Duration::from_millis(500);
@@ -201,4 +213,10 @@ pub fn messages(gateway: &GatewayConfig) -> MessageOptions {
         batch_body_limit: gateway.batch_body_limit as usize,
         queue_caps: QueueCaps { otp: gateway.queue_cap_otp.into(), bulk: gateway.queue_cap_bulk.into() },
     }
+}
+
+/// How the admin page lets people in.
+pub fn admin(admin: &AdminConfig) -> AdminOptions {
+    let AdminConfig { enabled, session_idle, session_max, trust_proxy } = *admin;
+    AdminOptions { enabled, session_idle, session_max, trust_proxy }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use kurir::gateway::usecase::MediaRules;
 use kurir::gateway::{
-    Abandoned, Dialect, DialectOptions, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, VerifyOptions,
-    fixed_key,
+    Abandoned, AdminOptions, Dialect, DialectOptions, Gateway, GatewayOptions, GatewayPorts, LimitInForce, MessageOptions, Probe,
+    VerifyOptions, fixed_key,
 };
 use kurir::telemetry::{Part, Telemetry};
 use kurir_core::domain::{
@@ -109,6 +109,11 @@ pub struct Wishes {
     pub max_streams: usize,
     pub streams_per_key: usize,
     pub stream_patience: Duration,
+    pub admin: AdminOptions,
+    pub qr_timeout: Duration,
+    pub max_sessions: u32,
+    pub dialect_wait: Duration,
+    pub limits: Vec<LimitInForce>,
 }
 
 /// How the fixture's verifications are made: without a pause between sendings, and without limits.
@@ -134,13 +139,15 @@ pub fn verify() -> VerifyOptions {
 }
 
 /// The dialects, their callers without a key being `acme`; with waits that tests need not sit through.
-fn dialects() -> Vec<DialectOptions> {
+fn dialects(max_sessions: u32, wait: Duration, qr_timeout: Duration) -> Vec<DialectOptions> {
     let of = |dialect| DialectOptions {
         dialect,
         tenant: tenant("acme"),
         admin_key: Some(Secret::new("admin123".to_owned())),
-        send_wait: Duration::from_millis(500),
-        qr_wait: Duration::from_millis(500),
+        qr_timeout,
+        max_sessions,
+        send_wait: wait,
+        qr_wait: wait,
     };
     Dialect::ALL.into_iter().map(of).collect()
 }
@@ -161,6 +168,11 @@ impl Default for Wishes {
             max_streams: 32,
             streams_per_key: 16,
             stream_patience: PATIENCE,
+            admin: AdminOptions::default(),
+            qr_timeout: PATIENCE,
+            max_sessions: 1,
+            dialect_wait: Duration::from_millis(500),
+            limits: Vec::new(),
         }
     }
 }
@@ -203,8 +215,10 @@ impl Fixture {
             stream_patience: wishes.stream_patience,
             operator: tenant("acme"),
             meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
-            dialects: dialects(),
+            admin: wishes.admin,
+            dialects: dialects(wishes.max_sessions, wishes.dialect_wait, wishes.qr_timeout),
             dialects_open: true,
+            limits: wishes.limits,
         };
         let (calls, wishes) = (MemoryCalls::default(), Arc::new(MemoryWishes::default()));
         let members = Arc::new(MemoryMembership::new(clock.clone()));
@@ -227,8 +241,10 @@ impl Fixture {
             web: web.clone(),
             templates: stores.clone(),
             suppressions: stores.clone(),
+            users: stores.clone(),
             calls: Arc::new(calls.clone()),
             wishes: wishes.clone(),
+            dead: queue.clone(),
             members: members.clone(),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();

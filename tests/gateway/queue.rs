@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kurir_core::domain::{Lane, PoolId, SessionId};
 use kurir_core::memory::MemoryJobQueue;
-use kurir_core::port::{Clock, Enqueued, JobQueue, JobStream, PoolQueue, PortError, PublishJob, Share};
+use kurir_core::port::{
+    Clock, DeadFilter, DeadId, DeadJob, DeadLetters, Enqueued, JobQueue, JobStream, PoolQueue, PortError, PublishJob,
+    Retried, Share,
+};
 use tokio::sync::Semaphore;
 
 /// What goes wrong.
@@ -21,6 +24,8 @@ pub enum Fault {
     AnswerLost(Callback),
     /// Publishing takes until a permit is given.
     Slow(Arc<Semaphore>),
+    /// Nobody is told how much waits: the question is never answered.
+    Mute,
 }
 
 #[derive(Clone)]
@@ -36,15 +41,22 @@ pub struct FaultyQueue {
     inner: MemoryJobQueue,
     fault: Mutex<Fault>,
     pub publishing: AtomicUsize,
+    /// How often the dead letters were looked through.
+    pub looks: AtomicUsize,
 }
 
 impl FaultyQueue {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { inner: MemoryJobQueue::new(clock), fault: Mutex::new(Fault::Nothing), publishing: AtomicUsize::new(0) }
+        let fault = Mutex::new(Fault::Nothing);
+        Self { inner: MemoryJobQueue::new(clock), fault, publishing: AtomicUsize::new(0), looks: AtomicUsize::new(0) }
     }
 
     pub fn fail(&self, fault: Fault) {
         *self.fault.lock().unwrap() = fault;
+    }
+
+    fn up(&self, action: &'static str) -> Result<(), PortError> {
+        if matches!(self.fault(), Fault::Down) { Err(down(action)) } else { Ok(()) }
     }
 
     fn fault(&self) -> Fault {
@@ -73,7 +85,7 @@ impl JobQueue for FaultyQueue {
     async fn publish(&self, jobs: Vec<PublishJob>) -> Result<Vec<Enqueued>, PortError> {
         self.publishing.fetch_add(1, Ordering::SeqCst);
         match self.fault() {
-            Fault::Nothing => self.inner.publish(jobs).await,
+            Fault::Nothing | Fault::Mute => self.inner.publish(jobs).await,
             Fault::NoTarget => Ok(vec![Enqueued::NoSuchTarget; jobs.len()]),
             Fault::Down => Err(down("publishing")),
             Fault::AnswerLost(Callback(worker)) => {
@@ -94,6 +106,9 @@ impl JobQueue for FaultyQueue {
     }
 
     async fn depth(&self, session: &SessionId, lane: Lane) -> Result<u64, PortError> {
+        if matches!(self.fault(), Fault::Mute) {
+            std::future::pending::<()>().await;
+        }
         self.inner.depth(session, lane).await
     }
 }
@@ -117,6 +132,28 @@ impl PoolQueue for FaultyQueue {
     }
 
     async fn pool_depth(&self, pool: &PoolId, lane: Lane) -> Result<u64, PortError> {
+        if matches!(self.fault(), Fault::Mute) {
+            std::future::pending::<()>().await;
+        }
         self.inner.pool_depth(pool, lane).await
+    }
+}
+
+#[async_trait]
+impl DeadLetters for FaultyQueue {
+    async fn list(&self, which: &DeadFilter, after: Option<&DeadId>, limit: u32) -> Result<Vec<DeadJob>, PortError> {
+        self.up("reading the dead letters")?;
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        self.inner.list(which, after, limit).await
+    }
+
+    async fn retry(&self, which: &DeadFilter) -> Result<Vec<(DeadId, Retried)>, PortError> {
+        self.up("trying dead letters again")?;
+        self.inner.retry(which).await
+    }
+
+    async fn discard(&self, which: &DeadFilter) -> Result<Vec<DeadId>, PortError> {
+        self.up("discarding dead letters")?;
+        self.inner.discard(which).await
     }
 }

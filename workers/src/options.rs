@@ -7,6 +7,8 @@ use kurir_core::domain::{CodeKeys, ConversionRule, Lane, MediaLimits, SecretNumb
 use kurir_core::policy::{AttemptRule, OptOutRule, PaceRule, SenderRules};
 use kurir_core::port::RecipientRule;
 
+use crate::alerts::AlertOptions;
+
 /// The settings of a worker.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
@@ -121,6 +123,8 @@ pub struct RelayOptions {
     pub verify: VerifyOptions,
     /// How long events stay in the log.
     pub keep_events: Duration,
+    /// When it tells tenants that their messages fail.
+    pub alerts: AlertOptions,
 }
 
 /// What a relay does for verifications.

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::Stores;
 use super::fixture::{entry, job, now, number, session, tenant};
-use crate::domain::{BatchId, FailReason, Lane, LedgerEntry, MessageState, TenantId, Timestamp};
+use crate::domain::{BatchId, FailReason, Lane, LedgerEntry, MessageId, MessageState, TenantId, Timestamp};
 use crate::port::{MessageFilter, MessagePlace, Written};
 
-async fn put(stores: &Stores, entry: LedgerEntry) -> LedgerEntry {
+pub(super) async fn put(stores: &Stores, entry: LedgerEntry) -> LedgerEntry {
     assert_eq!(stores.write(None, &entry).await, Written::Done);
     entry.as_written()
 }
@@ -133,6 +133,27 @@ pub(super) async fn what_a_message_is_found_by_stays_while_its_state_moves(store
     for filter in [&by_number, &by_session] {
         assert_eq!(listed(&stores, filter).await, [sent.as_written()]);
         assert_eq!(stores.index.count(filter).await.unwrap(), [(MessageState::Sent, 1)]);
+    }
+}
+
+pub(super) async fn a_message_is_found_by_whatsapps_id_of_it(stores: Stores) {
+    let (owned, other) = (stores.owned().await, stores.owned().await);
+    let mine = put(&stores, entry(&job(&owned.tenant), Some(&owned.id))).await;
+    let second = put(&stores, entry(&job(&owned.tenant), Some(&owned.id))).await;
+    let nobodys_yet = put(&stores, entry(&job(&owned.tenant), None)).await;
+    let theirs = put(&stores, entry(&job(&other.tenant), Some(&other.id))).await;
+    let found = async |tenant: &TenantId, of: &LedgerEntry| {
+        stores.index.by_whatsapp_id(tenant, &of.message_id, 5).await.unwrap()
+    };
+    for of in [mine, second, nobodys_yet] {
+        assert_eq!(found(&owned.tenant, &of).await, [of.clone()]);
+        assert_eq!(found(&other.tenant, &of).await, []);
+    }
+    assert_eq!(found(&other.tenant, &theirs).await, [theirs.clone()]);
+    assert_eq!(found(&owned.tenant, &theirs).await, []);
+    for nobody in ["", "3EB0", "a\0b", "3EB0%"] {
+        let id = MessageId::from_wire(nobody);
+        assert_eq!(stores.index.by_whatsapp_id(&owned.tenant, &id, 5).await.unwrap(), [], "{nobody:?}");
     }
 }
 

@@ -1,14 +1,20 @@
 //! Finding messages.
 
 use async_trait::async_trait;
-use kurir_core::domain::{LedgerEntry, MessageState, PhoneNumber, SessionId, TenantId};
-use kurir_core::port::{MessageFilter, MessageIndex, MessagePlace, PortError};
+use kurir_core::domain::{LedgerEntry, MessageId, MessageState, PhoneNumber, SessionId, TenantId};
+use kurir_core::port::{Activity, MessageFilter, MessageIndex, MessagePlace, PortError, Steps, Waiting};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::error::{corrupt, port_error};
 use super::sealing::Vault;
-use super::{PostgresStore, rows};
+use super::{PostgresStore, activity, rows};
+
+/// Each part is served from the index of messages, which begins with the session.
+const BY_WHATSAPP_ID: &str = "SELECT job.tenant, job.job, job.entry FROM session JOIN job \
+     ON job.session = session.id AND job.message_id = $2 WHERE session.tenant = $1 AND job.tenant = $1 \
+     UNION ALL \
+     SELECT tenant, job, entry FROM job WHERE session IS NULL AND message_id = $2 AND tenant = $1 LIMIT $3";
 
 /// The mark that a recipient's number leaves in a tenant's rows.
 pub(super) fn mark(vault: &Vault, tenant: &TenantId, recipient: &PhoneNumber) -> Vec<u8> {
@@ -85,5 +91,33 @@ impl MessageIndex for PostgresStore {
         }
         counts.sort_by_key(|(state, _)| MessageState::ALL.iter().position(|known| known == state));
         Ok(counts)
+    }
+
+    async fn activity(&self, tenant: &TenantId, steps: &Steps) -> Result<Vec<Activity>, PortError> {
+        activity::activity(self, tenant, steps).await
+    }
+
+    async fn waiting(&self, tenant: &TenantId) -> Result<Vec<Waiting>, PortError> {
+        activity::waiting(self, tenant).await
+    }
+
+    async fn by_whatsapp_id(
+        &self,
+        tenant: &TenantId,
+        id: &MessageId,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, PortError> {
+        // A text of the database can't hold a zero byte, so no entry has such an id; asking for it would be an error.
+        if id.as_str().contains('\0') {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query(BY_WHATSAPP_ID)
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| port_error("looking for a message", e))?;
+        rows.iter().filter_map(|row| self.entry_with_key(row).transpose()).collect()
     }
 }

@@ -1,13 +1,20 @@
 //! Finding messages.
 
 use async_trait::async_trait;
-use kurir_core::domain::{LedgerEntry, MessageState, PhoneNumber, SessionId, TenantId};
-use kurir_core::port::{MessageFilter, MessageIndex, MessagePlace, PortError};
+use kurir_core::domain::{LedgerEntry, MessageId, MessageState, PhoneNumber, SessionId, TenantId};
+use kurir_core::port::{Activity, MessageFilter, MessageIndex, MessagePlace, PortError, Steps, Waiting};
 use sqlx::{QueryBuilder, Sqlite};
 
+use super::activity;
 use super::database::{Database, SqliteStore};
 use super::error::{corrupt, sql};
 use super::ledger::entry;
+
+/// Each part is served from the index of messages, which begins with the session.
+const BY_WHATSAPP_ID: &str = "SELECT ledger.entry FROM session CROSS JOIN ledger \
+     ON ledger.session = session.id AND ledger.message_id = ?2 WHERE session.tenant = ?1 AND ledger.tenant = ?1 \
+     UNION ALL \
+     SELECT entry FROM ledger WHERE session IS NULL AND message_id = ?2 AND tenant = ?1 LIMIT ?3";
 
 /// The mark that a recipient's number leaves in a tenant's rows.
 pub(super) fn mark(db: &Database, tenant: &TenantId, recipient: &PhoneNumber) -> [u8; 16] {
@@ -88,5 +95,29 @@ impl MessageIndex for SqliteStore {
         }
         counts.sort_by_key(|(state, _)| MessageState::ALL.iter().position(|known| known == state));
         Ok(counts)
+    }
+
+    async fn activity(&self, tenant: &TenantId, steps: &Steps) -> Result<Vec<Activity>, PortError> {
+        activity::activity(&self.db, tenant, steps).await
+    }
+
+    async fn waiting(&self, tenant: &TenantId) -> Result<Vec<Waiting>, PortError> {
+        activity::waiting(&self.db, tenant).await
+    }
+
+    async fn by_whatsapp_id(
+        &self,
+        tenant: &TenantId,
+        id: &MessageId,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, PortError> {
+        let rows: Vec<(String,)> = sqlx::query_as(BY_WHATSAPP_ID)
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .bind(i64::from(limit))
+            .fetch_all(&self.db.readers)
+            .await
+            .map_err(|error| sql("looking for a message", error))?;
+        rows.iter().map(|(json,)| entry(json)).collect()
     }
 }

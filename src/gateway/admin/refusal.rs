@@ -21,10 +21,6 @@ use crate::gateway::usecase::UseCaseError;
 /// Why a request for the admin page came to nothing.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// The reader may look and not change.
-    NotAllowed,
-    /// A form that is not one of ours, or of another sign-in.
-    NotOurs,
     /// A form that can't be read.
     BadForm,
     /// There is no such page or thing.
@@ -59,16 +55,6 @@ impl Refused {
     pub fn told(self, language: Language) -> (StatusCode, String) {
         let plain = |status, id: &str, en: &str| (status, language.of_two(id, en).to_owned());
         match self {
-            Self::NotAllowed => plain(
-                StatusCode::FORBIDDEN,
-                "Pengguna ini hanya boleh melihat.",
-                "This user may look, and change nothing.",
-            ),
-            Self::NotOurs => plain(
-                StatusCode::FORBIDDEN,
-                "Formulir ini sudah tidak berlaku. Muat ulang halaman, lalu coba lagi.",
-                "This form is not valid any more. Load the page again and try once more.",
-            ),
             Self::BadForm => plain(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "Formulir ini tidak dapat dibaca. Periksa isinya, lalu coba lagi.",

@@ -195,6 +195,7 @@ impl From<UseCaseError> for ApiError {
                 answer.state = Some(ended.0.as_str());
                 answer
             }
+            UseCaseError::DeadTooSlow => plain(StatusCode::SERVICE_UNAVAILABLE, "dead_letters_busy").retry_later(),
             UseCaseError::CodeKeyGone => plain(StatusCode::CONFLICT, "code_key_gone"),
             UseCaseError::Draw(error) => {
                 tracing::error!(%error, "a QR code could not be drawn");

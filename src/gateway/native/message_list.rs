@@ -160,11 +160,11 @@ pub(super) fn seen_by(caller: &Caller, asked: Option<SessionId>) -> Option<Vec<S
     }
 }
 
-fn place_text(place: MessagePlace) -> String {
+pub(in crate::gateway) fn place_text(place: MessagePlace) -> String {
     format!("{}.{}", place.at.as_millis(), place.job)
 }
 
-fn place(text: &str) -> Result<MessagePlace, &'static str> {
+pub(in crate::gateway) fn place(text: &str) -> Result<MessagePlace, &'static str> {
     let read = || {
         let (at, job) = text.split_once('.')?;
         Some(MessagePlace { at: Timestamp::from_millis(at.parse().ok()?), job: job.parse::<JobId>().ok()? })

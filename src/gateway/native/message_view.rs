@@ -98,7 +98,7 @@ impl StepView {
 }
 
 /// The steps of a message. An entry of before there were histories has the moments of its last steps only.
-fn steps(entry: &LedgerEntry) -> Vec<HistoryStep> {
+pub(in crate::gateway) fn steps(entry: &LedgerEntry) -> Vec<HistoryStep> {
     if !entry.history.steps().is_empty() {
         return entry.history.steps().to_vec();
     }

@@ -49,6 +49,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub(super) use body::collect;
 pub(super) use error::{ApiError, no_such_path, wrong_method};
+pub(super) use message_list::{place as message_place, place_text as message_place_text};
+pub(super) use message_view::steps as message_steps;
 pub use openapi::document as openapi_document;
 
 use super::app::App;

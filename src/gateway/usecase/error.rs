@@ -30,7 +30,7 @@ pub enum UseCaseError {
     /// There is no such thing, or it belongs to another tenant.
     #[error("there is no such {what}")]
     NotFound {
-        /// `session`, `pool`, `message`, `batch`, `key`, `verification`, `prefix`, `template` or `suppression`.
+        /// `session`, `pool`, `message`, `batch`, `key`, `verification`, `prefix`, `template`, `suppression`, `dead letter` or `worker`.
         what: &'static str,
         /// The field that named it, where it was not the path.
         field: Option<&'static str>,
@@ -208,6 +208,12 @@ pub enum UseCaseError {
     /// The webhook is told nothing.
     #[error("the webhook is disabled; enable it first")]
     WebhookDisabled,
+    /// The dead letters could not be looked through in time.
+    #[error(
+        "the dead letters could not be looked through in time: there are very many, or somebody else looks through them; try again \
+         soon, or use `kurir dead`"
+    )]
+    DeadTooSlow,
     /// A drawing failed.
     #[error("the QR code can't be drawn")]
     Draw(#[from] kurir_core::domain::QrError),

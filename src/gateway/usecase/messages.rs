@@ -1,11 +1,16 @@
 //! Looking at a message.
 
-use kurir_core::domain::{FailReason, JobId, JobKey, LedgerEntry, MessageState, PhoneError, PhoneNumber, TenantId};
+use kurir_core::domain::{
+    FailReason, JobId, JobKey, LedgerEntry, MessageId, MessageState, PhoneError, PhoneNumber, TenantId,
+};
 use kurir_core::port::{LedgerWrite, MessageFilter, MessagePlace, Written};
 use kurir_core::wire::MessageDataV1;
 
 use super::page::cut;
 use super::{UseCaseError, UseCases};
+
+/// Most messages of one id that are told.
+const MOST_OF_AN_ID: u32 = 20;
 
 /// Whether nothing in this entry says that a worker has seen the job, so that it may not be in a queue at all.
 pub(super) fn is_untouched(entry: &LedgerEntry) -> bool {
@@ -36,6 +41,19 @@ impl UseCases {
         let mut messages = self.ports.index.list(filter, before, limit.saturating_add(1)).await?;
         let next = cut(&mut messages, limit, MessagePlace::of);
         Ok(MessagePage { messages, next })
+    }
+
+    /// The messages of this id: a job's, or one of WhatsApp's (in capitals, as kurir makes them).
+    pub async fn find_message(&self, tenant: &TenantId, id: &str) -> Result<Vec<LedgerEntry>, UseCaseError> {
+        if let Ok(job) = id.parse::<JobId>() {
+            return match self.message(tenant, job).await {
+                Ok(entry) => Ok(vec![entry]),
+                Err(UseCaseError::NotFound { .. }) => Ok(Vec::new()),
+                Err(error) => Err(error),
+            };
+        }
+        let id = MessageId::from_wire(id.to_ascii_uppercase());
+        Ok(self.ports.index.by_whatsapp_id(tenant, &id, MOST_OF_AN_ID).await?)
     }
 
     /// How many messages there are in each state.

@@ -85,7 +85,7 @@ impl UseCases {
     }
 
     /// A UUID of version 7.
-    pub(super) fn random_job_id(&self, now: Timestamp) -> Uuid {
+    pub(in crate::gateway) fn random_job_id(&self, now: Timestamp) -> Uuid {
         let mut random = [0; 10];
         self.ports.entropy.fill(&mut random);
         let millis = u64::try_from(now.as_millis()).unwrap_or(0);

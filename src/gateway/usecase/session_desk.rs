@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kurir_core::domain::{LabelChange, SessionId, SessionName, SessionRecord, TenantId, Wanted, WorkerName};
+use kurir_core::domain::{
+    LabelChange, SessionId, SessionName, SessionNote, SessionRecord, TenantId, Wanted, WorkerName,
+};
 use kurir_core::port::{Described, Description};
 
 use super::{UseCaseError, UseCases};
@@ -49,6 +51,27 @@ impl UseCases {
             }
             Described::Gone => Err(UseCaseError::NotFound { what: "session", field: None }),
         }
+    }
+
+    /// Notes something of a session, in the place of what was noted before.
+    pub async fn note_session(
+        &self,
+        tenant: &TenantId,
+        id: &SessionId,
+        note: &SessionNote,
+    ) -> Result<(), UseCaseError> {
+        self.own_session(tenant, id).await?;
+        if self.ports.sessions.note(id, note).await? {
+            Ok(())
+        } else {
+            Err(UseCaseError::NotFound { what: "session", field: None })
+        }
+    }
+
+    /// What was noted of sessions that the caller has read as the tenant's.
+    pub async fn notes(&self, sessions: &[SessionRecord]) -> Result<BTreeMap<SessionId, SessionNote>, UseCaseError> {
+        let ids: Vec<SessionId> = sessions.iter().map(|session| session.id.clone()).collect();
+        Ok(self.ports.sessions.notes(&ids).await?)
     }
 
     /// Says what is wanted of a session; its worker does it. The wish stands in the store before this returns, so it is

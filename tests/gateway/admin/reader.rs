@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kurir::compose::{NewUser, UserDesk};
+use kurir::gateway::admin::{NewUser, UserDesk};
 use kurir_core::domain::{Secret, UserName, UserRole};
 use kurir_core::memory::SeededEntropy;
 
@@ -19,22 +19,30 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A user of this tenant, entered and signed in.
     pub fn new(it: &'a Fixture, of: &str, role: UserRole) -> Self {
-        let name = format!("{of}-{role}");
+        Self::named(it, &format!("{of}-{role}"), of, role)
+    }
+
+    fn named(it: &'a Fixture, name: &str, of: &str, role: UserRole) -> Self {
         let desk = UserDesk::new(it.stores.clone(), it.clock.clone(), Arc::new(SeededEntropy::new(3)));
         let password = Secret::new(PASSWORD.to_owned());
-        let user = NewUser { name: UserName::new(&name).unwrap(), tenant: tenant(of), role, password };
+        let user = NewUser { name: UserName::new(name).unwrap(), tenant: tenant(of), role, password };
         it.runtime.block_on(desk.add(user)).unwrap();
         let mut reader = Self { it, cookie: String::new(), language: "id" };
-        let answer = reader.send("/admin/sign-in", &[("user", &name), ("password", PASSWORD)]);
+        let answer = reader.send("/admin/sign-in", &[("user", name), ("password", PASSWORD)]);
         assert_eq!(answer.status, 303, "{}", answer.text());
         let cookie = answer.header("set-cookie").expect("a cookie for who signed in");
         reader.cookie = cookie.split(';').next().unwrap().to_owned();
         reader
     }
 
-    pub fn in_english(mut self) -> Self {
-        self.language = "en";
-        self
+    /// The same reader, who reads English.
+    pub fn in_english(&self) -> Self {
+        Self { it: self.it, cookie: self.cookie.clone(), language: "en" }
+    }
+
+    /// Sends fields with what shows that the form is one of this sign-in's.
+    pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.post_from("/admin/messages", path, fields)
     }
 
     /// A page, whatever its status.
@@ -112,4 +120,39 @@ pub fn words(markup: &str) -> String {
         .enumerate()
         .map(|(n, part)| if n == 0 { part } else { part.split_once('>').map_or("", |(_, text)| text) });
     texts.collect::<Vec<_>>().join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl Fixture {
+    /// An admin of `acme`.
+    pub fn admin(&self) -> Reader<'_> {
+        Reader::named(self, "budi", "acme", UserRole::Admin)
+    }
+
+    /// Somebody of `acme` who may only look.
+    pub fn viewer(&self) -> Reader<'_> {
+        Reader::named(self, "siti", "acme", UserRole::Viewer)
+    }
+
+    /// An admin of `other`.
+    pub fn stranger(&self) -> Reader<'_> {
+        Reader::named(self, "eko", "other", UserRole::Admin)
+    }
+}
+
+/// The value of a page's first hidden field of this name.
+pub fn hidden<'a>(page: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = page.split_once(&format!("type=\"hidden\" name=\"{name}\" value=\""))?;
+    rest.split('"').next()
+}
+
+/// All values of a page's hidden fields of this name.
+pub fn all_hidden(page: &str, name: &str) -> Vec<String> {
+    let mark = format!("type=\"hidden\" name=\"{name}\" value=\"");
+    page.split(mark.as_str()).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+}
+
+/// Checks that an answer leads on to a place, and gives it.
+pub fn leads(answer: &Answer) -> String {
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    answer.header("location").expect("a place").to_owned()
 }

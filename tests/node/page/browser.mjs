@@ -96,6 +96,10 @@ const orders = {
     await mkdir(path.dirname(to), { recursive: true });
     await page.screenshot({ path: to });
   },
+  /** A picture of one element as it is on the screen, in base64. */
+  picture_of: ({ at }) => page.locator(at).screenshot().then((picture) => picture.toString('base64')),
+  /** The number that this window keeps, another one after the page was loaded anew. */
+  window: () => page.evaluate(() => performance.timeOrigin),
   /** What axe finds that is serious or worse. */
   async axe() {
     const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
