@@ -11,5 +11,8 @@ mod program;
 mod running;
 
 mod browser;
+mod fleet;
+mod messages;
+mod pages;
 mod sessions;
 mod world;

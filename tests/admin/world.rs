@@ -10,7 +10,8 @@ use tokio::io::AsyncWriteExt as _;
 use crate::http::Client;
 use crate::running::Running;
 
-const KEY: &str = "key-of-the-admin-test-5b7e";
+/// A key of `/v1` with all rights.
+pub const KEY: &str = "key-of-the-admin-test-5b7e";
 
 /// Who signs in.
 pub const USER: &str = "operator";
@@ -23,6 +24,8 @@ pub struct World {
     /// The same, over `/v1`.
     pub gateway: Client,
     pub phones: Client,
+    /// The phones' address.
+    pub phones_url: String,
     _data: TempDir,
 }
 
@@ -48,8 +51,22 @@ impl World {
         ended(made).await;
         add_user(&settings).await;
         let (up, base, phones) = self::up(&settings).await;
-        let (gateway, phones) = (Client::new(&base, Some(KEY)), Client::new(phones.trim_end_matches('/'), None));
-        Self { up, base, gateway, phones, _data: data }
+        let phones_url = phones.trim_end_matches('/').to_owned();
+        let (gateway, phones) = (Client::new(&base, Some(KEY)), Client::new(&phones_url, None));
+        Self { up, base, gateway, phones, phones_url, _data: data }
+    }
+
+    /// Creates a session and links it to a phone, over `/v1`.
+    pub async fn link(&self, id: &str, phone: &str) {
+        let (status, made) = self.gateway.post("/v1/sessions", json!({ "id": id })).await;
+        assert_eq!(status, 201, "{made}");
+        let path = format!("/v1/sessions/{id}/qr?format=json");
+        let code = |status, body: &Value| (status == 200).then(|| body["text"].clone());
+        let code = self.gateway.until("QR code", 30, &path, code).await;
+        let (status, answer) = self.phones.post("/scan", json!({ "qr": code, "phone": phone })).await;
+        assert_eq!(status, 200, "{answer}");
+        let connected = |_, body: &Value| (body["state"] == "connected").then_some(());
+        self.gateway.until("connection", 30, &format!("/v1/sessions/{id}"), connected).await;
     }
 
     /// A phone scans a picture.

@@ -116,6 +116,17 @@ impl UseCases {
         Ok(record)
     }
 
+    /// The worker that a session of the caller's is wanted with; none while nobody can tell.
+    pub async fn wished_worker(&self, record: &SessionRecord) -> Option<WorkerName> {
+        match self.ports.wishes.pins().await {
+            Ok(mut pins) => pins.remove(&record.id),
+            Err(error) => {
+                tracing::debug!(error = %error.chain(), "the wishes for the placement could not be read");
+                None
+            }
+        }
+    }
+
     /// The session that sends where none is named.
     pub async fn default_session(&self, tenant: &TenantId) -> Result<Option<SessionId>, UseCaseError> {
         Ok(self.ports.sessions.default_of(tenant).await?)

@@ -284,6 +284,7 @@ fn a_session_is_told_what_is_wanted_of_it() {
     assert_eq!(act(&[("do", "move"), ("worker", "w2")]), "/admin/sessions/s1?done=moved");
     let pins = it.runtime.block_on(it.wishes.pins()).unwrap();
     assert_eq!(pins.get(&session("s1")).map(|worker| worker.as_str()), Some("w2"));
+    assert!(words(&reader.page(path)).contains("Diminta pindah ke w2"));
     // Empty fields take away.
     act(&[("do", "name"), ("name", "")]);
     act(&[("do", "labels"), ("labels", " ")]);

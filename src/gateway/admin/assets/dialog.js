@@ -47,12 +47,13 @@ function show(dialog, source) {
     const current = () => state.open && turn === state.turn;
     try {
       const answer = await fetch(address, { ...more, headers: FETCHED });
-      if (answer.status === 401) {
+      const text = answer.status === 204 ? state.text : await answer.text();
+      if (!current()) return;
+      // Not signed in any more, or something else that only a whole page can tell.
+      if (answer.status === 401 || text.startsWith("<!DOCTYPE")) {
         location.reload();
         return;
       }
-      const text = answer.status === 204 ? state.text : await answer.text();
-      if (!current()) return;
       take(text);
     } catch {
       // The gateway does not answer now; the next look asks again.

@@ -59,6 +59,7 @@ async fn part(app: &App, reader: &Reader, record: &SessionRecord) -> Result<Mark
     let workers = app.cases.living_names().await;
     let default = app.cases.default_session(reader.tenant()).await?;
     let latest = app.cases.session_events(reader.tenant(), &record.id, events::SHOWN).await?;
+    let wished = app.cases.wished_worker(record).await;
     let shown = Shown {
         record,
         standing: app.cases.standing(record, workers.as_ref()),
@@ -84,6 +85,10 @@ async fn part(app: &App, reader: &Reader, record: &SessionRecord) -> Result<Mark
             dt { (words.wanted) }
             dd { (card::wanted(language, record.wanted)) }
             (card::facts(words, &shown))
+            @if let Some(worker) = &wished {
+                dt { (words.wished_worker) }
+                dd { (worker.as_str()) }
+            }
             dt { (words.labels) }
             dd { (labels(words, record)) }
             dt { (words.created) }
