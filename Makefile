@@ -26,9 +26,10 @@ demo: ## The main job on this machine alone: link two sessions, send 205 OTPs, s
 # a second time, with RabbitMQ 4. The last call of cargo is
 # about what is shipped: a build without the simulator, in a folder of its own because its features differ, refuses the
 # simulator's certificate.
-test: ## Every test, on private Redis, RabbitMQ and PostgreSQL, with Node, Chromium, Schemathesis (installed if missing)
+test: ## Every test, on private Redis, RabbitMQ and PostgreSQL, with Node, Chromium, Schemathesis, curl, PHP, Python (installed if missing)
 	tests/node/install || [ $$? = 77 ]
 	tests/schemathesis/install >/dev/null || [ $$? = 77 ]
+	tests/dialects/install || [ $$? = 77 ]
 	$(CARGO) test $(FLAGS) --no-run
 	$(SETTLE)
 	tests/servers run $(CARGO) test $(FLAGS)

@@ -29,6 +29,8 @@ async fn stores() {
             webhooks: store.clone(),
             templates: store.clone(),
             suppressions: store.clone(),
+            users: store.clone(),
+            alerts: store.clone(),
             media: store,
         }
     })

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use kurir_core::domain::{
-    Account, Channel, CodeDelivery, DisabledReason, Epoch, EventId, EventKind, FailReason, Hop, Job, JobKey, Keyring,
-    LedgerEntry, MediaId, MessageId, MessageState, NumberPrefix, OutboxEvent, PhoneNumber, QrCode, Secret, SessionId,
-    SessionState, SessionStatus, TenantId, Timestamp, Verification, VerificationId, VerificationStatus, WebhookId,
-    WorkerName,
+    Account, Channel, CodeDelivery, DisabledReason, Ended, Epoch, EventId, EventKind, FailReason, Hop, Job, JobKey,
+    Keyring, LedgerEntry, MediaId, MessageId, MessageState, NumberPrefix, OutboxEvent, PhoneNumber, QrCode, Secret,
+    SessionId, SessionState, SessionStatus, TenantId, Timestamp, Verification, VerificationId, VerificationStatus,
+    WebhookId, WorkerName,
 };
 use kurir_core::wire::{
-    EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, PrefixDataV1, ReceivedContactV1, ReceivedDataV1,
+    AlertDataV1, EventV1, FleetDataV1, JOB_KIND, JobV1, MessageDataV1, PrefixDataV1, ReceivedContactV1, ReceivedDataV1,
     ReceivedMediaV1, ReceivedPlaceV1, RecipientDataV1, SessionDataV1, VerificationDataV1, WebhookDataV1, asyncapi,
     schemas,
 };
@@ -260,6 +260,11 @@ fn events() -> Vec<(String, OutboxEvent)> {
     let webhook = WebhookId::new("5f0c2a91d3e84b76").unwrap();
     let disabled = WebhookDataV1::disabled(&tenant, &webhook, DisabledReason::Failing, at(0));
     events.push(("webhook.disabled".into(), disabled));
+    for (label, stands, failed) in [("alert.failure_rate", true, 7), ("alert.failure_rate.resolved", false, 5)] {
+        let ended = Ended { failed, all: 60 };
+        let window = (10, std::time::Duration::from_hours(1));
+        events.push((label.into(), AlertDataV1::failure_rate(&tenant, stands, ended, window, at(0))));
+    }
     events.push(("webhook.test".into(), WebhookDataV1::test(&tenant, &webhook, "1", at(0))));
     events
 }
@@ -356,6 +361,7 @@ fn events_are_what_the_golden_files_say_and_follow_their_schema() {
             EventKind::VerificationPrefixBlocked => "event.prefix.v1",
             kind if kind.as_str().starts_with("verification.") => "event.verification.v1",
             kind if kind.as_str().starts_with("webhook.") => "event.webhook.v1",
+            EventKind::FailureRateAlert => "event.alert.v1",
             kind if kind.as_str().starts_with("recipient.") => "event.recipient.v1",
             _ => "event.fleet.v1",
         };
@@ -388,6 +394,7 @@ fn golden_events_stay_readable() {
             n if n.starts_with("verification.") => {
                 serde_json::from_str::<EventV1<VerificationDataV1>>(&text).map(|_| ())
             }
+            n if n.starts_with("alert.") => serde_json::from_str::<EventV1<AlertDataV1>>(&text).map(|_| ()),
             n if n.starts_with("webhook.") => serde_json::from_str::<EventV1<WebhookDataV1>>(&text).map(|_| ()),
             _ => serde_json::from_str::<EventV1<FleetDataV1>>(&text).map(|_| ()),
         };

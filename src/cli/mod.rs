@@ -14,6 +14,8 @@ mod limits;
 mod missing;
 mod remote;
 mod signal;
+mod transfer;
+mod users;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -86,6 +88,9 @@ enum Role {
     /// Makes, lists, ends and replaces API keys.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Adds, lists, changes and removes users of the admin page.
+    #[command(subcommand)]
+    Users(users::Users),
     /// Shows all limits of this configuration, and what is left of a session's day.
     Limits(limits::LimitsArgs),
     /// Simulates WhatsApp on this machine.
@@ -174,6 +179,7 @@ impl Cli {
     const fn is_remote(&self) -> bool {
         match &self.role {
             Role::Send(_) | Role::Otp(_) | Role::Blast(_) | Role::Events(_) => true,
+            Role::Sessions(remote::Sessions::Transfer(_)) => false,
             Role::Sessions(asked) => self.gateway.is_asked() || !asked.is_also_of_the_store(),
             Role::Keys(_) => self.gateway.is_asked(),
             _ => false,
@@ -222,9 +228,11 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Role::Worker => compose::worker(config, signal::stop()?).await?,
         Role::Relay => compose::relay(config, signal::stop()?).await?,
         Role::Dead(args) => return dead::run(args, &config, output).await,
+        Role::Sessions(remote::Sessions::Transfer(asked)) => Box::pin(transfer::run(asked, &config)).await?,
         Role::Sessions(asked) => fleet::sessions(asked, &config, output).await?,
         Role::Workers(asked) => fleet::workers(asked, &config, output).await?,
         Role::Keys(asked) => keys::run(asked, &config, output).await?,
+        Role::Users(asked) => users::run(asked, &config, output).await?,
         Role::Limits(args) => limits::run(&args, &config, output).await?,
         // Carried out before anything was loaded.
         Role::Send(_) | Role::Otp(_) | Role::Blast(_) | Role::Events(_) | Role::Completions { .. } => {}
@@ -240,6 +248,10 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
             let stop = signal::stop()?;
             let up = compose::up(&config).await?;
             println!("gateway {}", up.gateway_url);
+            if config.admin.enabled {
+                println!("admin   {}/admin", up.gateway_url);
+                up.hint_at_first_user().await;
+            }
             if let Some(simulator) = up.simulator() {
                 println!("phones  {}", simulator.control_url());
             }
@@ -287,6 +299,8 @@ mod tests {
             (&["kurir", "sessions", "list"][..], false, true),
             (&["kurir", "sessions", "move", "s1", "w1"], false, true),
             (&["kurir", "sessions", "get", "s1"], true, true),
+            (&["kurir", "sessions", "export", "s1", "--out", "f"], false, false),
+            (&["kurir", "sessions", "change-id", "s1", "s2"], false, false),
             (&["kurir", "keys", "list"], false, true),
             (&["kurir", "send", "--session", "s1", "--to", "1", "x"], true, true),
             (&["kurir", "limits"], false, false),

@@ -10,16 +10,17 @@ use kurir_core::memory::{
     SystemEntropy,
 };
 use kurir_core::port::{
-    Calls, Clock, DeadLetters, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore, LeaseStore,
-    Ledger, MediaStore, Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore,
-    StateStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore, Wishes,
+    AlertBook, Calls, Clock, DeadLetters, Entropy, EventFeed, EventLog, EventSink, EventSource, JobQueue, KeyStore,
+    LeaseStore, Ledger, MediaStore, Membership, MessageIndex, Outbox, PoolQueue, RecipientLimits, RequestLog,
+    SessionStore, SessionVault, StateStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil, Web,
+    WebhookStore, Wishes,
 };
 use kurir_workers::{Crash, GroupedState, Refused};
 
 use super::crash;
 use super::keys::{Missing, keyring};
 use super::watched::Watched;
-use crate::adapters::sqlite::{SqliteOptions, SqliteStore};
+use crate::adapters::sqlite::{Access, SqliteOptions, SqliteStore};
 use crate::config::Config;
 use crate::gateway::Probe;
 use crate::telemetry::{Part, Telemetry};
@@ -35,6 +36,8 @@ pub struct Backends {
     pub entropy: Arc<dyn Entropy>,
     /// The register of sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// Sessions as a whole, for tools.
+    pub vault: Arc<dyn SessionVault>,
     /// Signal state.
     pub state: Arc<dyn StateStore>,
     /// The API keys.
@@ -77,10 +80,14 @@ pub struct Backends {
     pub recipients: Arc<dyn RecipientLimits>,
     /// Files that messages carry.
     pub media: Arc<dyn MediaStore>,
+    /// Which alerts stand.
+    pub alerts: Arc<dyn AlertBook>,
     /// The tenants' templates.
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
+    /// The users of the admin page.
+    pub users: Arc<dyn UserStore>,
     /// The web, for addresses that callers name.
     pub web: Arc<dyn Web>,
     /// Counts the writes that the stores refused.
@@ -101,14 +108,20 @@ pub struct Backends {
 impl Backends {
     /// One process alone: SQLite for all that must last, memory for what may be forgotten.
     pub async fn embedded(config: &Config) -> anyhow::Result<Self> {
+        Ok(Self::on_file(config, Missing::Make, Access::Alone).await?.0)
+    }
+
+    /// On the SQLite file; tells whether another process has it, too.
+    pub(super) async fn on_file(config: &Config, missing: Missing, access: Access) -> anyhow::Result<(Self, bool)> {
         let crash = crash::of_process()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let keys = keyring(&config.store, Missing::Make, &*entropy)?;
+        let keys = keyring(&config.store, missing, &*entropy)?;
         let path: PathBuf = config.sqlite.path.clone();
-        let options = SqliteOptions { busy_timeout: config.sqlite.busy_timeout, ..SqliteOptions::new(path) };
+        let options = SqliteOptions { busy_timeout: config.sqlite.busy_timeout, access, ..SqliteOptions::new(path) };
         let code_keys = keys.code_keys();
         let store = SqliteStore::open(options, keys, Arc::clone(&entropy), Arc::clone(&clock)).await?;
+        let beside = store.is_beside();
         let shared = Arc::new(store.clone());
         let events = Arc::new(store.events());
         let sessions: Arc<dyn SessionStore> = Arc::clone(&shared) as _;
@@ -116,9 +129,10 @@ impl Backends {
         let telemetry = Arc::new(Telemetry::new(&Part::ALL, Arc::clone(&clock), refused.clone()));
         let Watched { ledger, event_sink } =
             Watched::new(&telemetry, Arc::clone(&shared) as _, Arc::clone(&events) as _);
-        Ok(Self {
+        let backends = Self {
             probes: vec![super::parts::store_probe("sqlite", Arc::clone(&sessions))],
             sessions,
+            vault: Arc::clone(&shared) as _,
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
             media: Arc::clone(&shared) as _,
@@ -127,8 +141,10 @@ impl Backends {
             verifications: Arc::clone(&shared) as _,
             code_keys,
             ledger,
+            alerts: Arc::clone(&shared) as _,
             templates: Arc::clone(&shared) as _,
             suppressions: Arc::clone(&shared) as _,
+            users: Arc::clone(&shared) as _,
             outbox: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::new(store.queue()), &crash),
             pools: Arc::new(store.queue()),
@@ -151,7 +167,8 @@ impl Backends {
             refused,
             telemetry,
             close: vec![Box::new(move || Box::pin(async move { store.close().await }))],
-        })
+        };
+        Ok((backends, beside))
     }
 
     /// Closes what is behind the ports; call it after the roles have stopped.

@@ -16,31 +16,37 @@ pub(super) fn options(config: &Config, tenant: &TenantId) -> Vec<DialectOptions>
         dialect,
         tenant: match dialect {
             Dialect::Otp => &dialects.otp.tenant,
+            Dialect::Socketio => &dialects.socketio.tenant,
             // Their callers always have a key.
-            Dialect::Waziper | Dialect::Multi => &None,
+            Dialect::Waziper | Dialect::Multi | Dialect::Admin => &None,
         }
         .clone()
         .unwrap_or_else(|| tenant.clone()),
         admin_key: dialects.multi.admin_key.clone().filter(|_| dialect == Dialect::Multi),
+        max_sessions: dialects.admin.max_sessions,
         send_wait: dialects.send_wait,
         qr_wait: dialects.qr_wait,
+        qr_timeout: dialects.socketio.qr_timeout,
     };
     Dialect::ALL.into_iter().map(of).collect()
 }
 
-fn address(config: &Config, dialect: Dialect) -> SocketAddr {
-    match dialect {
+/// The address that a dialect can have of its own.
+fn address(config: &Config, dialect: Dialect) -> Option<SocketAddr> {
+    Some(match dialect {
         Dialect::Waziper => config.dialects.waziper.listen,
         Dialect::Otp => config.dialects.otp.listen,
         Dialect::Multi => config.dialects.multi.listen,
-    }
+        Dialect::Socketio => config.dialects.socketio.listen,
+        Dialect::Admin => return None,
+    })
 }
 
 /// Listens on the dialects' own addresses, those that the settings want.
 pub(super) async fn places(config: &Config) -> anyhow::Result<Vec<Place>> {
     let mut places = Vec::new();
     for dialect in Dialect::ALL.into_iter().filter(|dialect| config.dialects.own_ports.contains(dialect.as_str())) {
-        let listen = address(config, dialect);
+        let Some(listen) = address(config, dialect) else { continue };
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("dialects.{dialect}.listen: {listen} can't be listened on; is another process there?")
         })?;
@@ -56,6 +62,8 @@ mod tests {
 
     #[test]
     fn the_settings_name_the_dialects_that_there_are() {
-        assert_eq!(crate::config::DIALECTS, Dialect::ALL.map(Dialect::as_str));
+        let config = Config::load(&crate::config::Sources::default()).unwrap();
+        let with_address = Dialect::ALL.into_iter().filter(|dialect| address(&config, *dialect).is_some());
+        assert!(crate::config::DIALECTS.into_iter().eq(with_address.map(Dialect::as_str)));
     }
 }

@@ -89,6 +89,7 @@ impl Backends {
         Ok(Self {
             probes,
             sessions,
+            vault: Arc::clone(&shared) as _,
             state: Arc::new(GroupedState::new(Arc::clone(&shared) as _, refused.clone())),
             keys: Arc::clone(&shared) as _,
             media: Arc::clone(&shared) as _,
@@ -99,8 +100,10 @@ impl Backends {
             ledger,
             vigil: Arc::clone(&shared) as _,
             outbox: Arc::clone(&shared) as _,
+            alerts: Arc::clone(&shared) as _,
             templates: Arc::clone(&shared) as _,
             suppressions: Arc::clone(&shared) as _,
+            users: Arc::clone(&shared) as _,
             jobs: crash::around(Arc::clone(&broker) as _, &crash),
             pools: Arc::clone(&broker) as _,
             dead: Arc::clone(&broker) as _,

@@ -2,12 +2,14 @@
 
 use anyhow::Context as _;
 use kurir_core::domain::{SessionId, Timestamp};
-use kurir_core::policy::{Budget, DayLeft, Zone};
+use kurir_core::policy::DayLeft;
 use serde::Serialize;
 
 use super::settings;
 use super::store::OpenStore;
-use crate::config::Config;
+use crate::config::{Config, LimitRow, Sources, limit_table};
+use crate::gateway::LimitInForce;
+use crate::gateway::usecase::SenderDay;
 
 /// What a sender has spent and what is left of its day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -57,37 +59,46 @@ pub async fn session_limits(config: &Config, id: &SessionId) -> anyhow::Result<S
     let (record, now) = (store.sessions.get(id).await, store.clock.now());
     store.close().await;
     let record = record?.with_context(|| format!("there is no session {id}"))?;
-    let senders = settings::senders(config);
-    let zone = record.status.account.as_ref().map_or(Zone::UTC, |account| senders.zone(id, &account.number));
-    let (linked, began) = senders.warm_up_of(&record);
-    let budget = Budget::new(senders.day, zone, began, record.pace.day);
-    Ok(told(id, &budget, linked, &record, now))
+    Ok(told(id, &SenderDay::of(&settings::senders(config), &record, now)))
 }
 
-fn told(
-    id: &SessionId,
-    budget: &Budget,
-    linked: Option<Timestamp>,
-    record: &kurir_core::domain::SessionRecord,
-    now: Timestamp,
-) -> SessionLimits {
-    let (spent, zone) = (budget.today(now), budget.zone());
-    let DayLeft { cap, otp, bulk, cold_otp, cold_bulk } = budget.left(now);
-    let rest = record.resting().filter(|rest| rest.until > now);
+/// The limits of this configuration, for the gateway to show.
+pub(super) fn in_force(config: &Config) -> Vec<LimitInForce> {
+    // The defaults are compiled in, and a test reads them.
+    let defaults = Config::load(&Sources::default()).map(|defaults| limit_table(&defaults)).unwrap_or_default();
+    let default_of = |row: &LimitRow| {
+        let found = defaults.iter().find(|default| default.limit == row.limit);
+        found.map_or_else(String::new, |default| default.value.clone())
+    };
+    let shown = limit_table(config).into_iter().map(|row| LimitInForce {
+        default: default_of(&row),
+        limit: row.limit.to_owned(),
+        settings: row.settings.iter().map(|key| (*key).to_owned()).collect(),
+        value: row.value,
+        kept: row.kept.to_owned(),
+        over: row.over.to_owned(),
+        reason: row.reason,
+        down: row.down.to_owned(),
+    });
+    shown.collect()
+}
+
+fn told(id: &SessionId, day: &SenderDay) -> SessionLimits {
+    let DayLeft { cap, otp, bulk, cold_otp, cold_bulk } = day.left;
     SessionLimits {
         session: id.to_string(),
-        time_zone: zone.to_string(),
-        next_day: zone.next_day(now).to_rfc3339(),
-        linked_at: linked.map(Timestamp::to_rfc3339),
-        otp_sent: spent.otp,
-        bulk_sent: spent.bulk,
-        new_recipients: spent.cold(),
+        time_zone: day.zone.to_string(),
+        next_day: day.next_day.to_rfc3339(),
+        linked_at: day.linked.map(Timestamp::to_rfc3339),
+        otp_sent: day.spent.otp,
+        bulk_sent: day.spent.bulk,
+        new_recipients: day.spent.cold(),
         cap,
         otp_left: otp,
         bulk_left: bulk,
         new_otp_left: cold_otp,
         new_bulk_left: cold_bulk,
-        rests_until: rest.map(|rest| rest.until.to_rfc3339()),
-        rest_reason: rest.map(|rest| rest.reason.to_string()),
+        rests_until: day.rest.map(|rest| rest.until.to_rfc3339()),
+        rest_reason: day.rest.map(|rest| rest.reason.to_string()),
     }
 }

@@ -16,11 +16,15 @@ mod settings;
 #[cfg(feature = "simulator")]
 mod simulator;
 mod store;
+mod tool;
 #[cfg(feature = "simulator")]
 mod up;
 mod watched;
 
-/// What the tools do with API keys is what the gateway does.
+/// Whom the state of a WhatsApp client names is its adapter's knowledge.
+pub use crate::adapters::whatsapp::numbers_in_state;
+/// What the tools do with API keys and users is what the gateway does.
+pub use crate::gateway::admin::{By, NewUser, SHORTEST_PASSWORD, UserDesk};
 pub use crate::gateway::usecase::{KeyDesk, MadeKey, NewKey};
 pub use backends::Backends;
 #[cfg(feature = "simulator")]
@@ -32,5 +36,6 @@ pub use roles::{gateway, relay, worker};
 #[cfg(feature = "simulator")]
 pub use simulator::serve as simulator;
 pub use store::OpenStore;
+pub use tool::{Holders, ToolBackends};
 #[cfg(feature = "simulator")]
 pub use up::{Embedded, up};

@@ -101,12 +101,16 @@ pub(super) fn worker_ports(backends: &Backends, messenger: Arc<dyn Messenger>) -
 /// The ports of a relay.
 pub(super) fn relay_ports(backends: &Backends) -> RelayPorts {
     RelayPorts {
+        sessions: Arc::clone(&backends.sessions),
+        index: Arc::clone(&backends.index),
+        alerts: Arc::clone(&backends.alerts),
         outbox: Arc::clone(&backends.outbox),
         events: Arc::clone(&backends.event_sink),
         ledger: Arc::clone(&backends.ledger),
         media: Arc::clone(&backends.media),
         requests: Arc::clone(&backends.requests),
         log: Arc::clone(&backends.event_log),
+        users: Arc::clone(&backends.users),
         clock: Arc::clone(&backends.clock),
         verifications: Arc::clone(&backends.verifications),
         jobs: Arc::clone(&backends.jobs),
@@ -146,13 +150,17 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         upload_timeout: config.media.transfer_timeout,
         messages: super::settings::messages(settings),
         verify: super::settings::verify(config, backends.code_keys.clone()),
+        senders: super::settings::senders(config),
+        pace: super::settings::pace(config),
         max_streams: settings.max_streams as usize,
         streams_per_key: settings.streams_per_key as usize,
         stream_patience: settings.stream_patience,
         operator: config.fleet.tenant.clone(),
         meter: Some(Arc::clone(&backends.telemetry) as _),
+        admin: super::settings::admin(&config.admin),
         dialects: super::dialects::options(config, &tenant),
         dialects_open: config.dialects.open && settings.listen.ip().is_loopback(),
+        limits: super::limits::in_force(config),
     };
     let ports = GatewayPorts {
         sessions: Arc::clone(&backends.sessions),
@@ -174,9 +182,11 @@ pub(super) fn gateway(config: &Config, backends: &Backends) -> Gateway {
         web: Arc::clone(&backends.web),
         templates: Arc::clone(&backends.templates),
         suppressions: Arc::clone(&backends.suppressions),
+        users: Arc::clone(&backends.users),
         calls: Arc::clone(&backends.calls),
         wishes: Arc::clone(&backends.wishes),
         dead: Arc::clone(&backends.dead),
+        members: Arc::clone(&backends.members),
     };
     Gateway::new(options, ports)
 }

@@ -4,12 +4,14 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kurir_core::domain::{CodeKeys, ConversionRule, MediaLimits, SecretNumbers, WorkerName};
-use kurir_core::policy::{AttemptRule, Backoff, CountryRule, DayRule, OptOutRule, PaceRule, WebhookRule};
+use kurir_core::policy::{
+    AttemptRule, Backoff, CountryRule, DayRule, FailureRule, OptOutRule, PaceRule, SenderRules, WebhookRule,
+};
 use kurir_core::port::RecipientRule;
-use kurir_workers::{CourierOptions, Crash, MediaOptions, RelayOptions, SenderOptions, WhenDown, WorkerOptions};
+use kurir_workers::{AlertOptions, CourierOptions, Crash, MediaOptions, RelayOptions, WhenDown, WorkerOptions};
 
-use crate::config::{self, Config, GatewayConfig};
-use crate::gateway::{MessageOptions, QueueCaps, VerifyOptions};
+use crate::config::{self, AdminConfig, Config, GatewayConfig};
+use crate::gateway::{AdminOptions, MessageOptions, QueueCaps, VerifyOptions};
 
 /// How many of something that is allowed `per_second` fit into a span; at least one.
 fn within(per_second: u32, span: Duration) -> usize {
@@ -39,7 +41,7 @@ pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions 
         ack_patience: worker.ack_patience,
         max_wait: worker.max_wait,
         stop_deadline: worker.stop_deadline,
-        pace: PaceRule { every: config.limits.sender.every, burst: config.limits.sender.burst },
+        pace: pace(config),
         senders: senders(config),
         recipient: RecipientRule {
             every: config.limits.recipient.otp_every,
@@ -83,8 +85,13 @@ pub fn media_limits(config: &Config) -> MediaLimits {
     }
 }
 
+/// The pace of a sender.
+pub fn pace(config: &Config) -> PaceRule {
+    PaceRule { every: config.limits.sender.every, burst: config.limits.sender.burst }
+}
+
 /// The limits of senders that go by the day.
-pub fn senders(config: &Config) -> SenderOptions {
+pub fn senders(config: &Config) -> SenderRules {
     let sender = &config.limits.sender;
     let day = DayRule {
         per_day: sender.per_day,
@@ -93,7 +100,7 @@ pub fn senders(config: &Config) -> SenderOptions {
         // Checked to be a percentage when the configuration was read.
         otp_reserve: u8::try_from(sender.otp_reserve).unwrap_or(100),
     };
-    SenderOptions { day, zones: sender.time_zones.0.clone(), warm: sender.warmed_up.0.clone() }
+    SenderRules { day, zones: sender.time_zones.0.clone(), warm: sender.warmed_up.0.clone() }
 }
 
 /// When a prefix of numbers gets no more codes.
@@ -149,8 +156,16 @@ pub fn relay(config: &Config, code_keys: CodeKeys) -> RelayOptions {
         batch: config.relay.batch,
         remember: config.relay.remember,
         keep_events: config.relay.keep_events,
+        alerts: AlertOptions {
+            every: ALERTS_EVERY,
+            window: config.relay.failure_window,
+            rule: FailureRule { least: config.relay.failure_least.into(), percent: config.relay.failure_percent },
+        },
     }
 }
+
+/// How often is looked whether messages fail.
+const ALERTS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often webhooks are looked at.
 const WEBHOOKS_EVERY: Duration = Duration::from_millis(500);
@@ -196,4 +211,10 @@ pub fn messages(gateway: &GatewayConfig) -> MessageOptions {
         batch_body_limit: gateway.batch_body_limit as usize,
         queue_caps: QueueCaps { otp: gateway.queue_cap_otp.into(), bulk: gateway.queue_cap_bulk.into() },
     }
+}
+
+/// How the admin page lets people in.
+pub fn admin(admin: &AdminConfig) -> AdminOptions {
+    let AdminConfig { enabled, session_idle, session_max, trust_proxy } = *admin;
+    AdminOptions { enabled, session_idle, session_max, trust_proxy }
 }

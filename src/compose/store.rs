@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use kurir_core::memory::{SystemClock, SystemEntropy};
-use kurir_core::port::{Clock, Entropy, KeyStore, SessionStore};
+use kurir_core::port::{Clock, Entropy, KeyStore, SessionStore, UserStore};
 
 use super::backends::Close;
 use super::fleet;
@@ -12,6 +12,7 @@ use super::keys::{Missing, keyring};
 use crate::adapters::postgres::PostgresStore;
 use crate::adapters::sqlite::{SqliteOptions, SqliteStore};
 use crate::config::{Config, Role, StoreKind};
+use crate::gateway::admin::UserDesk;
 use crate::gateway::usecase::KeyDesk;
 
 /// The store of this configuration.
@@ -19,6 +20,7 @@ pub struct OpenStore {
     /// The register of sessions.
     pub sessions: Arc<dyn SessionStore>,
     keys: Arc<dyn KeyStore>,
+    users: Arc<dyn UserStore>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -39,7 +41,7 @@ impl OpenStore {
                     .context("PostgreSQL (postgres.url) can't be used")?;
                 let shared = Arc::new(store.clone());
                 let close: Close = Box::new(move || Box::pin(async move { store.close().await }));
-                Ok(Self { sessions: shared.clone(), keys: shared, clock, entropy, close })
+                Ok(Self { sessions: shared.clone(), keys: shared.clone(), users: shared, clock, entropy, close })
             }
             StoreKind::Sqlite => {
                 let path = config.sqlite.path.clone();
@@ -48,7 +50,7 @@ impl OpenStore {
                 let store = SqliteStore::open(options, ring, Arc::clone(&entropy), Arc::clone(&clock)).await?;
                 let shared = Arc::new(store.clone());
                 let close: Close = Box::new(move || Box::pin(async move { store.close().await }));
-                Ok(Self { sessions: shared.clone(), keys: shared, clock, entropy, close })
+                Ok(Self { sessions: shared.clone(), keys: shared.clone(), users: shared, clock, entropy, close })
             }
         }
     }
@@ -57,6 +59,11 @@ impl OpenStore {
     pub fn key_desk(&self) -> KeyDesk {
         let (register, clock, entropy) = (Arc::clone(&self.keys), Arc::clone(&self.clock), Arc::clone(&self.entropy));
         KeyDesk { register, clock, entropy }
+    }
+
+    /// The desk at which users of the admin page are entered.
+    pub fn user_desk(&self) -> UserDesk {
+        UserDesk::new(Arc::clone(&self.users), Arc::clone(&self.clock), Arc::clone(&self.entropy))
     }
 
     /// Gives back what was opened.

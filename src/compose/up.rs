@@ -106,6 +106,18 @@ impl Embedded {
         self.simulator.as_ref()
     }
 
+    /// Says, if nobody could open the admin page, how to enter the first user. There is never one by default.
+    pub async fn hint_at_first_user(&self) {
+        match self.backends.users.users(None).await {
+            Ok(users) if users.is_empty() => tracing::warn!(
+                "nobody can sign in to the admin page yet: stop this process, enter a user with `kurir users add NAME` and the \
+                 same settings, and start it again"
+            ),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = %error.chain(), "whether the admin page has users is not known"),
+        }
+    }
+
     /// Stops all parts, those that others need last.
     pub async fn stop(self) -> StopReport {
         let report = self.worker.stop().await;

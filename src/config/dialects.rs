@@ -10,8 +10,8 @@ use serde::de::{Deserializer, Error as _, Unexpected};
 
 use super::read;
 
-/// The older systems, as the settings name them.
-pub const DIALECTS: [&str; 3] = ["waziper", "otp", "multi"];
+/// The older systems that can have an address of their own, as the settings name them.
+pub const DIALECTS: [&str; 4] = ["waziper", "otp", "multi", "socketio"];
 
 /// `[dialects]`
 #[derive(Clone, Debug, Deserialize)]
@@ -34,6 +34,10 @@ pub struct DialectsConfig {
     pub otp: OtpConfig,
     /// `[dialects.multi]`
     pub multi: MultiConfig,
+    /// `[dialects.socketio]`
+    pub socketio: SocketioConfig,
+    /// `[dialects.admin]`
+    pub admin: AdminDialectConfig,
 }
 
 /// The dialect `waziper`.
@@ -67,6 +71,29 @@ pub struct MultiConfig {
     /// Who gives this may make keys; `None`: a key of the register with the scope `admin` is needed.
     #[serde(deserialize_with = "read::maybe_secret")]
     pub admin_key: Option<Secret<String>>,
+}
+
+/// The dialect `socketio`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SocketioConfig {
+    /// Its own address.
+    #[serde(deserialize_with = "read::address")]
+    pub listen: SocketAddr,
+    /// Whose the callers without a key are; `None`: the fleet's.
+    #[serde(deserialize_with = "read::maybe_name")]
+    pub tenant: Option<TenantId>,
+    /// How long a session that was started may be without a code to scan before its users are told.
+    #[serde(deserialize_with = "read::span")]
+    pub qr_timeout: Duration,
+}
+
+/// The dialect `admin`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminDialectConfig {
+    /// Most sessions that a tenant may come to have through it; 0: as many as it likes.
+    pub max_sessions: u32,
 }
 
 fn dialects<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeSet<String>, D::Error> {

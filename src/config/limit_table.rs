@@ -214,6 +214,28 @@ fn of_others(config: &Config) -> Vec<LimitRow> {
             down: "",
         },
         LimitRow {
+            limit: "admin page: wrong passwords",
+            settings: &[],
+            value: "5 of one name, 20 from one address".to_owned(),
+            kept: "the gateway's memory; each gateway counts by itself",
+            over: "429 with `Retry-After`: 2s, doubled with each further one, at most 5m; forgotten after 30m",
+            reason: None,
+            down: "",
+        },
+        LimitRow {
+            limit: "admin page: a sign-in",
+            settings: &["admin.session_idle", "admin.session_max"],
+            value: format!(
+                "{} without use, {} in all",
+                show_span(config.admin.session_idle),
+                show_span(config.admin.session_max)
+            ),
+            kept: "the store, for the whole fleet",
+            over: "back to the sign-in",
+            reason: None,
+            down: "503: nobody comes in",
+        },
+        LimitRow {
             limit: "size of a file",
             settings: &["media.image_mib", "media.video_mib", "media.audio_mib", "media.document_mib"],
             value: {

@@ -6,6 +6,7 @@
 //! settings are never told. The merge is our own and not a library's, because those repeat the offending value in
 //! their errors, passwords included, and stop at the first one.
 
+mod admin;
 mod brokers;
 mod by_session;
 mod dialects;
@@ -30,9 +31,12 @@ mod webhooks;
 mod whatsapp;
 mod worker;
 
+pub use admin::AdminConfig;
 pub use brokers::{QueueKind, RabbitmqConfig, RedisConfig};
 pub use by_session::{BySessionError, SessionNames, TimeZones};
-pub use dialects::{DIALECTS, DialectsConfig, MultiConfig, OtpConfig, WaziperConfig};
+pub use dialects::{
+    AdminDialectConfig, DIALECTS, DialectsConfig, MultiConfig, OtpConfig, SocketioConfig, WaziperConfig,
+};
 pub use fleet::FleetConfig;
 pub use gateway::GatewayConfig;
 pub use limit_table::{LimitRow, limit_table, limits_in_markdown};
@@ -81,6 +85,8 @@ pub struct Config {
     pub relay: RelayConfig,
     /// The HTTP gateway.
     pub gateway: GatewayConfig,
+    /// The admin page.
+    pub admin: AdminConfig,
     /// The interfaces of older systems.
     pub dialects: DialectsConfig,
     /// Requests to addresses that callers name.

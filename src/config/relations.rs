@@ -54,6 +54,7 @@ impl Config {
         self.check_limits(&mut found);
         self.check_relay(&mut found);
         self.check_gateway(&mut found);
+        self.check_admin(&mut found);
         self.check_dialects(&mut found);
         self.check_verify(&mut found);
         self.check_whatsapp(&mut found);
@@ -211,6 +212,9 @@ impl Config {
         found.span(relay.age > self.rabbitmq.publish_timeout, "relay.age", relay.age, advice);
         let (least, most) = (Duration::from_mins(1), Duration::from_hours(24 * 90));
         found.between("relay.keep_events", relay.keep_events, least, most);
+        found.between("relay.failure_window", relay.failure_window, least, most);
+        found.count("relay.failure_least", relay.failure_least, 1, 1_000_000);
+        found.count("relay.failure_percent", relay.failure_percent, 0, 100);
         self.check_webhooks(found);
     }
 
@@ -237,11 +241,24 @@ impl Config {
         found.between("webhooks.disable_after", webhooks.disable_after, second, month);
     }
 
+    fn check_admin(&self, found: &mut Findings) {
+        let (admin, minute) = (&self.admin, Duration::from_mins(1));
+        found.between("admin.session_max", admin.session_max, minute, Duration::from_hours(24 * 31));
+        let advice = format!(
+            "must be from 1m to admin.session_max ({}), after which a sign-in ends in any case",
+            show_span(admin.session_max)
+        );
+        let fits = (minute..=admin.session_max).contains(&admin.session_idle);
+        found.span(fits, "admin.session_idle", admin.session_idle, advice);
+    }
+
     fn check_dialects(&self, found: &mut Findings) {
         let dialects = &self.dialects;
         let second = Duration::from_secs(1);
         found.between("dialects.send_wait", dialects.send_wait, second, Duration::from_mins(1));
         found.between("dialects.qr_wait", dialects.qr_wait, second, Duration::from_mins(1));
+        let timeout = dialects.socketio.qr_timeout;
+        found.between("dialects.socketio.qr_timeout", timeout, second, Duration::from_mins(10));
         if let Some(key) = &dialects.multi.admin_key {
             // On this machine alone it may be as short as that of the system that is replaced.
             let own = dialects.own_ports.contains("multi").then_some(dialects.multi.listen);

@@ -101,6 +101,13 @@ pub struct RelayConfig {
     /// How long events stay in the log.
     #[serde(deserialize_with = "read::span")]
     pub keep_events: Duration,
+    /// Messages that were taken within this span count for the alert of failures.
+    #[serde(deserialize_with = "read::span")]
+    pub failure_window: Duration,
+    /// With fewer messages that have ended nothing is said.
+    pub failure_least: u32,
+    /// Above this share of them, in hundredths, the alert is raised; 0: never.
+    pub failure_percent: u32,
 }
 
 #[cfg(test)]

@@ -3,14 +3,17 @@
 //! `usecase` says what can be done (create a session, enqueue a message, …) without a word of HTTP; `native` is kurir's own
 //! HTTP interface over it. Further dialects translate into the same use cases. The gateway knows ports only.
 
-mod admin;
+pub mod admin;
 mod app;
 mod dialects;
 mod key_limit;
 mod keys;
+mod limits_in_force;
+mod looks;
 mod meter;
 mod monitor;
 pub mod native;
+mod notices;
 mod queue_cap;
 mod ready;
 mod room;
@@ -26,17 +29,20 @@ use std::time::Duration;
 use app::App;
 use futures_util::future::join_all;
 use kurir_core::domain::{ApiKeyRecord, TenantId};
+use kurir_core::policy::{PaceRule, SenderRules};
 use kurir_core::port::{
-    Calls, Clock, DeadLetters, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, MessageIndex,
-    PoolQueue, RequestLog, SessionStore, SuppressionList, TemplateStore, Verifications, Vigil, Web, WebhookStore,
-    Wishes,
+    Calls, Clock, DeadLetters, Entropy, EventLog, EventSource, JobQueue, KeyStore, Ledger, MediaStore, Membership,
+    MessageIndex, PoolQueue, RequestLog, SessionStore, SuppressionList, TemplateStore, UserStore, Verifications, Vigil,
+    Web, WebhookStore, Wishes,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use admin::AdminOptions;
 pub use dialects::{Dialect, DialectOptions};
 pub use keys::fixed_key;
+pub use limits_in_force::LimitInForce;
 pub use meter::Meter;
 pub use monitor::Monitor;
 pub use native::openapi_document;
@@ -84,12 +90,16 @@ pub struct GatewayPorts {
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
+    /// The users of the admin page.
+    pub users: Arc<dyn UserStore>,
     /// Calls to the owners of sessions.
     pub calls: Arc<dyn Calls>,
     /// Where operators want which session.
     pub wishes: Arc<dyn Wishes>,
     /// The dead letters.
     pub dead: Arc<dyn DeadLetters>,
+    /// The register of living workers.
+    pub members: Arc<dyn Membership>,
 }
 
 /// How the gateway behaves.
@@ -124,6 +134,10 @@ pub struct GatewayOptions {
     pub messages: MessageOptions,
     /// How verifications are made and limited.
     pub verify: VerifyOptions,
+    /// The limits of senders that go by the day, which the workers keep and the gateway tells of.
+    pub senders: SenderRules,
+    /// The pace of a sender, likewise.
+    pub pace: PaceRule,
     /// Streams of events at the same time.
     pub max_streams: usize,
     /// Streams of events of one key.
@@ -134,10 +148,14 @@ pub struct GatewayOptions {
     pub operator: TenantId,
     /// Who counts requests; `None`: nobody.
     pub meter: Option<Arc<dyn Meter>>,
+    /// The admin page.
+    pub admin: AdminOptions,
     /// The dialects, each served below `/dialects/<name>/`.
     pub dialects: Vec<DialectOptions>,
     /// Whether callers of these without a key are let in there, as the tenants of the options.
     pub dialects_open: bool,
+    /// The limits, to be shown.
+    pub limits: Vec<LimitInForce>,
 }
 
 /// How the gateway takes messages.
@@ -202,12 +220,14 @@ impl Gateway {
         // What lasts as long as its caller likes ends with the signal to stop, so that the stop waits for work only.
         let stopping = CancellationToken::new();
         let (dialects, open) = (options.dialects.clone(), options.dialects_open);
+        let has_admin = options.admin.enabled;
         let app = Arc::new(App::new(options, ports, tasks.clone(), stopping.clone()));
-        let main = native::router(&app).merge(admin::router(&app));
+        let main = native::router(&app);
+        let main = if has_admin { main.merge(admin::router(&app)) } else { main };
         let router = dialects.iter().fold(main, |router, options| {
-            let path = format!("/dialects/{}", options.dialect);
+            let places = dialects::places(&app, options.clone(), open);
             // With and without a slash at the end.
-            router.nest_service(&path, dialects::router(&app, options.clone(), open))
+            places.into_iter().fold(router, |router, (path, routes)| router.nest_service(&path, routes))
         });
         Self { app, router, dialects, tasks, stopping, limits }
     }

@@ -1,5 +1,6 @@
 //! Connections: how many, how long, and how they end.
 
+use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -52,13 +53,14 @@ pub(super) async fn serve(
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // What comes after it waits in the system's own queue.
                 let place = tokio::select! {
                     () = stop.cancelled() => break,
                     place = room.enter() => place,
                 };
-                connections.spawn(drive(stream, router.clone(), limits.header_timeout, place, stop.clone()));
+                let peer = Peer(peer.ip());
+                connections.spawn(drive((stream, peer), router.clone(), limits.header_timeout, place, stop.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -97,8 +99,12 @@ impl ConnectionEnd {
     }
 }
 
+/// Who is at the other end of the connection; each request has it. It may be a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Peer(pub IpAddr);
+
 async fn drive(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     router: axum::Router,
     header_timeout: Duration,
     place: Place,
@@ -113,6 +119,7 @@ async fn drive(
     let (router, visit, handed) = (TowerToHyperService::new(router), place.visit(), cut.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(handed.clone());
+        request.extensions_mut().insert(peer);
         let busy = visit.busy();
         let answering = router.call(request);
         async move { answering.await.map(|answer: Response<_>| answer.map(|body| Answer::new(body, busy))) }

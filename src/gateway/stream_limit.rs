@@ -30,6 +30,11 @@ impl StreamLimit {
         Arc::new(Self { most, per_key, taken: Mutex::default() })
     }
 
+    /// Most streams at the same time.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     fn lock(&self) -> MutexGuard<'_, Taken> {
         // Nothing panics while it holds the lock.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)

@@ -41,6 +41,28 @@ async fn a_session_is_made_linked_by_its_code_listed_and_removed() {
 }
 
 #[tokio::test]
+async fn a_cleanup_keeps_the_oldest_session_and_says_what_it_did() {
+    let it = World::start(&[]).await;
+    let none = it.run(&["sessions", "cleanup", "--output", "json"]).await.good().json();
+    assert_eq!(none, json!({"kept": null, "removed": []}));
+    // The oldest is neither the first by its id, nor the default, nor does it run.
+    it.run(&["sessions", "create", "zulu", "--stopped", "--name", "Toko Lama"]).await.good();
+    it.run(&["sessions", "create", "alfa", "--default"]).await.good();
+    it.run(&["sessions", "create", "bravo"]).await.good();
+    it.run(&["sessions", "cleanup"]).await.bad(2, "--yes");
+    assert_eq!(it.run(&["sessions", "list", "--json"]).await.good().lines().len(), 3, "nothing was done");
+
+    let done = it.run(&["sessions", "cleanup", "--yes", "--output", "json"]).await.good().json();
+    assert_eq!((&done["kept"]["id"], &done["kept"]["wanted"]), (&json!("zulu"), &json!("running")), "{done}");
+    let removed: Vec<_> = done["removed"].as_array().unwrap().iter().map(|gone| gone["id"].as_str().unwrap()).collect();
+    assert_eq!(removed, ["alfa", "bravo"]);
+    let default = it.run(&["sessions", "default", "--output", "json"]).await.good().json();
+    assert_eq!(default["id"], "zulu", "{default}");
+    let again = it.run(&["sessions", "cleanup"]).await.good().out;
+    assert!(again.contains("Toko Lama") && again.contains("the default") && !again.contains("removed"), "{again}");
+}
+
+#[tokio::test]
 async fn keys_are_made_listed_replaced_and_ended_over_the_api() {
     let it = World::start(&[]).await;
     let line = ["keys", "create", "--label", "shop", "--scope", "read", "--scope", "send", "--days", "3", "--json"];

@@ -162,6 +162,11 @@ fn relations_between_settings_are_checked() {
              the limit delays has always expired when its turn comes",
         ),
         (
+            "[admin]\nsession_max = \"1h\"",
+            "admin.session_idle = \"2h\" (the default): must be from 1m to admin.session_max (1h), after which a sign-in ends \
+             in any case",
+        ),
+        (
             "[simulator]\nlisten = \"0.0.0.0:8090\"",
             "simulator.listen = \"0.0.0.0:8090\" (from mine.toml): must be a loopback address, like 127.0.0.1",
         ),

@@ -1,13 +1,14 @@
 //! A gateway with two tenants, and a client for it.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kurir::gateway::usecase::MediaRules;
 use kurir::gateway::{
-    Abandoned, Dialect, DialectOptions, Gateway, GatewayOptions, GatewayPorts, MessageOptions, Probe, VerifyOptions,
-    fixed_key,
+    Abandoned, AdminOptions, Dialect, DialectOptions, Gateway, GatewayOptions, GatewayPorts, LimitInForce,
+    MessageOptions, Probe, VerifyOptions, fixed_key,
 };
 use kurir::telemetry::{Part, Telemetry};
 use kurir_core::domain::{
@@ -15,9 +16,10 @@ use kurir_core::domain::{
     MediaState, QrCode, Secret, SecretNumbers, SessionId, SessionState, SessionStatus, TenantId, Timestamp, WorkerName,
 };
 use kurir_core::memory::{
-    ManualClock, MemoryCalls, MemoryEvents, MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes, SeededEntropy,
+    ManualClock, MemoryCalls, MemoryEvents, MemoryMembership, MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes,
+    SeededEntropy,
 };
-use kurir_core::policy::CountryRule;
+use kurir_core::policy::{CountryRule, PaceRule, SenderRules};
 use kurir_core::port::{Clock as _, JobQueue as _, MediaIntake, Outbox as _, SessionStore as _, Written};
 use kurir_workers::Refused;
 use serde_json::Value;
@@ -46,6 +48,7 @@ pub struct Fixture {
     pub web: Arc<MemoryWeb>,
     pub calls: MemoryCalls,
     pub wishes: Arc<MemoryWishes>,
+    pub members: Arc<MemoryMembership>,
     pub stop: CancellationToken,
     pub served: JoinHandle<Abandoned>,
 }
@@ -102,9 +105,15 @@ pub struct Wishes {
     pub max_connections: usize,
     pub messages: MessageOptions,
     pub verify: VerifyOptions,
+    pub senders: SenderRules,
     pub max_streams: usize,
     pub streams_per_key: usize,
     pub stream_patience: Duration,
+    pub admin: AdminOptions,
+    pub qr_timeout: Duration,
+    pub max_sessions: u32,
+    pub dialect_wait: Duration,
+    pub limits: Vec<LimitInForce>,
 }
 
 /// How the fixture's verifications are made: without a pause between sendings, and without limits.
@@ -130,13 +139,15 @@ pub fn verify() -> VerifyOptions {
 }
 
 /// The dialects, their callers without a key being `acme`; with waits that tests need not sit through.
-fn dialects() -> Vec<DialectOptions> {
+fn dialects(max_sessions: u32, wait: Duration, qr_timeout: Duration) -> Vec<DialectOptions> {
     let of = |dialect| DialectOptions {
         dialect,
         tenant: tenant("acme"),
         admin_key: Some(Secret::new("admin123".to_owned())),
-        send_wait: Duration::from_millis(500),
-        qr_wait: Duration::from_millis(500),
+        qr_timeout,
+        max_sessions,
+        send_wait: wait,
+        qr_wait: wait,
     };
     Dialect::ALL.into_iter().map(of).collect()
 }
@@ -153,9 +164,15 @@ impl Default for Wishes {
             max_connections: 64,
             messages: MessageOptions::default(),
             verify: verify(),
+            senders: SenderRules::default(),
             max_streams: 32,
             streams_per_key: 16,
             stream_patience: PATIENCE,
+            admin: AdminOptions::default(),
+            qr_timeout: PATIENCE,
+            max_sessions: 1,
+            dialect_wait: Duration::from_millis(500),
+            limits: Vec::new(),
         }
     }
 }
@@ -191,15 +208,20 @@ impl Fixture {
             upload_timeout: PATIENCE,
             messages: wishes.messages,
             verify: wishes.verify,
+            senders: wishes.senders,
+            pace: PaceRule { every: Duration::from_secs(3), burst: NonZeroU32::new(5).unwrap() },
             max_streams: wishes.max_streams,
             streams_per_key: wishes.streams_per_key,
             stream_patience: wishes.stream_patience,
             operator: tenant("acme"),
             meter: Some(Arc::new(Telemetry::new(&[Part::Gateway], clock.clone(), Refused::default()))),
-            dialects: dialects(),
+            admin: wishes.admin,
+            dialects: dialects(wishes.max_sessions, wishes.dialect_wait, wishes.qr_timeout),
             dialects_open: true,
+            limits: wishes.limits,
         };
         let (calls, wishes) = (MemoryCalls::default(), Arc::new(MemoryWishes::default()));
+        let members = Arc::new(MemoryMembership::new(clock.clone()));
         let ports = GatewayPorts {
             sessions: stores.clone(),
             keys: stores.clone(),
@@ -219,15 +241,17 @@ impl Fixture {
             web: web.clone(),
             templates: stores.clone(),
             suppressions: stores.clone(),
+            users: stores.clone(),
             calls: Arc::new(calls.clone()),
             wishes: wishes.clone(),
             dead: queue.clone(),
+            members: members.clone(),
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let served = runtime.spawn(Gateway::new(options, ports).serve(listener, Vec::new(), stop.clone()));
-        Self { runtime, address, stores, ledger, queue, clock, events, web, calls, wishes, stop, served }
+        Self { runtime, address, stores, ledger, queue, clock, events, web, calls, wishes, members, stop, served }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -24,6 +24,8 @@ pub enum Fault {
     AnswerLost(Callback),
     /// Publishing takes until a permit is given.
     Slow(Arc<Semaphore>),
+    /// Nobody is told how much waits: the question is never answered.
+    Mute,
 }
 
 #[derive(Clone)]
@@ -83,7 +85,7 @@ impl JobQueue for FaultyQueue {
     async fn publish(&self, jobs: Vec<PublishJob>) -> Result<Vec<Enqueued>, PortError> {
         self.publishing.fetch_add(1, Ordering::SeqCst);
         match self.fault() {
-            Fault::Nothing => self.inner.publish(jobs).await,
+            Fault::Nothing | Fault::Mute => self.inner.publish(jobs).await,
             Fault::NoTarget => Ok(vec![Enqueued::NoSuchTarget; jobs.len()]),
             Fault::Down => Err(down("publishing")),
             Fault::AnswerLost(Callback(worker)) => {
@@ -104,6 +106,9 @@ impl JobQueue for FaultyQueue {
     }
 
     async fn depth(&self, session: &SessionId, lane: Lane) -> Result<u64, PortError> {
+        if matches!(self.fault(), Fault::Mute) {
+            std::future::pending::<()>().await;
+        }
         self.inner.depth(session, lane).await
     }
 }
@@ -127,6 +132,9 @@ impl PoolQueue for FaultyQueue {
     }
 
     async fn pool_depth(&self, pool: &PoolId, lane: Lane) -> Result<u64, PortError> {
+        if matches!(self.fault(), Fault::Mute) {
+            std::future::pending::<()>().await;
+        }
         self.inner.pool_depth(pool, lane).await
     }
 }

@@ -275,9 +275,11 @@ fn a_worker_that_comes_in_between_wins_or_is_met_again() {
                 webhooks: it.stores.clone(),
                 templates: it.stores.clone(),
                 suppressions: it.stores.clone(),
+                users: it.stores.clone(),
                 calls: Arc::new(it.calls.clone()),
                 wishes: it.wishes.clone(),
                 dead: it.queue.clone(),
+                members: it.members.clone(),
             };
             let cases = UseCases::new(ports, None, None, crate::fixture::verify());
             let (acme, job): (_, JobId) = (tenant("acme"), ID.parse().unwrap());

@@ -36,11 +36,7 @@ impl Program {
     /// Starts `tests/node/<name>` with these arguments, and these variables added to its environment. `None`, after a
     /// message, where Node or its packages are missing: the test is then to end.
     pub fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Option<Self> {
-        let folder = folder();
-        if let Some(missing) = missing_packages(&folder) {
-            skipped(&missing);
-            return None;
-        }
+        let folder = packages()?;
         let started = Command::new("node")
             .arg(folder.join(name))
             .args(arguments)
@@ -95,6 +91,19 @@ impl Program {
 
     fn said(&self) -> String {
         self.said.lock().unwrap().iter().cloned().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// `tests/node`, where the packages of its lock file are installed. `None`, after a message, where they are not: what needs them
+/// is then to be left out.
+pub fn packages() -> Option<PathBuf> {
+    let folder = folder();
+    match missing_packages(&folder) {
+        Some(missing) => {
+            skipped(&missing);
+            None
+        }
+        None => Some(folder),
     }
 }
 

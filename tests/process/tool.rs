@@ -7,13 +7,15 @@ use std::process::{Command, Output};
 pub const KEYS: &str = "1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// Runs `kurir {tool} {arguments}` over `kurir.db` in this folder, with nothing else in its environment.
+#[allow(dead_code, reason = "not every test that runs tools needs it")]
 pub fn run(tool: &str, folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_kurir"))
-        .arg(tool)
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .envs([("KURIR_STORE__ENCRYPTION_KEYS", KEYS), ("KURIR_SQLITE__PATH", "kurir.db")])
-        .output()
-        .expect("kurir is built with the tests")
+    command(tool, folder, arguments).output().expect("kurir is built with the tests")
+}
+
+/// The same, yet to be run.
+pub fn command(tool: &str, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kurir"));
+    command.arg(tool).args(arguments).current_dir(folder).env_clear();
+    command.envs([("KURIR_STORE__ENCRYPTION_KEYS", KEYS), ("KURIR_SQLITE__PATH", "kurir.db")]);
+    command
 }

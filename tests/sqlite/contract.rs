@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kurir::adapters::sqlite::{SqliteQueue, SqliteStore};
 use kurir_core::contract::{
-    DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores, dead_letters, events, job_queue, media_store, stores,
+    DeadLetterProbe, DeadPorts, EventPorts, Queues, Stores, VaultPorts, dead_letters, events, job_queue, media_store,
+    session_vault, stores,
 };
 use kurir_core::domain::FailReason;
 use kurir_core::port::{DeadFilter, DeadJob, DeadLetter, DeadLetters as _, MediaStore};
@@ -39,26 +40,39 @@ impl DeadLetterProbe for Probe {
     }
 }
 
+/// All ports of a store.
+fn ports(store: &Arc<SqliteStore>) -> Stores {
+    Stores {
+        sessions: store.clone(),
+        state: store.clone(),
+        ledger: store.clone(),
+        outbox: store.clone(),
+        keys: store.clone(),
+        index: store.clone(),
+        requests: store.clone(),
+        verifications: store.clone(),
+        log: store.clone(),
+        webhooks: store.clone(),
+        templates: store.clone(),
+        suppressions: store.clone(),
+        users: store.clone(),
+        alerts: store.clone(),
+        media: store.clone(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_keeps_its_promises() {
     let places = Places::default();
-    stores(async || {
+    stores(async || ports(&Arc::new(places.open().await))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_vault_keeps_its_promises() {
+    let places = Places::default();
+    session_vault(async || {
         let store = Arc::new(places.open().await);
-        Stores {
-            sessions: store.clone(),
-            state: store.clone(),
-            ledger: store.clone(),
-            outbox: store.clone(),
-            keys: store.clone(),
-            index: store.clone(),
-            requests: store.clone(),
-            verifications: store.clone(),
-            log: store.clone(),
-            webhooks: store.clone(),
-            templates: store.clone(),
-            suppressions: store.clone(),
-            media: store,
-        }
+        VaultPorts { vault: store.clone(), stores: ports(&store) }
     })
     .await;
 }

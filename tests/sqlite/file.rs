@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kurir::adapters::sqlite::{Durability, OpenError, SqliteOptions};
+use kurir::adapters::sqlite::{Access, Durability, OpenError, SqliteOptions};
 use kurir_core::domain::Wanted;
 use kurir_core::port::{PortError, SessionStore as _};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -35,6 +35,33 @@ async fn a_second_open_is_refused_until_the_first_is_closed() {
     assert!(matches!(answer, Err(PortError::Closed(_))), "{answer:?}");
     let again = place.open().await;
     assert!(again.epoch(&session()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_tool_works_beside_whoever_has_it_and_changes_no_tables() {
+    let place = Place::new();
+    let store = place.open().await;
+    owned(&store).await;
+    let beside = || SqliteOptions { access: Access::Beside, ..SqliteOptions::new(place.file()) };
+    let tool = place.try_open(beside(), KEY).await.unwrap();
+    assert!(tool.is_beside() && !store.is_beside());
+    assert!(tool.want(&session(), Wanted::Stopped).await.unwrap());
+    assert_eq!(store.get(&session()).await.unwrap().unwrap().wanted, Wanted::Stopped);
+    assert!(store.want(&session(), Wanted::Running).await.unwrap());
+    assert_eq!(tool.get(&session()).await.unwrap().unwrap().wanted, Wanted::Running);
+    tool.close().await;
+    let mut connection = outside(&place).await;
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
+    connection.execute("PRAGMA user_version = 3").await.unwrap();
+    let refused = place.try_open(beside(), KEY).await.err().expect("it is of an older kurir");
+    assert!(matches!(refused, OpenError::TooOld { found: 3, .. }), "{refused}");
+    connection.execute(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {version}"))).await.unwrap();
+    connection.close().await.unwrap();
+    store.close().await;
+    let alone = place.try_open(beside(), KEY).await.unwrap();
+    assert!(!alone.is_beside(), "nobody has it, so it is the tool's");
+    let refused = place.try_open(SqliteOptions::new(place.file()), KEY).await.err().expect("the tool has it");
+    assert!(matches!(refused, OpenError::InUse { .. }), "{refused}");
 }
 
 #[cfg(unix)]

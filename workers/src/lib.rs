@@ -2,6 +2,7 @@
 //!
 //! Every loop starts, says when it is ready, stops when told to within a deadline, and reports what it abandoned.
 
+mod alerts;
 mod courier;
 mod crash_point;
 mod fleet;
@@ -21,6 +22,7 @@ mod session;
 mod verify;
 mod worker;
 
+pub use alerts::AlertOptions;
 pub use courier::{Courier, CourierOptions, CourierPorts, CourierReport};
 #[cfg(feature = "crash-points")]
 pub use crash_point::NoSuchPoint;
@@ -30,7 +32,7 @@ pub use grouped::{GroupedLedger, GroupedQueue};
 pub use lease::{Lease, Loss};
 pub use log_keeper::{LogKeeper, LogKeeperPorts};
 pub use observer::{LeaseChange, Observer, Unobserved};
-pub use options::{MediaOptions, RelayOptions, SenderOptions, VerifyOptions, WhenDown, WorkerOptions};
+pub use options::{MediaOptions, RelayOptions, VerifyOptions, WhenDown, WorkerOptions};
 pub use ports::{RelayPorts, WorkerPorts};
 pub use refused::Refused;
 pub use relay::{Relay, RelayReport};

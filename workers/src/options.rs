@@ -1,15 +1,13 @@
 //! The settings of the roles, already checked by whoever read them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use kurir_core::domain::{
-    CodeKeys, ConversionRule, Lane, MediaLimits, PhoneNumber, SecretNumbers, SessionId, SessionRecord, TenantId,
-    Timestamp, WorkerName,
-};
-use kurir_core::policy::{AttemptRule, DayRule, OptOutRule, PaceRule, Zone};
+use kurir_core::domain::{CodeKeys, ConversionRule, Lane, MediaLimits, SecretNumbers, TenantId, WorkerName};
+use kurir_core::policy::{AttemptRule, OptOutRule, PaceRule, SenderRules};
 use kurir_core::port::RecipientRule;
+
+use crate::alerts::AlertOptions;
 
 /// The settings of a worker.
 #[derive(Clone, Debug)]
@@ -43,7 +41,7 @@ pub struct WorkerOptions {
     /// The pace of a sender.
     pub pace: PaceRule,
     /// The senders' days.
-    pub senders: SenderOptions,
+    pub senders: SenderRules,
     /// The limit of one-time passwords per recipient.
     pub recipient: RecipientRule,
     /// What happens to a one-time password when that limit can't be asked.
@@ -110,37 +108,6 @@ pub enum WhenDown {
     Allow,
 }
 
-/// The limits of senders that go by the day.
-#[derive(Clone, Debug, Default)]
-pub struct SenderOptions {
-    /// The rule of all senders.
-    pub day: DayRule,
-    /// Time zones of sessions whose number does not tell the right one.
-    pub zones: BTreeMap<SessionId, Zone>,
-    /// Sessions whose numbers need no warm-up.
-    pub warm: BTreeSet<SessionId>,
-}
-
-impl SenderOptions {
-    /// Since when the session has its number, and when the number's warm-up began: long ago for one that is known to be
-    /// warm. A session of before first links were noted has had its number since it was made, as far as anybody knows.
-    pub fn warm_up_of(&self, record: &SessionRecord) -> (Option<Timestamp>, Option<Timestamp>) {
-        let first = record.status.first_link.as_ref().map_or(record.created_at, |first| first.at);
-        let linked = record.status.account.as_ref().map(|_| first);
-        (linked, linked.map(|linked| self.began(&record.id, linked)))
-    }
-
-    /// When the warm-up of a session's number began that was first linked at this moment.
-    pub fn began(&self, session: &SessionId, linked: Timestamp) -> Timestamp {
-        if self.warm.contains(session) { Timestamp::from_millis(0) } else { linked }
-    }
-
-    /// The calendar of a session with this number.
-    pub fn zone(&self, session: &SessionId, number: &PhoneNumber) -> Zone {
-        self.zones.get(session).copied().unwrap_or_else(|| Zone::of(number))
-    }
-}
-
 /// The settings of a relay.
 #[derive(Clone, Debug)]
 pub struct RelayOptions {
@@ -156,6 +123,8 @@ pub struct RelayOptions {
     pub verify: VerifyOptions,
     /// How long events stay in the log.
     pub keep_events: Duration,
+    /// When it tells tenants that their messages fail.
+    pub alerts: AlertOptions,
 }
 
 /// What a relay does for verifications.

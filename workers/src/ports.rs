@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use kurir_core::port::{
-    Calls, Clock, Entropy, EventLog, EventSink, JobQueue, LeaseStore, Ledger, MediaStore, Membership, Messenger,
-    Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, SuppressionList, Verifications, Vigil,
-    Web, Wishes,
+    AlertBook, Calls, Clock, Entropy, EventLog, EventSink, JobQueue, LeaseStore, Ledger, MediaStore, Membership,
+    MessageIndex, Messenger, Outbox, PoolQueue, RecipientLimits, RequestLog, SessionStore, StateStore, SuppressionList,
+    UserStore, Verifications, Vigil, Web, Wishes,
 };
 
 use crate::observer::Observer;
@@ -61,6 +61,12 @@ pub struct WorkerPorts {
 /// The ports of a relay.
 #[derive(Clone)]
 pub struct RelayPorts {
+    /// Whose sessions there are.
+    pub sessions: Arc<dyn SessionStore>,
+    /// How messages have ended.
+    pub index: Arc<dyn MessageIndex>,
+    /// Whose alert stands.
+    pub alerts: Arc<dyn AlertBook>,
     /// Events that wait.
     pub outbox: Arc<dyn Outbox>,
     /// Where they go.
@@ -71,6 +77,8 @@ pub struct RelayPorts {
     pub media: Arc<dyn MediaStore>,
     /// Whose old requests are forgotten.
     pub requests: Arc<dyn RequestLog>,
+    /// Whose old sign-ins are forgotten.
+    pub users: Arc<dyn UserStore>,
     /// The log of events; its old ones are forgotten.
     pub log: Arc<dyn EventLog>,
     /// Time.

@@ -1,5 +1,5 @@
-//! The relay sweeps what the workers left in the outbox, forgets old entries of the ledger and old events, and takes the
-//! steps that verifications are due for.
+//! The relay sweeps what the workers left in the outbox, forgets old entries of the ledger and old events, takes the
+//! steps that verifications are due for, and tells tenants when their messages fail.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use kurir_core::port::PortError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::alerts;
 use crate::options::RelayOptions;
 use crate::ports::RelayPorts;
 use crate::verify;
 
-/// Most ledger entries, and requests, that one pass forgets, so that a pass stays short.
+/// Most ledger entries, requests and sign-ins that one pass forgets, so that a pass stays short.
 const FORGET: u32 = 1000;
 
 /// Most files that one pass removes; each may have hundreds of pieces.
@@ -33,6 +34,8 @@ pub struct RelayReport {
     pub verifications: u64,
     /// Events forgotten by the log.
     pub events_forgotten: u64,
+    /// Alerts that it raised or resolved.
+    pub alerts: u64,
 }
 
 /// A running relay. Several may run; an event that two publish has the same id.
@@ -40,6 +43,7 @@ pub struct Relay {
     stop: CancellationToken,
     task: JoinHandle<RelayReport>,
     verifications: JoinHandle<u64>,
+    alerts: JoinHandle<u64>,
 }
 
 impl Relay {
@@ -47,17 +51,18 @@ impl Relay {
     pub fn start(options: RelayOptions, ports: RelayPorts) -> Self {
         let stop = CancellationToken::new();
         let verifications = tokio::spawn(verify::run(options.verify.clone(), ports.clone(), stop.clone()));
+        let alerts = tokio::spawn(alerts::run(options.alerts, ports.clone(), stop.clone()));
         let task = tokio::spawn(run(options, ports, stop.clone()));
-        Self { stop, task, verifications }
+        Self { stop, task, verifications, alerts }
     }
 
     /// Stops after the pass that is under way, or at the deadline.
     pub async fn stop(self, deadline: Duration) -> Option<RelayReport> {
         self.stop.cancel();
-        let aborts = [self.task.abort_handle(), self.verifications.abort_handle()];
-        let both = async { tokio::join!(self.task, self.verifications) };
-        if let Ok((report, verifications)) = tokio::time::timeout(deadline, both).await {
-            return Some(RelayReport { verifications: verifications.ok()?, ..report.ok()? });
+        let aborts = [self.task.abort_handle(), self.verifications.abort_handle(), self.alerts.abort_handle()];
+        let all = async { tokio::join!(self.task, self.verifications, self.alerts) };
+        if let Ok((report, verifications, alerts)) = tokio::time::timeout(deadline, all).await {
+            return Some(RelayReport { verifications: verifications.ok()?, alerts: alerts.ok()?, ..report.ok()? });
         }
         for abort in aborts {
             abort.abort();
@@ -106,6 +111,7 @@ async fn pass(
     report.swept += ports.media.sweep_media(ports.clock.now(), SWEEP).await?;
     report.forgotten += ports.ledger.forget(ports.clock.now().minus(options.remember), FORGET).await?;
     ports.requests.forget_requests(ports.clock.now(), FORGET).await?;
+    ports.users.forget_sign_ins(ports.clock.now(), FORGET).await?;
     // There are several events to a job, so the log gets as many steps as it takes.
     while !stop.is_cancelled() {
         let old = ports.log.forget(ports.clock.now().minus(options.keep_events), FORGET_EVENTS).await?;

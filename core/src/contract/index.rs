@@ -10,7 +10,7 @@ use super::fixture::{entry, job, now, number, session, tenant};
 use crate::domain::{BatchId, FailReason, Lane, LedgerEntry, MessageId, MessageState, TenantId, Timestamp};
 use crate::port::{MessageFilter, MessagePlace, Written};
 
-async fn put(stores: &Stores, entry: LedgerEntry) -> LedgerEntry {
+pub(super) async fn put(stores: &Stores, entry: LedgerEntry) -> LedgerEntry {
     assert_eq!(stores.write(None, &entry).await, Written::Done);
     entry.as_written()
 }

@@ -7,6 +7,8 @@
 //!
 //! Suites run on a Tokio runtime with time and I/O enabled, and real time: never on a paused clock.
 
+mod activity;
+mod alerts;
 mod calls;
 mod dead;
 mod event_feed;
@@ -29,6 +31,7 @@ mod recipients;
 mod recipients_day;
 mod requests;
 mod session_desk;
+mod session_vault;
 mod sessions;
 mod sessions_guard;
 mod sessions_pools;
@@ -40,6 +43,7 @@ mod stores;
 mod suite;
 mod suppressions;
 mod templates;
+mod users;
 mod verifications;
 mod verify_counts;
 mod vigil;
@@ -56,6 +60,7 @@ pub use lease::lease_store;
 pub use media::media_store;
 pub use members::membership;
 pub use recipients::recipient_limits;
+pub use session_vault::{VaultPorts, session_vault};
 pub use stores::{Stores, stores};
 pub use vigil::vigil;
 pub use web::{WebPlaces, web};

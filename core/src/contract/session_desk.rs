@@ -1,11 +1,11 @@
-//! The descriptions of sessions: names, labels, restarts, the default, and the list of pools.
+//! The descriptions of sessions: names, labels, notes, restarts, the default, and the list of pools.
 
 use std::collections::BTreeMap;
 
 use super::Stores;
 use super::fixture::{now, session, status, tenant};
 use crate::domain::{
-    LabelChange, Labels, PoolId, SessionId, SessionName, SessionState, SessionStatus, TenantId, Wanted,
+    LabelChange, Labels, PoolId, SessionId, SessionName, SessionNote, SessionState, SessionStatus, TenantId, Wanted,
 };
 use crate::port::{Created, Described, Description, NewSession, PoolRecord, PoolRemoved, SessionFilter, Written};
 
@@ -69,6 +69,32 @@ pub(super) async fn labels_are_merged_and_bounded(stores: Stores) {
     let after = read().await;
     assert_eq!((after.name, after.status, after.wanted), (None, before.status, before.wanted));
     assert_eq!(stores.sessions.describe(&session(), &fits).await.unwrap(), Described::Gone);
+}
+
+pub(super) async fn a_note_is_read_back_whole_and_goes_with_its_session(stores: Stores) {
+    let (mine, one, two) = (tenant(), session(), session());
+    let note = |number: Option<&str>, text: Option<&str>| {
+        SessionNote::new(number.map(str::to_owned), text.map(str::to_owned), now()).unwrap()
+    };
+    let first = note(Some("+62 851-1713-2297"), Some("Toko \"Sari\"\n%_é"));
+    assert!(!stores.sessions.note(&one, &first).await.unwrap(), "there is no such session");
+    stores.created(&mine, &one).await;
+    stores.created(&mine, &two).await;
+    let read = async || stores.sessions.notes(&[two.clone(), one.clone(), session()]).await.unwrap();
+    assert_eq!(read().await, BTreeMap::new());
+    assert!(stores.sessions.note(&one, &first).await.unwrap());
+    let other = note(None, Some("x"));
+    assert!(stores.sessions.note(&two, &other).await.unwrap());
+    assert_eq!(read().await, [(one.clone(), first), (two.clone(), other.clone())].into());
+    let later = note(Some("085117132297"), None);
+    assert!(stores.sessions.note(&one, &later).await.unwrap());
+    assert_eq!(read().await[&one], later, "the later note takes the place of the earlier one");
+    assert_eq!(stores.sessions.notes(&[]).await.unwrap(), BTreeMap::new());
+    let fence = stores.claim(&one).await;
+    stores.sessions.want(&one, Wanted::Deleted).await.unwrap();
+    assert_eq!(stores.sessions.delete(&fence).await.unwrap(), Written::Done);
+    stores.created(&mine, &one).await;
+    assert_eq!(read().await, [(two, other)].into(), "a session of the same id has no note of the one before");
 }
 
 pub(super) async fn filters_find_what_fits_all_of_them(stores: Stores) {

@@ -98,6 +98,22 @@ pub(super) async fn every_claim_mints_the_next_epoch(stores: Stores) {
     }
 }
 
+pub(super) async fn whoever_lets_go_of_a_stopped_session_is_not_its_owner_any_more(stores: Stores) {
+    let id = session();
+    stores.created(&tenant(), &id).await;
+    let former = stores.claim(&id).await;
+    let fence = stores.claim(&id).await;
+    let owner = async || stores.sessions.get(&id).await.unwrap().unwrap().owner;
+    stores.sessions.let_go(&fence).await.unwrap();
+    assert!(owner().await.is_some(), "it is wanted running: somebody takes it soon");
+    assert!(stores.sessions.want(&id, Wanted::Stopped).await.unwrap());
+    stores.sessions.let_go(&former).await.unwrap();
+    assert!(owner().await.is_some(), "a former owner has nothing to let go of");
+    stores.sessions.let_go(&fence).await.unwrap();
+    assert_eq!(owner().await, None);
+    assert_eq!(stores.sessions.epoch(&id).await.unwrap(), Some(fence.epoch));
+}
+
 pub(super) async fn claims_in_parallel_mint_different_epochs(stores: Stores) {
     let id = session();
     stores.created(&tenant(), &id).await;

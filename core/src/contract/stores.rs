@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::suite::checks;
 use super::{
-    event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions, sessions_guard,
-    sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, verifications, verify_counts,
-    webhooks,
+    activity, alerts, event_log, fixture, index, keys, ledger, ledger_guard, outbox, requests, session_desk, sessions,
+    sessions_guard, sessions_pools, spending, state, state_guard, state_scan, suppressions, templates, users,
+    verifications, verify_counts, webhooks,
 };
 use crate::domain::{EventId, Fence, LedgerEntry, OutboxEvent, SessionId, SessionRecord, TenantId};
 use crate::port::{
-    Created, EventLog, KeyStore, Ledger, LedgerWrite, MediaStore, MessageIndex, NewSession, Outbox, RequestLog,
-    SessionStore, StateStore, SuppressionList, TemplateStore, Verifications, WebhookStore, Written,
+    AlertBook, Created, EventLog, KeyStore, Ledger, LedgerWrite, MediaStore, MessageIndex, NewSession, Outbox,
+    RequestLog, SessionStore, StateStore, SuppressionList, TemplateStore, UserStore, Verifications, WebhookStore,
+    Written,
 };
 
 /// The ports of one store: what is written through one is seen through the others.
@@ -41,6 +42,10 @@ pub struct Stores {
     pub templates: Arc<dyn TemplateStore>,
     /// Who wants no bulk messages.
     pub suppressions: Arc<dyn SuppressionList>,
+    /// The users of the admin page.
+    pub users: Arc<dyn UserStore>,
+    /// Which alerts stand.
+    pub alerts: Arc<dyn AlertBook>,
     /// The files that came in.
     pub media: Arc<dyn MediaStore>,
 }
@@ -123,6 +128,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             sessions::pages_hold_every_session_once_in_bytewise_order,
             sessions::a_list_of_one_tenant_holds_only_its_own,
             sessions::every_claim_mints_the_next_epoch,
+            sessions::whoever_lets_go_of_a_stopped_session_is_not_its_owner_any_more,
             sessions::claims_in_parallel_mint_different_epochs,
             sessions::an_update_is_read_back_whole,
             sessions::an_update_keeps_what_the_owner_does_not_write,
@@ -141,6 +147,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             sessions_pools::nobody_joins_a_pool_that_is_nobodys,
             session_desk::a_described_session_is_read_back_whole,
             session_desk::labels_are_merged_and_bounded,
+            session_desk::a_note_is_read_back_whole_and_goes_with_its_session,
             session_desk::filters_find_what_fits_all_of_them,
             session_desk::a_restart_counts_and_wants_running,
             session_desk::a_tenant_has_one_default_and_it_goes_with_its_session,
@@ -204,6 +211,8 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             outbox::session_writes_bring_their_events,
             outbox::five_hundred_events_at_once,
             outbox::the_backlog_is_counted,
+            alerts::an_alert_stands_from_its_event_to_the_other_one,
+            alerts::of_many_who_raise_an_alert_one_does,
             keys::a_key_is_read_back_whole,
             keys::an_id_is_used_once,
             keys::each_tenant_has_its_keys,
@@ -214,6 +223,8 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             index::a_message_is_found_by_whatsapps_id_of_it,
             index::messages_are_counted_by_state,
             index::the_history_is_kept_with_the_entry,
+            activity::moments_are_counted_in_the_step_they_are_in,
+            activity::what_waits_is_told_with_its_oldest,
             requests::a_request_is_carried_out_once_and_answered_the_same,
             requests::names_are_the_tenants_own,
             requests::a_dead_run_is_taken_over_with_its_seed,
@@ -228,6 +239,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             verifications::a_code_goes_with_the_end,
             verifications::tenants_have_their_own,
             verifications::pages_are_filtered_and_newest_first,
+            verifications::late_ones_are_counted_by_status,
             verifications::what_is_due_comes_in_order_and_ends_are_never_due,
             verifications::ended_ones_are_forgotten_and_open_ones_are_not,
             verify_counts::a_limit_holds_within_its_window,
@@ -268,6 +280,15 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             suppressions::a_thousand_wishes_in_one_call,
             suppressions::a_reply_counts_from_whom_got_a_bulk_message,
             suppressions::who_got_a_bulk_message_goes_with_the_session,
+            users::a_user_is_read_back_whole,
+            users::a_users_name_is_used_once_in_the_fleet,
+            users::each_tenant_has_its_users,
+            users::a_new_role_leaves_sign_ins_and_a_new_password_ends_them,
+            users::a_removed_user_is_gone_with_their_sign_ins,
+            users::a_sign_in_begins_with_the_password_of_now_only,
+            users::a_sign_in_is_prolonged_never_shortened_and_ends_once,
+            users::old_sign_ins_are_forgotten_within_the_limit,
+            users::no_sign_in_outlives_a_password_that_changes_meanwhile,
         ]
     );
 }

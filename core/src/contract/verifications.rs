@@ -217,6 +217,30 @@ pub(super) async fn pages_are_filtered_and_newest_first(stores: Stores) {
     assert_eq!(page(&to, None, 10).await, [all[2].clone()]);
 }
 
+pub(super) async fn late_ones_are_counted_by_status(stores: Stores) {
+    let mine = tenant();
+    let mut all = Vec::new();
+    for end in [Some(VerificationStatus::Expired), Some(VerificationStatus::Approved), None, None] {
+        let entered = stores.entered(&mine, &number()).await;
+        if let Some(end) = end {
+            stores.saved(&entered.ended(end, now()).expect("it is open")).await;
+        }
+        all.push(entered.id);
+    }
+    stores.entered(&tenant(), &number()).await;
+    let from = |id| {
+        let (stores, mine) = (&stores, &mine);
+        async move { stores.verifications.count_from(mine, id).await.unwrap() }
+    };
+    let pending = (VerificationStatus::Pending, 2);
+    let approved = (VerificationStatus::Approved, 1);
+    let first = VerificationId::new(Uuid::nil());
+    assert_eq!(from(first).await, [pending, approved, (VerificationStatus::Expired, 1)]);
+    assert_eq!(from(all[1]).await, [pending, approved]);
+    assert_eq!(from(all[3]).await, [(VerificationStatus::Pending, 1)]);
+    assert_eq!(from(VerificationId::new(Uuid::max())).await, []);
+}
+
 pub(super) async fn what_is_due_comes_in_order_and_ends_are_never_due(stores: Stores) {
     let tenant = tenant();
     let at = |minutes: u32| Some(now().plus(MINUTE * minutes));

@@ -100,6 +100,8 @@ kinds! {
     RecipientSuppressed = "recipient.suppressed",
     /// A recipient takes that back.
     RecipientResumed = "recipient.resumed",
+    /// Too many of a tenant's messages fail, or not any more.
+    FailureRateAlert = "alert.failure_rate",
     /// A worker joined the fleet.
     WorkerJoined = "fleet.worker_joined",
     /// A worker left the fleet.
@@ -164,6 +166,11 @@ impl EventId {
     /// Of a webhook; `occasion` tells apart what happens more than once.
     pub fn of_webhook(webhook: &WebhookId, kind: EventKind, occasion: &str) -> Self {
         Self::of(&format!("webhook/{webhook}/{kind}/{occasion}"))
+    }
+
+    /// Of an alert of a tenant's that came into a state at a moment.
+    pub fn of_alert(tenant: &TenantId, kind: EventKind, state: &str, at: Timestamp) -> Self {
+        Self::of(&format!("alert/{tenant}/{kind}/{state}/{}", at.as_millis()))
     }
 
     fn of(name: &str) -> Self {

@@ -48,7 +48,7 @@ impl MediaLimits {
 /// The type of a file that begins with `head`. Of what has marks of its own the content counts, and a declaration that
 /// contradicts it is refused; of the rest the declaration counts.
 pub fn judge_media(declared: Option<&str>, head: &[u8]) -> Result<String, Contradiction> {
-    let found = infer::get(head).map(|kind| kind.mime_type());
+    let found = found_in(head);
     let declared = declared.map(plain).filter(|declared| declared != UNKNOWN_MEDIA && declared.contains('/'));
     let Some(declared) = declared else { return Ok(found.unwrap_or(UNKNOWN_MEDIA).to_owned()) };
     let contradiction = Contradiction { found };
@@ -75,6 +75,15 @@ pub fn media_fits(kind: MediaKind, mime_type: &str) -> bool {
     }
 }
 
+/// What the content shows.
+fn found_in(head: &[u8]) -> Option<&'static str> {
+    match infer::get(head) {
+        Some(kind) => Some(kind.mime_type()),
+        // Films of older phones: their mark is not among those that are known there.
+        None => matches!(head.get(4..10), Some(b"ftyp3g")).then_some("video/3gpp"),
+    }
+}
+
 /// The type alone, in small letters: without parameters.
 fn plain(mime_type: &str) -> String {
     mime_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
@@ -86,7 +95,7 @@ fn family(mime_type: &str) -> &str {
 
 /// Names that are not equal and yet mean the same bytes.
 fn agree(declared: &str, found: &str) -> bool {
-    const SAME: [(&str, &str); 10] = [
+    const SAME: [(&str, &str); 21] = [
         ("image/jpg", "image/jpeg"),
         ("audio/mp4", "video/mp4"),
         ("audio/mp4", "audio/m4a"),
@@ -97,12 +106,24 @@ fn agree(declared: &str, found: &str) -> bool {
         ("application/ogg", "audio/ogg"),
         ("audio/webm", "video/webm"),
         ("video/3gpp", "video/mp4"),
+        ("audio/3gpp", "video/3gpp"),
+        ("audio/ogg", "audio/opus"),
+        ("application/ogg", "audio/opus"),
+        ("audio/wave", "audio/x-wav"),
+        ("audio/vnd.wave", "audio/x-wav"),
+        ("video/avi", "video/x-msvideo"),
+        ("video/msvideo", "video/x-msvideo"),
+        ("video/wmv", "video/x-ms-wmv"),
+        ("video/x-ms-asf", "video/x-ms-wmv"),
+        ("video/mp4", "video/x-m4v"),
+        ("image/svg+xml", "text/xml"),
     ];
     if declared == found || SAME.contains(&(declared, found)) {
         return true;
     }
     // Many documents are archives of their own make, and a text may be of any application.
-    let container = matches!(found, "application/zip" | "application/x-ole-storage" | "application/gzip");
+    // Those of the older Office are all found as the one of Word.
+    let container = matches!(found, "application/zip" | "application/msword" | "application/gzip");
     let document = family(declared) == "application" && !matches!(declared, "application/pdf" | "application/zip");
     (container && document)
         || (family(found) == "text"
@@ -135,6 +156,29 @@ mod tests {
             ("video/mp4", PDF),
         ] {
             assert!(judge_media(Some(declared), head).is_err(), "{declared}");
+        }
+    }
+
+    #[test]
+    fn one_content_has_many_names() {
+        let opus = [b"OggS".as_slice(), &[0; 24], b"OpusHead"].concat();
+        let old_office: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0";
+        for (declared, head) in [
+            ("video/3gpp", b"\0\0\0\x18ftyp3gp5\0\0\0\0".as_slice()),
+            ("video/avi", b"RIFF\0\0\0\0AVI LIST"),
+            ("video/wmv", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\0"),
+            ("video/mp4", b"\0\0\0\x20ftypM4V \0\0\0\0"),
+            ("audio/wave", b"RIFF\0\0\0\0WAVEfmt "),
+            ("audio/ogg", &opus),
+            ("application/msword", old_office),
+            ("application/vnd.ms-excel", old_office),
+            ("image/svg+xml", b"<?xml version=\"1.0\"?><svg/>"),
+        ] {
+            assert_eq!(judge_media(Some(declared), head).as_deref(), Ok(declared));
+        }
+        assert_eq!(judge_media(None, b"\0\0\0\x18ftyp3gp5\0\0\0\0").as_deref(), Ok("video/3gpp"));
+        for declared in ["image/png", "application/pdf", "text/plain"] {
+            assert!(judge_media(Some(declared), old_office).is_err(), "{declared}");
         }
     }
 

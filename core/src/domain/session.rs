@@ -252,7 +252,8 @@ pub struct SessionRecord {
     pub restarts: u64,
     /// How often it has changed hands.
     pub epoch: Epoch,
-    /// Who claimed it last; whether that worker still holds it, the lease tells.
+    /// Who claimed it last; whether that worker still holds it, the lease tells. `None` once the owner of a session that is not
+    /// wanted running has let go of it.
     pub owner: Option<WorkerName>,
     /// What its limits have to remember, as of the last intent.
     pub pace: SenderPace,

@@ -1,11 +1,13 @@
 //! Finding messages in memory.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::MemoryStores;
 use super::ledger::Row;
-use crate::domain::{LedgerEntry, MessageId, MessageState, TenantId};
-use crate::port::{MessageFilter, MessageIndex, MessagePlace, PortError};
+use crate::domain::{Lane, LedgerEntry, MessageId, MessageState, SessionId, TenantId};
+use crate::port::{Activity, MessageFilter, MessageIndex, MessagePlace, PortError, Steps, Waiting};
 
 fn fits(filter: &MessageFilter, row: &Row) -> bool {
     let entry = &row.entry;
@@ -45,6 +47,29 @@ impl MessageIndex for MemoryStores {
         let of = |state| tables.ledger.rows().filter(|row| row.entry.state == state && fits(filter, row)).count();
         let counts = MessageState::ALL.into_iter().map(|state| (state, of(state) as u64));
         Ok(counts.filter(|(_, count)| *count > 0).collect())
+    }
+
+    async fn activity(&self, tenant: &TenantId, steps: &Steps) -> Result<Vec<Activity>, PortError> {
+        let tables = self.tables();
+        let mut counted = steps.empty();
+        for row in tables.ledger.rows().filter(|row| row.entry.key.tenant == *tenant) {
+            Activity::count(&row.entry, steps, &mut counted);
+        }
+        Ok(counted)
+    }
+
+    async fn waiting(&self, tenant: &TenantId) -> Result<Vec<Waiting>, PortError> {
+        let tables = self.tables();
+        let entries = tables.ledger.rows().map(|row| &row.entry);
+        let mut found: BTreeMap<(Option<SessionId>, Lane), Waiting> = BTreeMap::new();
+        for entry in entries.filter(|entry| entry.key.tenant == *tenant && entry.state.is_waiting()) {
+            let (session, lane) = (entry.session.clone(), entry.lane);
+            let none = || Waiting { session: session.clone(), lane, messages: 0, since: entry.enqueued_at };
+            let waiting = found.entry((session.clone(), lane)).or_insert_with(none);
+            waiting.messages += 1;
+            waiting.since = waiting.since.min(entry.enqueued_at);
+        }
+        Ok(found.into_values().collect())
     }
 
     async fn by_whatsapp_id(

@@ -4,6 +4,7 @@
 //!
 //! No lock is ever held across an `await`.
 
+mod alerts;
 mod calls;
 mod clock;
 mod dead;

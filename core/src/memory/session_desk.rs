@@ -1,11 +1,12 @@
 //! The descriptions of sessions and pools in memory.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use async_trait::async_trait;
 
 use super::MemoryStores;
-use crate::domain::{PoolId, SessionId, SessionRecord, TenantId, Wanted};
+use crate::domain::{PoolId, SessionId, SessionNote, SessionRecord, TenantId, Wanted};
 use crate::port::{Described, Description, PoolRecord, PoolRemoved, PortError, SessionDesk, SessionFilter};
 
 fn fits(filter: &SessionFilter, record: &SessionRecord) -> bool {
@@ -48,6 +49,21 @@ impl SessionDesk for MemoryStores {
             record.name.clone_from(name);
         }
         Ok(Described::Done)
+    }
+
+    async fn note(&self, id: &SessionId, note: &SessionNote) -> Result<bool, PortError> {
+        let mut tables = self.tables();
+        let there = tables.sessions.contains_key(id);
+        if there {
+            tables.notes.insert(id.clone(), note.clone());
+        }
+        Ok(there)
+    }
+
+    async fn notes(&self, ids: &[SessionId]) -> Result<BTreeMap<SessionId, SessionNote>, PortError> {
+        let tables = self.tables();
+        let note = |id: &SessionId| Some((id.clone(), tables.notes.get(id)?.clone()));
+        Ok(ids.iter().filter_map(note).collect())
     }
 
     async fn restart(&self, id: &SessionId) -> Result<bool, PortError> {

@@ -96,6 +96,13 @@ impl SessionStore for MemoryStores {
         Ok(Written::Done)
     }
 
+    async fn let_go(&self, fence: &Fence) -> Result<(), PortError> {
+        if let Some(record) = self.tables().owned(fence).filter(|record| record.wanted != Wanted::Running) {
+            record.owner = None;
+        }
+        Ok(())
+    }
+
     async fn delete(&self, fence: &Fence) -> Result<Written, PortError> {
         let mut tables = self.tables();
         let Some(record) = tables.sessions.get(&fence.session) else { return Ok(Written::Conflict) };
@@ -107,6 +114,7 @@ impl SessionStore for MemoryStores {
         }
         tables.sessions.remove(&fence.session);
         tables.defaults.retain(|_, session| *session != fence.session);
+        tables.notes.remove(&fence.session);
         tables.retired.insert(fence.session.clone(), fence.epoch);
         tables.state.remove(&fence.session);
         tables.met.remove(&fence.session);

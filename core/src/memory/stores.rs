@@ -1,6 +1,6 @@
 //! A store within one process: sessions, Signal state, ledger and outbox under one lock, which is their transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::event_log::Logged;
@@ -15,8 +15,8 @@ use super::users::Users;
 use super::verifications::Codes;
 use super::webhooks::Webhooks;
 use crate::domain::{
-    ApiKeyRecord, Epoch, Fence, KeyId, MediaId, PhoneNumber, PoolId, SessionId, SessionRecord, Template, TemplateName,
-    TenantId,
+    ApiKeyRecord, Epoch, Fence, KeyId, MediaId, PhoneNumber, PoolId, SessionId, SessionNote, SessionRecord, Template,
+    TemplateName, TenantId,
 };
 use crate::port::{Clock, PortError};
 
@@ -34,6 +34,8 @@ pub(super) struct Tables {
     pub(super) pools: BTreeMap<PoolId, TenantId>,
     /// Each tenant's default session.
     pub(super) defaults: HashMap<TenantId, SessionId>,
+    /// What was noted of sessions.
+    pub(super) notes: HashMap<SessionId, SessionNote>,
     pub(super) keys: BTreeMap<KeyId, ApiKeyRecord>,
     /// The last epochs of deleted sessions.
     pub(super) retired: HashMap<SessionId, Epoch>,
@@ -43,6 +45,8 @@ pub(super) struct Tables {
     pub(super) ledger: Entries,
     pub(super) media: HashMap<MediaId, File>,
     pub(super) outbox: Waiting,
+    /// Whose alert stands.
+    pub(super) alerts: BTreeSet<TenantId>,
     pub(super) requests: Requests,
     pub(super) verify: Codes,
     pub(super) log: Logged,

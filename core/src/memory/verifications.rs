@@ -9,6 +9,7 @@ use super::MemoryStores;
 use super::stores::Tables;
 use crate::domain::{
     NumberPrefix, PhoneNumber, PrefixId, PrefixRecord, Secret, TenantId, Timestamp, Verification, VerificationId,
+    VerificationStatus,
 };
 use crate::policy;
 use crate::port::{
@@ -126,6 +127,19 @@ impl Verifications for MemoryStores {
                 && filter.to.as_ref().is_none_or(|to| record.to == *to)
         };
         Ok(self.tables().verify.of(tenant).rev().filter(fits).take(many(limit)).cloned().collect())
+    }
+
+    async fn count_from(
+        &self,
+        tenant: &TenantId,
+        from: VerificationId,
+    ) -> Result<Vec<(VerificationStatus, u64)>, PortError> {
+        let tables = self.tables();
+        let of = |status| {
+            tables.verify.of(tenant).filter(|record| record.id >= from && record.status == status).count() as u64
+        };
+        let counts = VerificationStatus::ALL.into_iter().map(|status| (status, of(status)));
+        Ok(counts.filter(|(_, count)| *count > 0).collect())
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Verification>, PortError> {

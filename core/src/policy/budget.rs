@@ -123,12 +123,16 @@ impl Budget {
         self.zone
     }
 
-    /// Today's cap, and what to say when it is reached; `None`: no cap.
-    fn cap(&self, now: Timestamp) -> Option<(u32, FailReason)> {
+    /// The age of the sender's number, in days of its calendar; 0 on the day of its first link, and before.
+    pub fn age(&self, now: Timestamp) -> u32 {
         let age = self.linked.map(|linked| self.zone.day(now).saturating_sub(self.zone.day(linked)));
         // Nothing is sent before the link, and a clock before it is wrong: the number counts as new.
-        let age = u32::try_from(age.unwrap_or(0)).unwrap_or(0);
-        let warm_up = self.rule.warm_up.cap(age).map(|cap| (cap, FailReason::SenderWarmingUp));
+        u32::try_from(age.unwrap_or(0)).unwrap_or(0)
+    }
+
+    /// Today's cap, and what to say when it is reached; `None`: no cap.
+    pub fn cap(&self, now: Timestamp) -> Option<(u32, FailReason)> {
+        let warm_up = self.rule.warm_up.cap(self.age(now)).map(|cap| (cap, FailReason::SenderWarmingUp));
         let daily = Some((self.rule.per_day, FailReason::SenderDailyCap)).filter(|(cap, _)| *cap > 0);
         [warm_up, daily].into_iter().flatten().min_by_key(|(cap, _)| *cap)
     }

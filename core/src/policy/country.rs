@@ -5,11 +5,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::calling_codes;
-use crate::domain::PhoneNumber;
+use crate::domain::{NumberPrefix, PhoneNumber};
 
 /// The calling code of a number's country, the longest that it begins with; `None`: no country has it.
 pub fn calling_code(number: &PhoneNumber) -> Option<&'static str> {
     calling_codes::code(number.digits())
+}
+
+/// The calling code of the country whose numbers begin so.
+pub fn calling_code_of(prefix: &NumberPrefix) -> Option<&'static str> {
+    calling_codes::code(prefix.digits())
 }
 
 /// Calling codes in one line of text: `62 60 65`.

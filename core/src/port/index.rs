@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::PortError;
+use super::{Activity, PortError, Steps, Waiting};
 use crate::domain::{
     BatchId, JobId, Lane, LedgerEntry, MessageId, MessageState, PhoneNumber, SessionId, TenantId, Timestamp,
 };
@@ -79,6 +79,14 @@ pub trait MessageIndex: Send + Sync {
 
     /// How many there are in each state, in the order of [`MessageState::ALL`]; a state that none is in is left out.
     async fn count(&self, filter: &MessageFilter) -> Result<Vec<(MessageState, u64)>, PortError>;
+
+    /// How many of a tenant's messages came to stand where in each of these steps, by the moments that their entries hold; one
+    /// for each step, in order. What the ledger has forgotten counts no more.
+    async fn activity(&self, tenant: &TenantId, steps: &Steps) -> Result<Vec<Activity>, PortError>;
+
+    /// What waits of a tenant's messages, by session and lane, in the order of [`Waiting`]; where nothing waits there is no
+    /// entry.
+    async fn waiting(&self, tenant: &TenantId) -> Result<Vec<Waiting>, PortError>;
 
     /// The tenant's messages that WhatsApp knows by this id, at most `limit`, in any order: those of its sessions, and those
     /// that no session has yet. What a session left behind that was deleted is not looked through.

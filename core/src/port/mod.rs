@@ -1,6 +1,8 @@
 //! What kurir needs of the outside. A port exists only where there are two implementations or more; each has one
 //! conformance suite (`contract`) that all of them pass.
 
+mod activity;
+mod alerts;
 mod calls;
 mod clock;
 mod dead;
@@ -24,6 +26,7 @@ mod pools;
 mod recipients;
 mod requests;
 mod session_desk;
+mod session_vault;
 mod sessions;
 mod state;
 mod stored;
@@ -36,6 +39,8 @@ mod web;
 mod webhooks;
 mod wishes;
 
+pub use activity::{Activity, Steps, Waiting};
+pub use alerts::AlertBook;
 pub use calls::{CallStream, Called, Calls, IncomingCall, LARGEST_CALL, WAITING_CALLS};
 pub use clock::Clock;
 pub use dead::{DeadFilter, DeadId, DeadJob, DeadLetters, Retried};
@@ -62,6 +67,7 @@ pub use pools::{PoolQueue, Share};
 pub use recipients::{Charge, RecipientLimits, RecipientRule};
 pub use requests::{Begun, NewRun, RequestLog, RunEnd};
 pub use session_desk::{Described, Description, PoolRecord, PoolRemoved, SessionDesk, SessionFilter};
+pub use session_vault::{Acquaintance, Acquaintances, Planted, SessionCopy, SessionEntry, SessionVault, StateValue};
 pub use sessions::{Created, NewSession, SessionStore};
 pub use state::{StateBatch, StateKey, StatePut, StateStore};
 pub use stored::Stored;

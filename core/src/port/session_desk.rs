@@ -1,9 +1,13 @@
-//! What callers say of their sessions beside what they want of them: names, labels, which one is the default, and pools.
+//! What callers say of their sessions beside what they want of them: names, labels, notes, which one is the default, and pools.
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::{LabelChange, Labels, PoolId, SessionId, SessionName, SessionRecord, SessionState, TenantId};
+use crate::domain::{
+    LabelChange, Labels, PoolId, SessionId, SessionName, SessionNote, SessionRecord, SessionState, TenantId,
+};
 
 /// Which sessions are looked for. What is empty lets all through.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +77,13 @@ pub trait SessionDesk: Send + Sync {
 
     /// Changes a session's name and labels, all of it or nothing.
     async fn describe(&self, id: &SessionId, change: &Description) -> Result<Described, PortError>;
+
+    /// Notes something of a session, in the place of what was noted before. It goes with the session. `false`: there is no
+    /// such session.
+    async fn note(&self, id: &SessionId, note: &SessionNote) -> Result<bool, PortError>;
+
+    /// What was noted of these sessions, of those of which something was.
+    async fn notes(&self, ids: &[SessionId]) -> Result<BTreeMap<SessionId, SessionNote>, PortError>;
 
     /// Asks for a new connection: the session is wanted running, and its restarts count one more, which its owner hears
     /// and lets go of it. `false`: there is no such session, or it is being deleted.

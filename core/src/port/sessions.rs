@@ -103,6 +103,10 @@ pub trait SessionStore: SessionDesk {
     /// owner has done, `Running` or `LoggedOut`, to `Stopped`. `Conflict`: something else is wanted by now, and stays so.
     async fn rest(&self, fence: &Fence, done: Wanted) -> Result<Written, PortError>;
 
+    /// The owner has let go of the session, its connection closed and all written. If it is not wanted running, its record names
+    /// no owner from now on: whoever waits for the end of a stop sees that by it. A no-op under an older epoch.
+    async fn let_go(&self, fence: &Fence) -> Result<(), PortError>;
+
     /// Removes a session with its Signal state. `Conflict`: it is not there, or nobody wants it deleted.
     async fn delete(&self, fence: &Fence) -> Result<Written, PortError>;
 

@@ -119,6 +119,14 @@ pub trait Verifications: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Verification>, PortError>;
 
+    /// How many of a tenant's verifications with this id or a later one there are of each status, in the order of
+    /// [`VerificationStatus::ALL`]; a status that none is of is left out.
+    async fn count_from(
+        &self,
+        tenant: &TenantId,
+        from: VerificationId,
+    ) -> Result<Vec<(VerificationStatus, u64)>, PortError>;
+
     /// Verifications of all tenants that are due at `now`, the oldest first; at most `limit`.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Verification>, PortError>;
 

@@ -1,5 +1,6 @@
 //! Contract v1: jobs and events as they stand on the wire. Old payloads stay decodable; golden files hold them.
 
+mod alert;
 mod asyncapi;
 mod call;
 mod content;
@@ -11,6 +12,7 @@ mod schema;
 mod verification;
 mod webhook;
 
+pub use alert::AlertDataV1;
 pub use asyncapi::asyncapi;
 pub use call::{CallAnswerV1, CallV1};
 pub use content::{ContentV1, MessageRefV1, OTP_TEXT, QuotedV1};

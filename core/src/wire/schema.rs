@@ -4,8 +4,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::{
-    EventV1, FleetDataV1, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, RecipientDataV1, SessionDataV1,
-    VerificationDataV1, WebhookDataV1,
+    AlertDataV1, EventV1, FleetDataV1, JobV1, MessageDataV1, PrefixDataV1, ReceivedDataV1, RecipientDataV1,
+    SessionDataV1, VerificationDataV1, WebhookDataV1,
 };
 use crate::domain::EventKind;
 
@@ -24,6 +24,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("event.verification.v1", schema::<EventV1<VerificationDataV1>>()),
         ("event.prefix.v1", schema::<EventV1<PrefixDataV1>>()),
         ("event.webhook.v1", schema::<EventV1<WebhookDataV1>>()),
+        ("event.alert.v1", schema::<EventV1<AlertDataV1>>()),
         ("event.recipient.v1", schema::<EventV1<RecipientDataV1>>()),
     ]
 }
@@ -36,6 +37,7 @@ pub(super) fn schema_of(kind: EventKind) -> &'static str {
         Some("verification") if kind == EventKind::VerificationPrefixBlocked => "event.prefix.v1",
         Some("verification") => "event.verification.v1",
         Some("webhook") => "event.webhook.v1",
+        Some("alert") => "event.alert.v1",
         Some("recipient") => "event.recipient.v1",
         _ if kind == EventKind::MessageReceived => "event.received.v1",
         _ => "event.message.v1",

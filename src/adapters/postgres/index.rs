@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{LedgerEntry, MessageId, MessageState, PhoneNumber, SessionId, TenantId};
-use kurir_core::port::{MessageFilter, MessageIndex, MessagePlace, PortError};
+use kurir_core::port::{Activity, MessageFilter, MessageIndex, MessagePlace, PortError, Steps, Waiting};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::error::{corrupt, port_error};
 use super::sealing::Vault;
-use super::{PostgresStore, rows};
+use super::{PostgresStore, activity, rows};
 
 /// Each part is served from the index of messages, which begins with the session.
 const BY_WHATSAPP_ID: &str = "SELECT job.tenant, job.job, job.entry FROM session JOIN job \
@@ -91,6 +91,14 @@ impl MessageIndex for PostgresStore {
         }
         counts.sort_by_key(|(state, _)| MessageState::ALL.iter().position(|known| known == state));
         Ok(counts)
+    }
+
+    async fn activity(&self, tenant: &TenantId, steps: &Steps) -> Result<Vec<Activity>, PortError> {
+        activity::activity(self, tenant, steps).await
+    }
+
+    async fn waiting(&self, tenant: &TenantId) -> Result<Vec<Waiting>, PortError> {
+        activity::waiting(self, tenant).await
     }
 
     async fn by_whatsapp_id(

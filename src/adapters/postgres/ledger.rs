@@ -23,10 +23,12 @@ WITH asked AS MATERIALIZED (
         $1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::bigint[],
         $7::text[], $8::text[], $9::text[], $10::bytea[],
         $11::bigint[], $12::bigint[], $13::text[], $14::bytea[],
-        $15::text[], $16::bytea[], $17::uuid[], $18::bigint[], $26::bytea[], $27::text[]
+        $15::text[], $16::bytea[], $17::uuid[], $18::bigint[], $26::bytea[], $27::text[],
+        $28::bigint[], $29::bigint[], $30::bigint[], $31::bigint[]
     ) AS w(ord, fence_session, fence_epoch, tenant, job, version,
            session, message_id, state, entry, pace, turn, spent, met,
-           lane, mark, batch, enqueued_at, bulk, words)
+           lane, mark, batch, enqueued_at, bulk, words,
+           sent_at, delivered_at, read_at, ended_at)
 ), held AS MATERIALIZED (
     SELECT id, epoch FROM session WHERE id = ANY($2) ORDER BY id FOR SHARE
 ), allowed AS MATERIALIZED (
@@ -41,14 +43,16 @@ WITH asked AS MATERIALIZED (
 ), changed AS (
     UPDATE job j
     SET version = a.version + 1, session = a.session, message_id = a.message_id, state = a.state,
-        entry = a.entry, written_at = DEFAULT
+        entry = a.entry, written_at = DEFAULT,
+        sent_at = a.sent_at, delivered_at = a.delivered_at, read_at = a.read_at, ended_at = a.ended_at
     FROM allowed a JOIN present p ON p.tenant = a.tenant AND p.job = a.job
     WHERE j.tenant = a.tenant AND j.job = a.job AND j.version = a.version
     RETURNING a.ord
 ), made AS (
-    INSERT INTO job (tenant, job, version, session, message_id, state, entry, lane, mark, batch, enqueued_at, words)
+    INSERT INTO job (tenant, job, version, session, message_id, state, entry, lane, mark, batch, enqueued_at, words,
+                     sent_at, delivered_at, read_at, ended_at)
     SELECT a.tenant, a.job, 1, a.session, a.message_id, a.state, a.entry, a.lane, a.mark, a.batch, a.enqueued_at,
-           string_to_array(a.words, ',')::uuid[]
+           string_to_array(a.words, ',')::uuid[], a.sent_at, a.delivered_at, a.read_at, a.ended_at
     FROM allowed a WHERE a.version = 0
     ORDER BY a.tenant COLLATE \"C\", a.job
     ON CONFLICT (tenant, job) DO NOTHING
@@ -142,6 +146,10 @@ struct Columns<'a> {
     enqueued: Vec<i64>,
     bulk: Vec<Option<&'a [u8]>>,
     words: Vec<Option<&'a str>>,
+    sent: Vec<Option<i64>>,
+    delivered: Vec<Option<i64>>,
+    read: Vec<Option<i64>>,
+    ended: Vec<Option<i64>>,
 }
 
 /// One write, ready for the database.
@@ -187,6 +195,10 @@ impl<'a> Columns<'a> {
         self.enqueued.push(entry.enqueued_at.as_millis());
         self.bulk.push(spent.and_then(|row| row.bulk.as_deref()));
         self.words.push(words.as_deref());
+        self.sent.push(entry.sent_at.map(Timestamp::as_millis));
+        self.delivered.push(entry.delivered_at.map(Timestamp::as_millis));
+        self.read.push(entry.read_at.map(Timestamp::as_millis));
+        self.ended.push(entry.ended_at.map(Timestamp::as_millis));
     }
 }
 
@@ -253,6 +265,10 @@ async fn write_round(
         .bind(&events.bodies)
         .bind(&columns.bulk)
         .bind(&columns.words)
+        .bind(&columns.sent)
+        .bind(&columns.delivered)
+        .bind(&columns.read)
+        .bind(&columns.ended)
         .fetch_all(executor)
         .await?;
     rows.iter()

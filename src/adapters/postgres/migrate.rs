@@ -25,6 +25,9 @@ const VERSIONS: &[(&str, &str)] = &[
     ("messages by metadata", include_str!("migrations/0011_messages_by_metadata.sql")),
     ("files of a session", include_str!("migrations/0012_media_of_session.sql")),
     ("what files take", include_str!("migrations/0013_media_quota.sql")),
+    ("users", include_str!("migrations/0014_users.sql")),
+    ("notes of sessions, alerts", include_str!("migrations/0016_notes_alerts.sql")),
+    ("messages by moment", include_str!("migrations/0017_messages_by_moment.sql")),
 ];
 
 fn migrator(schema: Option<&str>) -> Migrator {

@@ -11,6 +11,8 @@
 //!
 //! Values are sealed before they leave the process and bound to their place (see `sealing`).
 
+mod activity;
+mod alerts;
 mod api_keys;
 mod connect;
 mod error;
@@ -25,11 +27,13 @@ mod requests;
 mod rows;
 mod sealing;
 mod session_desk;
+mod session_vault;
 mod sessions;
 mod spending;
 mod state;
 mod suppressions;
 mod templates;
+mod users;
 mod verifications;
 mod vigil;
 mod webhook_rows;

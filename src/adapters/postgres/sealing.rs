@@ -15,6 +15,8 @@ use super::error::corrupt;
 pub(super) enum Place<'a> {
     /// What a session's owner says of it.
     Status(&'a SessionId),
+    /// What people note of a session.
+    Note(&'a SessionId),
     /// A value of a session's Signal state.
     State { session: &'a SessionId, area: &'a str, key: &'a str },
     /// A job's entry.
@@ -49,6 +51,7 @@ impl Place<'_> {
     fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Status(session) => format!("session/{session}/status"),
+            Self::Note(session) => format!("session/{session}/note"),
             Self::State { session, area, key } => format!("state/{session}/{area}/{key}"),
             Self::Job(key) => format!("job/{}/{}", key.tenant, key.job),
             Self::Event(id) => format!("outbox/{id}"),
@@ -75,6 +78,7 @@ impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(session) => write!(f, "the status of session {session}"),
+            Self::Note(session) => write!(f, "the note of session {session}"),
             Self::State { session, area, .. } => write!(f, "a value in area {area} of session {session}"),
             Self::Job(key) => write!(f, "the entry of job {} of {}", key.job, key.tenant),
             Self::Event(id) => write!(f, "the body of event {id}"),

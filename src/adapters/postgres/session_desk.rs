@@ -1,11 +1,16 @@
 //! The descriptions of sessions and pools.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use kurir_core::domain::{LabelChange, Labels, PoolId, SessionId, SessionName, SessionRecord, SessionState, TenantId};
+use kurir_core::domain::{
+    LabelChange, Labels, PoolId, SessionId, SessionName, SessionNote, SessionRecord, SessionState, TenantId,
+};
 use kurir_core::port::{Described, Description, PoolRecord, PoolRemoved, PortError, SessionDesk, SessionFilter};
 use serde::Serialize;
 
 use super::error::{corrupt, port_error, refused};
+use super::sealing::Place;
 use super::sessions::record;
 use super::{PostgresStore, rows};
 
@@ -31,6 +36,12 @@ WITH old AS MATERIALIZED (
     RETURNING s.id
 )
 SELECT (SELECT count(*) FROM changed) > 0 FROM old";
+
+const NOTE: &str = "\
+INSERT INTO session_note (session, note) SELECT id, $2 FROM session WHERE id = $1
+ON CONFLICT (session) DO UPDATE SET note = excluded.note";
+
+const NOTES: &str = "SELECT session, note FROM session_note WHERE session = ANY($1)";
 
 const RESTART: &str =
     "UPDATE session SET wanted = 'running', restarts = restarts + 1 WHERE id = $1 AND wanted <> 'deleted'";
@@ -112,6 +123,30 @@ impl SessionDesk for PostgresStore {
             Some(false) => Described::TooManyLabels,
             None => Described::Gone,
         })
+    }
+
+    async fn note(&self, id: &SessionId, note: &SessionNote) -> Result<bool, PortError> {
+        let sealed = &self.vault.seal_json(&Place::Note(id), note)?;
+        self.retrying("noting something of a session", |_| async move {
+            let done = sqlx::query(NOTE).bind(id.as_str()).bind(sealed).execute(&self.pool).await?;
+            Ok(done.rows_affected() > 0)
+        })
+        .await
+    }
+
+    async fn notes(&self, ids: &[SessionId]) -> Result<BTreeMap<SessionId, SessionNote>, PortError> {
+        let asked: Vec<&str> = ids.iter().map(SessionId::as_str).collect();
+        let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(NOTES)
+            .bind(asked)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| port_error("reading the notes of sessions", e))?;
+        let note = |(id, sealed): (String, Vec<u8>)| {
+            let id = SessionId::new(&id).map_err(|e| corrupt(format!("the note of session {id:?}"), e))?;
+            let note = self.vault.open_json(&Place::Note(&id), &sealed)?;
+            Ok((id, note))
+        };
+        rows.into_iter().map(note).collect()
     }
 
     async fn restart(&self, id: &SessionId) -> Result<bool, PortError> {

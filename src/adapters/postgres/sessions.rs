@@ -33,7 +33,7 @@ WITH new AS (
 )
 SELECT count(*) > 0 FROM new";
 
-const GET: &str = "\
+pub(super) const GET: &str = "\
 SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, s.pool, s.name, s.labels::text AS labels,
        s.restarts, p.pace, p.spent
 FROM session s LEFT JOIN session_pace p ON p.session = s.id
@@ -78,6 +78,8 @@ WITH held AS MATERIALIZED (
     UPDATE session s SET wanted = 'stopped' FROM held WHERE s.id = held.id AND held.wanted = $3
 )
 SELECT wanted = $3 AS rested FROM held";
+
+const LET_GO: &str = "UPDATE session SET owner = NULL WHERE id = $1 AND epoch = $2 AND wanted <> 'running'";
 
 // The state goes by the foreign key's cascade, which sees what was committed while this waited for the lock.
 const DELETE: &str = "\
@@ -297,6 +299,14 @@ impl SessionStore for PostgresStore {
             Some(true) => Written::Done,
             Some(false) => Written::Conflict,
         })
+    }
+
+    async fn let_go(&self, fence: &Fence) -> Result<(), PortError> {
+        self.retrying("letting go of a session", |_| async move {
+            let query = sqlx::query(LET_GO).bind(fence.session.as_str()).bind(rows::epoch(fence.epoch));
+            query.execute(&self.pool).await.map(drop)
+        })
+        .await
     }
 
     async fn delete(&self, fence: &Fence) -> Result<Written, PortError> {

@@ -1,7 +1,7 @@
 //! What senders have spent, and whom they have met.
 
 use kurir_core::domain::{PaceState, PhoneNumber, SenderPace, SessionId};
-use kurir_core::port::{LedgerWrite, PortError};
+use kurir_core::port::{Acquaintances, LedgerWrite, PortError};
 use sqlx::postgres::PgExecutor;
 
 use super::PostgresStore;
@@ -34,6 +34,11 @@ SELECT EXISTS (SELECT 1 FROM met WHERE session = $1 AND recipient = r.recipient)
 FROM unnest($2::bytea[]) WITH ORDINALITY AS r(recipient, ord)
 ORDER BY r.ord";
 
+const GOT_BULK: &str = "\
+SELECT EXISTS (SELECT 1 FROM bulk_recipient WHERE session = $1 AND recipient = r.recipient)
+FROM unnest($2::bytea[]) WITH ORDINALITY AS r(recipient, ord)
+ORDER BY r.ord";
+
 /// A sender's state as its columns.
 pub(super) struct Row {
     pub(super) pace: i64,
@@ -52,6 +57,24 @@ fn fingerprint(vault: &Vault, session: &SessionId, recipient: &PhoneNumber) -> V
 /// What a recipient of bulk messages is known by.
 pub(super) fn bulk_fingerprint(vault: &Vault, session: &SessionId, recipient: &PhoneNumber) -> Vec<u8> {
     vault.fingerprint(&format!("bulk/{session}"), recipient.digits()).to_vec()
+}
+
+/// Enters whom a session has written to.
+pub(super) async fn acquaint(
+    vault: &Vault,
+    connection: &mut sqlx::PgConnection,
+    session: &SessionId,
+    known: &Acquaintances,
+) -> Result<(), sqlx::Error> {
+    let met: Vec<_> = known.met.iter().map(|number| fingerprint(vault, session, number)).collect();
+    let bulk: Vec<_> = known.bulk.iter().map(|number| bulk_fingerprint(vault, session, number)).collect();
+    for (statement, marks) in [(MEET, met), (MEET_IN_BULK, bulk)] {
+        if !marks.is_empty() {
+            let sessions = vec![session.as_str(); marks.len()];
+            sqlx::query(statement).bind(sessions).bind(marks).execute(&mut *connection).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What a write spends; nothing without a fence, because it is the owner's.
@@ -130,5 +153,21 @@ impl PostgresStore {
             .fetch_all(executor)
             .await
             .map_err(|e| port_error("looking up whom a session has met", e))
+    }
+
+    /// Which recipients got bulk messages of the session, in order.
+    pub(super) async fn who_got_bulk(
+        &self,
+        executor: impl PgExecutor<'_>,
+        session: &SessionId,
+        recipients: &[PhoneNumber],
+    ) -> Result<Vec<bool>, PortError> {
+        let marks: Vec<_> = recipients.iter().map(|number| bulk_fingerprint(&self.vault, session, number)).collect();
+        sqlx::query_scalar(GOT_BULK)
+            .bind(session.as_str())
+            .bind(&marks)
+            .fetch_all(executor)
+            .await
+            .map_err(|e| port_error("looking up who got bulk messages of a session", e))
     }
 }

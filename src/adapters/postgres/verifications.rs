@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::error::{corrupt, port_error, refused};
 use super::prefixes::{self, SealedTally};
-use super::rows::{EventColumns, count};
+use super::rows::{self, EventColumns, count};
 use super::sealing::{Place, Vault};
 use super::{PostgresStore, outbox};
 
@@ -46,6 +46,9 @@ SELECT tenant, id, record FROM verification
 WHERE tenant = $1 AND ($2::uuid IS NULL OR id < $2) AND ($3::text IS NULL OR status = $3)
   AND ($4::bytea IS NULL OR recipient = $4)
 ORDER BY id DESC LIMIT $5";
+
+const COUNT: &str = "\
+SELECT status, count(*) FROM verification WHERE tenant = $1 AND id >= $2 GROUP BY status";
 
 const DUE: &str = "SELECT tenant, id, record FROM verification WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
 
@@ -225,6 +228,27 @@ impl Verifications for PostgresStore {
             .await
             .map_err(|e| port_error("listing verifications", e))?;
         rows.iter().map(|row| read(&self.vault, row)).collect()
+    }
+
+    async fn count_from(
+        &self,
+        tenant: &TenantId,
+        from: VerificationId,
+    ) -> Result<Vec<(VerificationStatus, u64)>, PortError> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(COUNT)
+            .bind(tenant.as_str())
+            .bind(from.as_uuid())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| port_error("counting verifications", e))?;
+        let mut counts = Vec::with_capacity(rows.len());
+        for (status, count) in rows {
+            let what = || "the status of a verification".to_owned();
+            let count = rows::to_count(count, what)?;
+            counts.push((VerificationStatus::parse(&status).ok_or_else(|| corrupt(what(), "it is none"))?, count));
+        }
+        counts.sort_by_key(|(status, _)| VerificationStatus::ALL.iter().position(|known| known == status));
+        Ok(counts)
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Verification>, PortError> {

@@ -34,6 +34,8 @@ pub(super) struct Database {
     pub(super) tail: Tail,
     pub(super) events_kept: i64,
     pub(super) dead_letters_kept: i64,
+    /// Whether another process has the file.
+    beside: bool,
     /// Ends streams and subscriptions, then the writer.
     pub(super) stop: CancellationToken,
     tasks: TaskTracker,
@@ -104,8 +106,8 @@ impl SqliteStore {
         let path = options.path.clone();
         let sql = |source| OpenError::Sql { path: path.clone(), source };
 
-        let preparing = options.path.clone();
-        let lock = tokio::task::spawn_blocking(move || prepare(&preparing))
+        let (preparing, access) = (options.path.clone(), options.access);
+        let lock = tokio::task::spawn_blocking(move || prepare(&preparing, access))
             .await
             .map_err(|error| OpenError::Io { path: path.clone(), source: std::io::Error::other(error) })??;
 
@@ -125,7 +127,12 @@ impl SqliteStore {
         if durability.journal_mode != "wal" || durability.synchronous != 2 || !durability.foreign_keys {
             return Err(OpenError::NotDurable { path, found: format!("{durability:?}") });
         }
-        schema::migrate(&mut connection, &options.path).await?;
+        if lock.is_some() {
+            schema::migrate(&mut connection, &options.path).await?;
+        } else {
+            schema::check(&mut connection, &options.path).await?;
+        }
+        let beside = lock.is_none();
         let tail = Tail::read(&mut connection).await.map_err(sql)?;
 
         let readers = SqlitePoolOptions::new()
@@ -152,6 +159,7 @@ impl SqliteStore {
             tail,
             events_kept: i64::from(options.events_kept),
             dead_letters_kept: i64::from(options.dead_letters_kept),
+            beside,
             stop,
             tasks,
         };
@@ -166,6 +174,11 @@ impl SqliteStore {
     /// The events in the same file. Every call gives a handle on the same events.
     pub fn events(&self) -> SqliteEvents {
         SqliteEvents { db: self.db.clone() }
+    }
+
+    /// Whether another process had the file when it was opened here (see [`super::Access::Beside`]).
+    pub fn is_beside(&self) -> bool {
+        self.db.beside
     }
 
     /// What the writing connection does for durability, for a check-up.

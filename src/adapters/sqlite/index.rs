@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{LedgerEntry, MessageId, MessageState, PhoneNumber, SessionId, TenantId};
-use kurir_core::port::{MessageFilter, MessageIndex, MessagePlace, PortError};
+use kurir_core::port::{Activity, MessageFilter, MessageIndex, MessagePlace, PortError, Steps, Waiting};
 use sqlx::{QueryBuilder, Sqlite};
 
+use super::activity;
 use super::database::{Database, SqliteStore};
 use super::error::{corrupt, sql};
 use super::ledger::entry;
@@ -94,6 +95,14 @@ impl MessageIndex for SqliteStore {
         }
         counts.sort_by_key(|(state, _)| MessageState::ALL.iter().position(|known| known == state));
         Ok(counts)
+    }
+
+    async fn activity(&self, tenant: &TenantId, steps: &Steps) -> Result<Vec<Activity>, PortError> {
+        activity::activity(&self.db, tenant, steps).await
+    }
+
+    async fn waiting(&self, tenant: &TenantId) -> Result<Vec<Waiting>, PortError> {
+        activity::waiting(&self.db, tenant).await
     }
 
     async fn by_whatsapp_id(

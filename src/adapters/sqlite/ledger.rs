@@ -54,11 +54,12 @@ impl Prepared {
     async fn store(&self, connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
         // An entry of version 1 is the first one and must not be there; any other follows one.
         let statement = if self.entry.version == 1 {
-            "INSERT INTO ledger (tenant, job, version, session, message_id, state, open, entry, updated_at, lane, mark, \
-             batch, enqueued_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (tenant, job) DO NOTHING"
+            "INSERT INTO ledger (tenant, job, version, session, message_id, state, open, entry, updated_at, sent_at, \
+             delivered_at, read_at, ended_at, lane, mark, batch, enqueued_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
+             ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT (tenant, job) DO NOTHING"
         } else {
             "UPDATE ledger SET version = ?3, session = ?4, message_id = ?5, state = ?6, open = ?7, entry = ?8, \
-             updated_at = ?9 WHERE tenant = ?1 AND job = ?2 AND version = ?3 - 1"
+             updated_at = ?9, sent_at = ?10, delivered_at = ?11, read_at = ?12, ended_at = ?13 WHERE tenant = ?1 AND job = ?2 AND version = ?3 - 1"
         };
         let query = sqlx::query(statement)
             .bind(self.entry.key.tenant.as_str())
@@ -69,7 +70,11 @@ impl Prepared {
             .bind(self.entry.state.as_str())
             .bind(self.entry.state.is_open())
             .bind(self.json.as_str())
-            .bind(self.at);
+            .bind(self.at)
+            .bind(self.entry.sent_at.map(Timestamp::as_millis))
+            .bind(self.entry.delivered_at.map(Timestamp::as_millis))
+            .bind(self.entry.read_at.map(Timestamp::as_millis))
+            .bind(self.entry.ended_at.map(Timestamp::as_millis));
         // What it is found by stays as the first write says it.
         let query = if self.entry.version == 1 {
             query

@@ -18,6 +18,18 @@ pub struct SqliteOptions {
     pub events_kept: u32,
     /// How many dead letters are kept; the oldest go first.
     pub dead_letters_kept: u32,
+    /// Whether it may be open elsewhere.
+    pub access: Access,
+}
+
+/// Whether a database may be open in another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It may not.
+    Alone,
+    /// A tool's: where another process has it, it is opened beside that one, as it is (no older, no newer version). What the
+    /// other keeps in its memory (which job was handed to whom) isn't seen, so only sessions that rest may be touched.
+    Beside,
 }
 
 impl SqliteOptions {
@@ -29,6 +41,7 @@ impl SqliteOptions {
             busy_timeout: Duration::from_secs(5),
             events_kept: 10_000,
             dead_letters_kept: 10_000,
+            access: Access::Alone,
         }
     }
 }
@@ -75,6 +88,20 @@ pub enum OpenError {
         /// The newest version that this program knows.
         known: usize,
     },
+    /// Written by an older kurir, and in use.
+    #[error(
+        "the database {} has schema version {found}, this program wants {known}, and another kurir process has it: \
+         use that one's version, or stop it",
+        path.display()
+    )]
+    TooOld {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The version that this program brings databases to.
+        known: usize,
+    },
     /// The file system can't do what durability needs.
     #[error(
         "the database {} runs with {found}, not with journal_mode=wal and synchronous=full: \
@@ -98,8 +125,9 @@ pub enum OpenError {
     },
 }
 
-/// Makes the folders and the file and takes the lock. The lock lasts as long as the answer.
-pub(super) fn prepare(path: &Path) -> Result<File, OpenError> {
+/// Makes the folders and the file and takes the lock. The lock lasts as long as the answer; `None`: another process has it,
+/// and this one may be beside it.
+pub(super) fn prepare(path: &Path, access: Access) -> Result<Option<File>, OpenError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| OpenError::Io { path, source }
@@ -114,12 +142,13 @@ pub(super) fn prepare(path: &Path) -> Result<File, OpenError> {
     let lock = private_file().open(&lock_path).map_err(failed(&lock_path))?;
     match lock.try_lock() {
         Ok(()) => {}
+        Err(TryLockError::WouldBlock) if access == Access::Beside => return Ok(None),
         Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.to_owned(), lock: lock_path }),
         Err(TryLockError::Error(source)) => return Err(OpenError::Io { path: lock_path, source }),
     }
     // SQLite gives its side files the mode of the database, so it is enough to make this one.
     drop(private_file().open(path).map_err(failed(path))?);
-    Ok(lock)
+    Ok(Some(lock))
 }
 
 fn private_folder() -> DirBuilder {

@@ -26,10 +26,24 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0011.sql"),
     include_str!("schema/0012.sql"),
     include_str!("schema/0013.sql"),
+    include_str!("schema/0014.sql"),
+    include_str!("schema/0016.sql"),
+    include_str!("schema/0017.sql"),
 ];
 
-/// Brings the file to the newest version, each step in a transaction of its own.
-pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+/// Checks that the file has the newest version, for who may not change it.
+pub(super) async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let found = version(connection, path).await?;
+    let known = VERSIONS.len();
+    if found < known {
+        let found = i64::try_from(found).unwrap_or_default();
+        return Err(OpenError::TooOld { path: path.to_owned(), found, known });
+    }
+    Ok(())
+}
+
+/// The version of a file of ours that is not newer than this program.
+async fn version(connection: &mut SqliteConnection, path: &Path) -> Result<usize, OpenError> {
     let sql = |source| OpenError::Sql { path: path.to_owned(), source };
     let (application, found): (i64, i64) = sqlx::query_as(
         "SELECT (SELECT application_id FROM pragma_application_id), user_version FROM pragma_user_version",
@@ -46,6 +60,13 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> R
     if done > VERSIONS.len() {
         return Err(OpenError::TooNew { path: path.to_owned(), found, known: VERSIONS.len() });
     }
+    Ok(done)
+}
+
+/// Brings the file to the newest version, each step in a transaction of its own.
+pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let sql = |source| OpenError::Sql { path: path.to_owned(), source };
+    let done = version(connection, path).await?;
     for (at, script) in VERSIONS.iter().enumerate().skip(done) {
         let mut step = connection.begin_with("BEGIN IMMEDIATE").await.map_err(sql)?;
         sqlx::raw_sql(*script).execute(&mut *step).await.map_err(sql)?;

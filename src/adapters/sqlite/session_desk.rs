@@ -1,7 +1,11 @@
 //! The descriptions of sessions and pools.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use kurir_core::domain::{Labels, PoolId, SessionId, SessionName, SessionRecord, SessionState, TenantId, Wanted};
+use kurir_core::domain::{
+    Labels, PoolId, SessionId, SessionName, SessionNote, SessionRecord, SessionState, TenantId, Wanted,
+};
 use kurir_core::port::{Described, Description, PoolRecord, PoolRemoved, PortError, SessionDesk, SessionFilter};
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
@@ -26,6 +30,11 @@ const SESSIONS_OF: &str = "\
 /// Labels, or a change of them, as JSON.
 pub(super) fn json<T: Serialize>(labels: &T) -> Result<String, PortError> {
     serde_json::to_string(labels).map_err(|error| corrupt("labels to write", error))
+}
+
+/// Where the note of a session is sealed for.
+fn place(id: &SessionId) -> String {
+    format!("session/{id}/note")
 }
 
 /// Enters a tenant's default session; in the transaction of whoever knows that it is the tenant's.
@@ -96,6 +105,47 @@ impl SessionDesk for SqliteStore {
                 })
             })
             .await
+    }
+
+    async fn note(&self, id: &SessionId, note: &SessionNote) -> Result<bool, PortError> {
+        let plain = serde_json::to_vec(note).map_err(|error| corrupt("a note to write", error))?;
+        let (id, sealed) = (id.clone(), self.db.sealer.seal(&place(id), &plain));
+        self.db
+            .writer
+            .write("noting something of a session", move |connection| {
+                Box::pin(async move {
+                    let done = sqlx::query(
+                        "INSERT INTO session_note (session, note) SELECT id, ?2 FROM session WHERE id = ?1 \
+                         ON CONFLICT (session) DO UPDATE SET note = excluded.note",
+                    )
+                    .bind(id.as_str())
+                    .bind(sealed)
+                    .execute(connection)
+                    .await?;
+                    Ok(done.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    async fn notes(&self, ids: &[SessionId]) -> Result<BTreeMap<SessionId, SessionNote>, PortError> {
+        let asked = serde_json::to_string(&ids.iter().map(SessionId::as_str).collect::<Vec<_>>())
+            .map_err(|error| corrupt("ids to look for", error))?;
+        let rows: Vec<(String, Vec<u8>)> =
+            sqlx::query_as("SELECT session, note FROM session_note WHERE session IN (SELECT value FROM json_each(?1))")
+                .bind(asked)
+                .fetch_all(&self.db.readers)
+                .await
+                .map_err(|error| sql("reading the notes of sessions", error))?;
+        let note = |(id, sealed): (String, Vec<u8>)| {
+            let what = format!("the note of session {id:?}");
+            let id = SessionId::new(id).map_err(|error| corrupt(&*what, error))?;
+            let plain = self.db.sealer.open(&place(&id), &sealed, || what.clone())?;
+            // The error of a decoder may repeat what it read.
+            let note = serde_json::from_slice(&plain).map_err(|_| corrupt(what, "it is none"))?;
+            Ok((id, note))
+        };
+        rows.into_iter().map(note).collect()
     }
 
     async fn restart(&self, id: &SessionId) -> Result<bool, PortError> {

@@ -37,7 +37,7 @@ fn place(id: &str) -> String {
 }
 
 impl Database {
-    fn sealed_status(&self, id: &SessionId, status: &SessionStatus) -> Result<Vec<u8>, PortError> {
+    pub(super) fn sealed_status(&self, id: &SessionId, status: &SessionStatus) -> Result<Vec<u8>, PortError> {
         let json = serde_json::to_vec(status).map_err(|error| corrupt("a status to write", error))?;
         Ok(self.sealer.seal(&place(id.as_str()), &json))
     }
@@ -281,6 +281,24 @@ impl SessionStore for SqliteStore {
                         .execute(connection)
                         .await?;
                     Ok(if done.rows_affected() > 0 { Written::Done } else { Written::Conflict })
+                })
+            })
+            .await
+    }
+
+    async fn let_go(&self, fence: &Fence) -> Result<(), PortError> {
+        let fence = fence.clone();
+        self.db
+            .writer
+            .write("letting go of a session", move |connection| {
+                Box::pin(async move {
+                    sqlx::query("UPDATE session SET owner = NULL WHERE id = ?1 AND epoch = ?2 AND wanted <> ?3")
+                        .bind(fence.session.as_str())
+                        .bind(fence.epoch.0.cast_signed())
+                        .bind(Wanted::Running.as_str())
+                        .execute(connection)
+                        .await?;
+                    Ok(())
                 })
             })
             .await

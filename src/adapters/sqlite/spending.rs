@@ -8,9 +8,9 @@ use super::database::Database;
 use super::error::{corrupt, sql};
 use super::state::hexadecimal;
 
-const MEET: &str = "INSERT INTO met (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+pub(super) const MEET: &str = "INSERT INTO met (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 
-const BULK: &str = "INSERT INTO bulk_recipient (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+pub(super) const BULK: &str = "INSERT INTO bulk_recipient (session, recipient) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 
 /// The fingerprint of a recipient of a session.
 pub(super) fn fingerprint(db: &Database, session: &SessionId, recipient: &PhoneNumber) -> [u8; 16] {

@@ -12,7 +12,7 @@ use super::database::{Database, SqliteStore};
 use super::error::{corrupt, sql};
 use super::sessions::{Guard, guard};
 
-fn place(session: &SessionId, area: &str, key: &str) -> String {
+pub(super) fn place(session: &SessionId, area: &str, key: &str) -> String {
     format!("state/{session}/{area}/{key}")
 }
 
@@ -65,7 +65,7 @@ impl Sealed {
 }
 
 impl Database {
-    fn value(&self, session: &SessionId, area: &str, key: &str, sealed: &[u8]) -> Result<Bytes, PortError> {
+    pub(super) fn value(&self, session: &SessionId, area: &str, key: &str, sealed: &[u8]) -> Result<Bytes, PortError> {
         // The key may be a phone number.
         let what = || format!("a value of area {area:?} of session {session}");
         self.sealer.open(&place(session, area, key), sealed, what).map(Bytes::from)

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use kurir_core::domain::{
     NumberPrefix, PhoneNumber, PrefixId, PrefixRecord, Secret, TenantId, Timestamp, Verification, VerificationId,
+    VerificationStatus,
 };
 use kurir_core::port::{
     Entered, LimitCharge, PortError, VerificationFilter, VerificationWrite, Verifications, Written,
@@ -215,6 +216,28 @@ impl Verifications for SqliteStore {
             .await
             .map_err(|error| sql("listing verifications", error))?;
         rows.iter().map(|row| read(&self.db, row)).collect()
+    }
+
+    async fn count_from(
+        &self,
+        tenant: &TenantId,
+        from: VerificationId,
+    ) -> Result<Vec<(VerificationStatus, u64)>, PortError> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT status, count(*) FROM verification WHERE tenant = ?1 AND id >= ?2 GROUP BY status")
+                .bind(tenant.as_str())
+                .bind(from.as_uuid().as_bytes().to_vec())
+                .fetch_all(&self.db.readers)
+                .await
+                .map_err(|error| sql("counting verifications", error))?;
+        let mut counts = Vec::with_capacity(rows.len());
+        for (status, count) in rows {
+            let status = VerificationStatus::parse(&status);
+            let status = status.ok_or_else(|| corrupt("a verification's status", "it is none"))?;
+            counts.push((status, count.cast_unsigned()));
+        }
+        counts.sort_by_key(|(status, _)| VerificationStatus::ALL.iter().position(|known| known == status));
+        Ok(counts)
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Verification>, PortError> {

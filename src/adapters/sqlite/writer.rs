@@ -111,7 +111,12 @@ where
 
 /// Carries out writes until `stop` and what was handed in before it, or until every [`Writer`] is gone. The lock on
 /// the file is given back after the connection has been closed.
-pub(super) async fn run(mut connection: SqliteConnection, mut calls: Calls, stop: CancellationToken, lock: File) {
+pub(super) async fn run(
+    mut connection: SqliteConnection,
+    mut calls: Calls,
+    stop: CancellationToken,
+    lock: Option<File>,
+) {
     let mut stopping = false;
     loop {
         let mut group = Vec::new();
@@ -210,7 +215,7 @@ mod tests {
         });
         let last = writer.write("four", |connection| Box::pin(insert(connection, 4)));
         let stop = CancellationToken::new();
-        let lock = File::create(folder.path().join("lock")).unwrap();
+        let lock = Some(File::create(folder.path().join("lock")).unwrap());
         // All are handed in before the writer looks for the first time, so they are one group.
         let run = run(connection, calls, stop.clone(), lock);
         let answers = async {

@@ -26,5 +26,6 @@ mod transport;
 
 pub use messenger::{WhatsAppError, WhatsAppMessenger};
 pub use options::{Endpoint, OptionsError, WhatsAppOptions};
+pub use state::keys::numbers_in_state;
 pub use state::{SessionFenced, StateBackend};
 pub use transport::DialError;

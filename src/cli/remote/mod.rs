@@ -1,5 +1,6 @@
 //! The tools that speak to a gateway over its HTTP API, as anybody could.
 
+mod cleanup;
 mod events;
 mod keys;
 mod otp;
@@ -43,7 +44,7 @@ pub struct Gateway {
     /// A file with the API key, instead of KURIR_API_KEY.
     #[arg(long, value_name = "FILE", global = true)]
     pub key_file: Option<PathBuf>,
-    /// Work on the store of this configuration, also when an address of a gateway is set (`sessions list|move`, `keys`).
+    /// Work on the store of this configuration, also when an address of a gateway is set (`sessions list|move`, `keys`; `sessions export|import|change-id` always do).
     #[arg(long, global = true)]
     pub store: bool,
     /// How answers are shown.

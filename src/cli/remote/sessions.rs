@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::send::{pair, span};
 use super::status::Usage;
-use super::{Gateway, Output, qr, show};
+use super::{Gateway, Output, cleanup, qr, show};
+use crate::cli::transfer::Transfer;
 use crate::client::{Client, Method};
 
 /// Sessions asked for at once.
@@ -80,6 +81,12 @@ pub enum Sessions {
         /// The session.
         session: String,
     },
+    /// Keeps the oldest session and removes all others: they are logged out, and the oldest is started and becomes the default.
+    Cleanup {
+        /// Don't ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Calls it something else, or labels it otherwise; its id stays, and whatever is not named.
     Rename {
         /// The session.
@@ -147,6 +154,8 @@ pub enum Sessions {
         #[arg(long, conflicts_with = "worker")]
         anywhere: bool,
     },
+    #[command(flatten)]
+    Transfer(Transfer),
     /// Draws its QR code in the terminal, a new one when it ends, until it is linked.
     Qr {
         /// The session.
@@ -207,6 +216,10 @@ pub async fn run(asked: Sessions, gateway: &Gateway) -> anyhow::Result<ExitCode>
     let (method, path, body) = match asked {
         Sessions::List { which, json } => {
             list(&client, &which, output.json(json)).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Sessions::Cleanup { yes } => {
+            cleanup::run(&client, output, yes).await?;
             return Ok(ExitCode::SUCCESS);
         }
         Sessions::Qr { session, patience } => {
@@ -304,8 +317,10 @@ fn request(asked: Sessions) -> anyhow::Result<Request> {
             let body = json!({ "state": state });
             (Method::Post, path(session, &["chats", &number, "typing"])?, Some(body))
         }
-        // These are more than one request.
-        Sessions::List { .. } | Sessions::Qr { .. } => bail!("no single request does that"),
+        // These are more than one request, or none.
+        Sessions::List { .. } | Sessions::Qr { .. } | Sessions::Cleanup { .. } | Sessions::Transfer(_) => {
+            bail!("no single request does that")
+        }
     })
 }
 
@@ -325,33 +340,43 @@ async fn ask(client: &Client, method: Method, path: &[String], body: Option<&Val
     Ok(client.call(method, &path, &[], body).await?.body)
 }
 
-/// All sessions of the key's, page by page.
+/// All sessions of the key's.
 async fn list(client: &Client, which: &Which, json: bool) -> anyhow::Result<()> {
     let mut table = show::table(["session", "name", "pool", "state", "wanted", "number", "worker", "why not"]);
-    let (which, mut after): (_, Option<String>) = (which.query(), None);
+    let row = |session: &Value| {
+        if json {
+            println!("{session}");
+            return;
+        }
+        let fields = ["id", "name", "pool", "state", "wanted", "number", "worker", "reason"];
+        table.add_row(fields.map(|field| show::text(session, field)));
+    };
+    each(client, &which.query(), row).await?;
+    if !json {
+        println!("{table}");
+    }
+    Ok(())
+}
+
+/// Gives all sessions of the key's that fit, page by page.
+pub(super) async fn each(
+    client: &Client,
+    which: &[(&'static str, String)],
+    mut take: impl FnMut(&Value),
+) -> anyhow::Result<()> {
+    let mut after: Option<String> = None;
     loop {
         let mut query = vec![("limit", PAGE)];
         query.extend(which.iter().map(|(name, value)| (*name, value.as_str())));
         query.extend(after.as_deref().map(|after| ("after", after)));
         let page = client.get(&["v1", "sessions"], &query).await?;
-        for session in page["sessions"].as_array().into_iter().flatten() {
-            if json {
-                println!("{session}");
-                continue;
-            }
-            let fields = ["id", "name", "pool", "state", "wanted", "number", "worker", "reason"];
-            table.add_row(fields.map(|field| show::text(session, field)));
-        }
+        page["sessions"].as_array().into_iter().flatten().for_each(&mut take);
         let next = page["next"].as_str().map(str::to_owned);
         if next.is_none() || next == after {
-            break;
+            return Ok(());
         }
         after = next;
     }
-    if !json {
-        println!("{table}");
-    }
-    Ok(())
 }
 
 /// For the row of a session that is linked.

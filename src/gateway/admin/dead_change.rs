@@ -11,9 +11,9 @@ use kurir_core::port::DeadId;
 use maud::html;
 use serde::Deserialize;
 
+use super::change::{Change, Many};
 use super::dead::{Asked, away, query, reader};
 use super::dead_words::words;
-use super::form::{Change, Many};
 use super::guard::{MayChange, SignedIn};
 use super::page::{Frame, Section, csrf};
 use super::refusal::{Answer, Refused};

@@ -11,7 +11,7 @@ use kurir_core::domain::{ApiKeyRecord, KeyId, Scope, SessionId, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::form::{Change, Many};
+use super::change::{Change, Many};
 use super::guard::{MayLook, SignedIn};
 use super::language::Language;
 use super::page::{Frame, Section, csrf, done};

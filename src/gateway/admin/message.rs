@@ -11,7 +11,7 @@ use kurir_core::domain::{JobId, LedgerEntry};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::form::Change;
+use super::change::Change;
 use super::guard::{MayChange, MayLook, SignedIn};
 use super::message_view::{View, view, words};
 use super::message_words as said;

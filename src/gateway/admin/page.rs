@@ -57,6 +57,11 @@ impl Section {
         }
     }
 
+    /// Whether there is anything for this reader there.
+    const fn is_for(self, signed_in: &SignedIn) -> bool {
+        !matches!(self, Self::Users) || signed_in.may_change()
+    }
+
     const fn name(self, language: Language) -> &'static str {
         let (id, en) = match self {
             Self::Sessions => ("Sesi", "Sessions"),
@@ -98,23 +103,34 @@ impl Frame {
         }
     }
 
+    /// Of a request of which only the head's fields are at hand; the ways back lead to the beginning.
+    pub fn of_headers(headers: &HeaderMap) -> Self {
+        Self::of(headers, &Uri::from_static("/admin"))
+    }
+
     /// The reader's language.
     pub const fn language(&self) -> Language {
         self.language
     }
 
     /// A whole page.
-    pub fn page(&self, signed_in: &SignedIn, section: Section, title: &str, body: &Markup) -> Response {
-        let words = words::of(self.language);
+    pub fn page(
+        &self,
+        signed_in: &SignedIn,
+        section: impl Into<Option<Section>>,
+        title: &str,
+        body: &Markup,
+    ) -> Response {
+        let (words, section) = (words::of(self.language), section.into());
         let navigation = html! {
             a .skip href="#content" { (words.skip) }
             header {
                 a .brand href="/admin" { "kurir" }
                 nav aria-label=(words.navigation) {
                     ul {
-                        @for each in Section::ALL.into_iter().filter(|each| self.shows(signed_in, *each)) {
+                        @for each in Section::ALL.into_iter().filter(|each| each.is_for(signed_in)) {
                             li {
-                                a href=(each.path()) aria-current=[(each == section).then_some("page")] {
+                                a href=(each.path()) aria-current=[(Some(each) == section).then_some("page")] {
                                     (each.name(self.language))
                                 }
                             }
@@ -122,7 +138,8 @@ impl Frame {
                     }
                 }
                 div .who {
-                    span { (signed_in.user.name.as_str()) " · " (words.role(signed_in.user.role)) }
+                    span { (signed_in.user.name) " · " (signed_in.tenant()) " · " (words.role(signed_in.user.role)) }
+                    a href="/admin/password" { (words.password) }
                     form method="post" action="/admin/sign-out" {
                         (csrf(signed_in))
                         button .quiet type="submit" { (words.sign_out) }
@@ -143,18 +160,15 @@ impl Frame {
         self.document(title, &html! { header { span .brand { "kurir" } } }, body)
     }
 
-    fn shows(&self, signed_in: &SignedIn, section: Section) -> bool {
-        section != Section::Users || signed_in.may_change()
-    }
-
     fn document(&self, title: &str, head: &Markup, body: &Markup) -> Response {
         let words = words::of(self.language);
         html! {
             (DOCTYPE)
-            html lang=(self.language.tag()) data-theme=(self.theme.as_str()) {
+            html lang=(self.language.as_str()) data-theme=(self.theme.as_str()) {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="robots" content="noindex";
                     title { (title) " · kurir" }
                     link rel="icon" href="/admin/assets/icon.svg" type="image/svg+xml";
                     link rel="stylesheet" href="/admin/assets/admin.css";
@@ -171,7 +185,7 @@ impl Frame {
                     }
                     footer {
                         (self.choices(words.language, Language::ALL.map(|each| {
-                            (each.name(), format!("lang={}", each.tag()), each == self.language)
+                            (each.name(), format!("lang={}", each.as_str()), each == self.language)
                         })))
                         (self.choices(words.colours, Theme::ALL.map(|each| {
                             (words.theme(each), format!("theme={}", each.as_str()), each == self.theme)
@@ -206,7 +220,7 @@ impl<S: Sync> FromRequestParts<S> for Frame {
 
 /// The field that shows that a form is one of ours.
 pub(super) fn csrf(signed_in: &SignedIn) -> Markup {
-    html! { input type="hidden" name="csrf" value=(signed_in.csrf); }
+    signed_in.csrf_field()
 }
 
 /// Leads on to a page which tells what was done.

@@ -12,6 +12,7 @@ use maud::html;
 
 use super::language::Language;
 use super::page::Frame;
+use super::reader::asks_for_a_part;
 use super::words;
 use crate::gateway::app::App;
 use crate::gateway::native::ApiError;
@@ -22,8 +23,6 @@ use crate::gateway::usecase::UseCaseError;
 pub(super) enum Refused {
     /// The reader may look and not change.
     NotAllowed,
-    /// A form that is not one of ours, or of another sign-in.
-    NotOurs,
     /// A form that can't be read.
     BadForm,
     /// There is no such page or thing.
@@ -55,18 +54,13 @@ pub(super) type Answer = Result<Response, Refused>;
 
 impl Refused {
     /// Status, and in words; what the use cases say is English, like the rest of what programs are told.
-    fn told(self, language: Language) -> (StatusCode, String) {
+    pub fn told(self, language: Language) -> (StatusCode, String) {
         let plain = |status, id: &str, en: &str| (status, language.of_two(id, en).to_owned());
         match self {
             Self::NotAllowed => plain(
                 StatusCode::FORBIDDEN,
-                "Pengguna ini hanya boleh melihat.",
-                "This user may look, and change nothing.",
-            ),
-            Self::NotOurs => plain(
-                StatusCode::FORBIDDEN,
-                "Formulir ini sudah tidak berlaku. Muat ulang halaman, lalu coba lagi.",
-                "This form is not valid any more. Load the page again and try once more.",
+                "Akun Anda hanya boleh melihat. Mintalah admin untuk mengubah ini.",
+                "Your account may only look. Ask an admin to change this.",
             ),
             Self::BadForm => plain(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -101,12 +95,16 @@ type Said = Arc<std::sync::Mutex<Option<Refused>>>;
 /// Puts refusals into a page, in the reader's language.
 pub(super) async fn in_words(State(_): State<Arc<App>>, request: Request, next: Next) -> Response {
     let frame = Frame::of(request.headers(), request.uri());
+    let part = asks_for_a_part(request.headers());
     let mut response = next.run(request).await;
     let Some(said) = response.extensions_mut().remove::<Said>() else { return response };
     let refused = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     let Some(refused) = refused else { return response };
     let language = frame.language();
     let (status, text) = refused.told(language);
+    if part {
+        return (status, html! { p .problem role="alert" { (text) } }).into_response();
+    }
     let title = language.of_two("Tidak berhasil", "That did not work");
     let body = html! {
         p .problem role="alert" { (text) }

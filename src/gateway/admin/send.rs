@@ -11,7 +11,7 @@ use axum::routing::get;
 use kurir_core::domain::{FailReason, JobId, LedgerEntry};
 use maud::html;
 
-use super::form::Change;
+use super::change::Change;
 use super::guard::{MayChange, SignedIn};
 use super::language::Language;
 use super::page::{Frame, Section};

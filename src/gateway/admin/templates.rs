@@ -11,7 +11,7 @@ use kurir_core::domain::{Locale, TemplateError, TemplateName, TemplateTexts};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::form::Change;
+use super::change::Change;
 use super::guard::{MayChange, MayLook};
 use super::language::Language;
 use super::page::{Frame, Section, csrf, done, encoded};
@@ -151,7 +151,7 @@ async fn list(
             form .fields method="post" action=(PATH) {
                 (csrf(&signed_in))
                 label { (words.name) small { (words.name_hint) } input name="name" maxlength="64" required; }
-                (fields(words, language.tag(), [("id", ""), ("en", "")].into_iter()))
+                (fields(words, language.as_str(), [("id", ""), ("en", "")].into_iter()))
                 div { button type="submit" { (words.save) } }
             }
         }

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::form::Change;
+use super::change::Change;
 use super::guard::{MayLook, SignedIn};
 use super::language::Language;
 use super::page::{Frame, Section, csrf, done};

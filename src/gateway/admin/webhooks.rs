@@ -12,7 +12,7 @@ use kurir_core::domain::{KindChoice, SessionId, Timestamp, Webhook, WebhookId};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::form::Change;
+use super::change::Change;
 use super::guard::{MayChange, MayLook, SignedIn};
 use super::page::{Frame, Section, csrf, done};
 use super::refusal::Answer;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 use kurir_core::domain::{ApiKeyRecord, KeyId, Scope, SessionId, TenantId, Timestamp};
+use tokio::sync::Mutex;
 
+use super::socketio::starts::Starts;
 use super::waziper::instance_id::InstanceIds;
 use super::{DialectOptions, Refusal};
 use crate::gateway::app::App;
@@ -15,9 +17,15 @@ pub(super) struct Desk {
     pub app: Arc<App>,
     pub options: DialectOptions,
     pub instance_ids: InstanceIds,
+    pub starts: Starts,
+    /// Held while a session is made or changed where that depends on the other ones (`admin`).
+    pub entering: Mutex<()>,
     /// As whom callers without a key act; `None`: they are refused.
     stranger: Option<Arc<ApiKeyRecord>>,
 }
+
+/// What stands for the hash of the key of callers who have none; nobody knows a key with this hash.
+const NO_KEY: [u8; 32] = [0; 32];
 
 /// A caller.
 #[derive(Clone)]
@@ -26,6 +34,16 @@ pub(super) struct Guest(Arc<ApiKeyRecord>);
 impl Guest {
     pub fn tenant(&self) -> &TenantId {
         &self.0.tenant
+    }
+
+    /// The caller's key, or what stands for one where there is none.
+    pub fn record(&self) -> &ApiKeyRecord {
+        &self.0
+    }
+
+    /// Whether the caller has given no key.
+    pub fn is_stranger(&self) -> bool {
+        self.0.hash == NO_KEY
     }
 
     /// Whether the caller's key allows this.
@@ -51,14 +69,15 @@ impl Desk {
                 id,
                 tenant: options.tenant.clone(),
                 label: String::new(),
-                hash: [0; 32],
+                hash: NO_KEY,
                 scopes: BTreeSet::from([Scope::Send, Scope::Read, Scope::Control]),
                 sessions: None,
                 created_at: Timestamp::from_millis(0),
                 until: None,
             })
         });
-        Self { app, options, instance_ids: InstanceIds::default(), stranger }
+        let (instance_ids, starts, entering) = (InstanceIds::default(), Starts::default(), Mutex::default());
+        Self { app, options, instance_ids, starts, entering, stranger }
     }
 
     /// The caller with this key, or without one where that is allowed. A key that is none of ours is refused there too: its
@@ -76,6 +95,11 @@ impl Desk {
             return Err(Refusal::TooFast(wait));
         }
         Ok(Guest(key))
+    }
+
+    /// Whether a caller is still one. While the register does not answer, what was known counts.
+    pub async fn still(&self, guest: &Guest) -> bool {
+        guest.is_stranger() || !matches!(self.app.keys.still(&guest.0).await, Ok(false))
     }
 
     /// The caller of a request whose key stands in its head.

@@ -47,6 +47,11 @@ impl Fields {
         Ok((parts, Self(fields)))
     }
 
+    /// A field as it was given; those of a query and of a form are texts.
+    pub fn given(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
     /// A text, or a number where somebody wrote it as one; `None`: it is not there, empty, or something else.
     pub fn text(&self, name: &str) -> Option<String> {
         let text = match self.0.get(name)? {

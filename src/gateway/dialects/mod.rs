@@ -6,13 +6,17 @@
 
 mod desk;
 mod fields;
+mod indonesian;
+mod path;
 mod qr;
 mod refusal;
 mod send;
 mod sessions;
 
+mod admin;
 mod multi;
 mod otp;
+mod socketio;
 mod waziper;
 
 use std::fmt;
@@ -42,11 +46,15 @@ pub enum Dialect {
     Otp,
     /// Many sessions of one API key.
     Multi,
+    /// Codes and states told live over Socket.IO, texts in Indonesian.
+    Socketio,
+    /// One session or a few, kept by an operator.
+    Admin,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 3] = [Self::Waziper, Self::Otp, Self::Multi];
+    pub const ALL: [Self; 5] = [Self::Waziper, Self::Otp, Self::Multi, Self::Socketio, Self::Admin];
 
     /// Its name, in settings and paths.
     pub const fn as_str(self) -> &'static str {
@@ -54,12 +62,14 @@ impl Dialect {
             Self::Waziper => "waziper",
             Self::Otp => "otp",
             Self::Multi => "multi",
+            Self::Socketio => "socketio",
+            Self::Admin => "admin",
         }
     }
 
     /// Whether the older system knew no keys, so that its callers have none to give.
     const fn has_strangers(self) -> bool {
-        matches!(self, Self::Otp)
+        matches!(self, Self::Otp | Self::Socketio)
     }
 
     /// Its routes.
@@ -68,6 +78,16 @@ impl Dialect {
             Self::Waziper => waziper::routes(),
             Self::Otp => otp::routes(),
             Self::Multi => multi::routes(),
+            Self::Socketio => socketio::routes(),
+            Self::Admin => Router::new().nest(admin::PATH, admin::routes()),
+        }
+    }
+
+    /// Those of its routes that last as long as their callers like.
+    fn lasting_routes(self, desk: &Arc<Desk>) -> Router<Arc<Desk>> {
+        match self {
+            Self::Socketio => socketio::lasting_routes(desk),
+            Self::Waziper | Self::Otp | Self::Multi | Self::Admin => Router::new(),
         }
     }
 
@@ -77,6 +97,8 @@ impl Dialect {
             Self::Waziper => waziper::refuse(refusal),
             Self::Otp => otp::refuse(refusal),
             Self::Multi => multi::refuse(refusal),
+            Self::Socketio => socketio::refuse(refusal),
+            Self::Admin => admin::refuse(refusal),
         }
     }
 }
@@ -96,27 +118,49 @@ pub struct DialectOptions {
     pub tenant: TenantId,
     /// Who gives this may make keys (`multi`).
     pub admin_key: Option<Secret<String>>,
+    /// Most sessions that a tenant may come to have through it (`admin`); 0: no such limit.
+    pub max_sessions: u32,
     /// How long a send waits for WhatsApp's server; after that it answers that the message is accepted.
     pub send_wait: Duration,
     /// How long a request for a code to scan waits for one.
     pub qr_wait: Duration,
+    /// How long a session that was started may be without a code to scan before its users are told (`socketio`).
+    pub qr_timeout: Duration,
 }
 
-/// One dialect, as it is to be served at one place. Where it is `open`, callers without a key are the configured tenant's, if
-/// the older system knew no keys.
+/// One dialect, as it is served on an address of its own. Where it is `open`, callers without a key are the configured
+/// tenant's, if the older system knew no keys.
 pub(super) fn router(app: &Arc<App>, options: DialectOptions, open: bool) -> Router {
+    let routes = options.dialect.routes();
+    served(&desk(app, options, open), routes)
+}
+
+/// The same on the gateway's address: where it stands there, and what stands there.
+pub(super) fn places(app: &Arc<App>, options: DialectOptions, open: bool) -> Vec<(String, Router)> {
+    let dialect = options.dialect;
+    let desk = desk(app, options, open);
+    let mut places = vec![(format!("/dialects/{dialect}"), served(&desk, dialect.routes()))];
+    if dialect == Dialect::Admin {
+        // It has no address of its own, so its users find it here.
+        places.push((admin::PATH.to_owned(), served(&desk, admin::routes())));
+    }
+    places
+}
+
+fn desk(app: &Arc<App>, options: DialectOptions, open: bool) -> Arc<Desk> {
     let open = open && options.dialect.has_strangers();
-    let desk = Arc::new(Desk::new(Arc::clone(app), options, open));
-    let routes = desk
-        .options
-        .dialect
-        .routes()
+    Arc::new(Desk::new(Arc::clone(app), options, open))
+}
+
+fn served(desk: &Arc<Desk>, routes: Router<Arc<Desk>>) -> Router {
+    let routes = routes
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&desk), time_limit))
-        .layer(from_fn_with_state(Arc::clone(&desk), in_words))
-        .with_state(desk);
-    layers::around(routes, app)
+        .layer(from_fn_with_state(Arc::clone(desk), time_limit))
+        .merge(desk.options.dialect.lasting_routes(desk))
+        .layer(from_fn_with_state(Arc::clone(desk), in_words))
+        .with_state(Arc::clone(desk));
+    layers::around(routes, &desk.app)
 }
 
 /// What a request comes to.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kurir_core::domain::{Scope, SessionId, SessionRecord, SessionState, Wanted};
+use kurir_core::domain::{Scope, SessionId, SessionRecord, SessionState, TenantId, Wanted};
 
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -33,6 +33,11 @@ pub(super) fn word(session: &SessionRecord, scan: &'static str) -> &'static str 
     }
 }
 
+/// What people call a session; one without a name is called by its id.
+pub(super) fn name_of(session: &SessionRecord) -> &str {
+    session.name.as_ref().map_or_else(|| session.id.as_str(), |name| name.as_str())
+}
+
 /// Reads the id of a session; what can't be one is the id of none.
 pub(super) fn session_id(id: &str) -> Result<SessionId, Refusal> {
     SessionId::new(id).map_err(|_| Refusal::NoSession)
@@ -51,14 +56,38 @@ impl Desk {
         if session.wanted == Wanted::Deleted { Err(Refusal::NoSession) } else { Ok(session) }
     }
 
+    /// The caller's session of this name, or, without one, the one that has it for its id and no name.
+    pub async fn named(&self, guest: &Guest, name: &str) -> Result<Option<SessionRecord>, Refusal> {
+        let search = || Search { name: Some(name.to_owned()), ..Search::default() };
+        // The oldest, if somebody gave two of them one name.
+        let found = self.sessions(guest, search).await?.into_iter().min_by_key(|session| session.created_at);
+        if found.is_some() {
+            return Ok(found);
+        }
+        match self.session(guest, name).await {
+            Ok(session) if session.name.is_none() => Ok(Some(session)),
+            Ok(_) | Err(Refusal::NoSession) => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// The caller's sessions, ordered by id, those apart that are on their way out.
     pub async fn sessions(&self, guest: &Guest, search: impl Fn() -> Search) -> Result<Vec<SessionRecord>, Refusal> {
         guest.needs(Scope::Read)?;
+        let all = self.sessions_of(guest.tenant(), search).await?;
+        Ok(all.into_iter().filter(|session| guest.covers(&session.id)).collect())
+    }
+
+    /// A tenant's sessions, also those that the caller's key is not good for: to count them, not to show them.
+    pub async fn sessions_of(
+        &self,
+        tenant: &TenantId,
+        search: impl Fn() -> Search,
+    ) -> Result<Vec<SessionRecord>, Refusal> {
         let (mut all, mut after): (Vec<SessionRecord>, Option<SessionId>) = (Vec::new(), None);
         while all.len() < MOST {
-            let page = self.app.cases.sessions(guest.tenant(), search(), after.as_ref(), PAGE).await?;
-            let stays = |session: &SessionRecord| session.wanted != Wanted::Deleted && guest.covers(&session.id);
-            all.extend(page.sessions.into_iter().filter(stays));
+            let page = self.app.cases.sessions(tenant, search(), after.as_ref(), PAGE).await?;
+            all.extend(page.sessions.into_iter().filter(|session| session.wanted != Wanted::Deleted));
             let Some(next) = page.next else { break };
             after = Some(next);
         }

@@ -30,7 +30,7 @@ pub enum UseCaseError {
     /// There is no such thing, or it belongs to another tenant.
     #[error("there is no such {what}")]
     NotFound {
-        /// `session`, `pool`, `message`, `batch`, `key`, `verification`, `prefix`, `template`, `suppression` or `dead letter`.
+        /// `session`, `pool`, `message`, `batch`, `key`, `verification`, `prefix`, `template`, `suppression`, `dead letter` or `worker`.
         what: &'static str,
         /// The field that named it, where it was not the path.
         field: Option<&'static str>,

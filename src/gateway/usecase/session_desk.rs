@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kurir_core::domain::{LabelChange, SessionId, SessionName, SessionRecord, TenantId, Wanted, WorkerName};
+use kurir_core::domain::{
+    LabelChange, SessionId, SessionName, SessionNote, SessionRecord, TenantId, Wanted, WorkerName,
+};
 use kurir_core::port::{Described, Description};
 
 use super::{UseCaseError, UseCases};
@@ -51,6 +53,27 @@ impl UseCases {
         }
     }
 
+    /// Notes something of a session, in the place of what was noted before.
+    pub async fn note_session(
+        &self,
+        tenant: &TenantId,
+        id: &SessionId,
+        note: &SessionNote,
+    ) -> Result<(), UseCaseError> {
+        self.own_session(tenant, id).await?;
+        if self.ports.sessions.note(id, note).await? {
+            Ok(())
+        } else {
+            Err(UseCaseError::NotFound { what: "session", field: None })
+        }
+    }
+
+    /// What was noted of sessions that the caller has read as the tenant's.
+    pub async fn notes(&self, sessions: &[SessionRecord]) -> Result<BTreeMap<SessionId, SessionNote>, UseCaseError> {
+        let ids: Vec<SessionId> = sessions.iter().map(|session| session.id.clone()).collect();
+        Ok(self.ports.sessions.notes(&ids).await?)
+    }
+
     /// Says what is wanted of a session; its worker does it. The wish stands in the store before this returns, so it is
     /// carried out whichever worker dies. The latest wish counts.
     pub async fn order(&self, tenant: &TenantId, id: &SessionId, order: Order) -> Result<SessionRecord, UseCaseError> {
@@ -91,6 +114,17 @@ impl UseCases {
         tracing::info!(session = %id, %tenant, worker = worker.as_ref().map(tracing::field::display), "session is to move");
         self.nudge().await;
         Ok(record)
+    }
+
+    /// The worker that a session of the caller's is wanted with; none while nobody can tell.
+    pub async fn wished_worker(&self, record: &SessionRecord) -> Option<WorkerName> {
+        match self.ports.wishes.pins().await {
+            Ok(mut pins) => pins.remove(&record.id),
+            Err(error) => {
+                tracing::debug!(error = %error.chain(), "the wishes for the placement could not be read");
+                None
+            }
+        }
     }
 
     /// The session that sends where none is named.

@@ -1,14 +1,25 @@
 //! The dialects' shapes and words. That their messages arrive is shown by `tests/dialects`.
 
+mod admin;
+mod foreign;
+mod fuzz;
+mod html;
 mod multi;
 mod otp;
+mod otp_files;
+mod routes;
+mod socketio;
 mod waziper;
 
+use std::time::Duration;
+
+use kurir::gateway::Dialect;
 use kurir_core::domain::{QrCode, Secret, SessionState};
 use kurir_core::port::Clock as _;
 use serde_json::{Value, json};
 
-use crate::fixture::{Answer, Fixture};
+use crate::fixture::{Answer, Fixture, KEY, Wishes};
+use routes::{Named, Route};
 
 /// A QR code that waits to be scanned.
 fn code(it: &Fixture, text: &str) -> QrCode {
@@ -43,8 +54,8 @@ fn is_picture(text: &Value) -> bool {
     text.as_str().is_some_and(|text| text.starts_with("data:image/png;base64,") && text.len() > 200)
 }
 
-/// Inputs that nobody should send; of each dialect's every field.
-const ODD: [&str; 12] = [
+/// Texts that nobody should send.
+const ODD: [&str; 15] = [
     "",
     " ",
     "'; DROP TABLE job; --",
@@ -57,38 +68,75 @@ const ODD: [&str; 12] = [
     "${jndi:ldap://x}",
     "null",
     "é漢😀",
+    "x\r\nX-Injected: 1",
+    "/../../v1/sessions",
+    "s1/qr?x=#",
 ];
 
-/// Every call of every dialect, with the fields that it reads.
-const CALLS: [(&str, &str, &[&str]); 27] = [
-    ("GET", "waziper/generate-instance-id", &[]),
-    ("GET", "waziper/get_qrcode", &["access_token", "instance_id"]),
-    ("POST", "waziper/api/create_instance", &["access_token"]),
-    ("POST", "waziper/reconnect", &["access_token", "instance_id"]),
-    ("POST", "waziper/reboot", &["access_token", "instance_id"]),
-    ("GET", "waziper/reset_instance", &["access_token", "instance_id"]),
-    ("POST", "waziper/set_webhook", &["access_token", "instance_id", "webhook_url", "enable"]),
-    ("POST", "waziper/send", &["access_token", "instance_id", "number", "message", "type", "media_url", "filename"]),
-    ("GET", "otp/", &[]),
-    ("GET", "otp/api/health", &[]),
-    ("GET", "otp/api/webhook/stats", &[]),
-    ("GET", "otp/api/sessions", &[]),
-    ("POST", "otp/api/sessions/create", &["sessionId"]),
-    ("GET", "otp/api/sessions/{}/status", &[]),
-    ("GET", "otp/api/sessions/{}/qr", &[]),
-    ("GET", "otp/api/sessions/{}/qr-page", &[]),
-    ("PUT", "otp/api/sessions/{}/restart", &[]),
-    ("DELETE", "otp/api/sessions/{}", &[]),
-    ("GET", "otp/api/messages/format-phone/{}", &[]),
-    ("POST", "otp/api/messages/{}/text", &["to", "message"]),
-    ("POST", "otp/api/messages/{}/otp", &["to", "otp"]),
-    ("POST", "otp/api/messages/{}/image", &["to"]),
-    ("POST", "multi/api/admin/apikeys/generate", &["name"]),
-    ("GET", "multi/api/qr", &["sessionId"]),
-    ("GET", "multi/api/status", &["sessionId"]),
-    ("DELETE", "multi/api/sessions/{}", &[]),
-    ("POST", "multi/api/send-message", &["sessionId", "number", "message"]),
-];
+/// What the session `s1` is called.
+const NAME: &str = "Toko-Rahasia";
+
+/// A gateway with a session of `acme`'s for each dialect, linked and named.
+struct World {
+    it: Fixture,
+    /// The id of a session as one of the dialects makes them.
+    instance: String,
+}
+
+fn world() -> World {
+    let it = Fixture::with(Wishes { max_sessions: 0, dialect_wait: Duration::from_millis(20), ..Wishes::default() });
+    let made = it.ask_as(&[("X-Api-Key", KEY)], "POST", "/dialects/waziper/create_instance", &json!({}));
+    let world = World { instance: made.json()["instance_id"].as_str().unwrap().to_owned(), it };
+    world.it.create("s1");
+    for (id, name) in [(world.instance.as_str(), "Toko Rahasia"), ("s1", NAME)] {
+        let head = [("X-Api-Key", KEY), ("Content-Type", "application/json")];
+        let body = json!({"name": name}).to_string();
+        assert_eq!(world.it.call("PATCH", &format!("/v1/sessions/{id}"), &head, body.as_bytes()).status, 200);
+        world.it.put(id, SessionState::Connected, None);
+    }
+    let noted = json!({"id": "s1", "phoneNumber": "+62899912345678", "isDefault": true});
+    let noted = world.it.ask_as(&[("X-Api-Key", KEY)], "PUT", "/api/admin/whatsapp-sessions", &noted);
+    assert_eq!(noted.status, 200, "{}", noted.text());
+    world
+}
+
+impl World {
+    /// The id of the session that a route is asked for.
+    fn id_of(&self, route: &Route) -> &str {
+        if route.dialect == Dialect::Waziper { &self.instance } else { "s1" }
+    }
+
+    /// What callers of a route know that session by.
+    fn session_of(&self, route: &Route) -> &str {
+        let by_name = route.dialect == Dialect::Multi || route.session == Named::Field("sessionName");
+        if by_name { NAME } else { self.id_of(route) }
+    }
+
+    /// Makes sure that a route's session can send.
+    fn connect(&self, route: &Route) {
+        let id = self.id_of(route);
+        let started = self.it.ask_as(&[("X-Api-Key", KEY)], "POST", &format!("/v1/sessions/{id}/start"), &Value::Null);
+        assert_eq!(started.status, 202, "{}", started.text());
+        self.it.put(id, SessionState::Connected, None);
+    }
+
+    /// A request to a route as it should be, for this session.
+    fn good(&self, route: &Route, key: &str, session: &str) -> Answer {
+        let mut path = route.path_of(session);
+        let mut fields: Vec<(&str, &str)> = route.fields.to_vec();
+        if let Named::Field(name) = route.session {
+            fields.push((name, session));
+        }
+        if !route.has_query() {
+            let body: Value = fields.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+            return self.it.ask_as(&[("X-Api-Key", key)], route.method, &path, &body);
+        }
+        let query: Vec<_> = fields.into_iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        path.push('?');
+        path.push_str(&query.join("&"));
+        self.it.ask_as(&[("X-Api-Key", key)], route.method, &path, &Value::Null)
+    }
+}
 
 fn escaped(text: &str) -> String {
     let escape = |byte| format!("%{byte:02X}");
@@ -96,44 +144,15 @@ fn escaped(text: &str) -> String {
 }
 
 #[test]
-fn no_input_makes_a_dialect_fail() {
-    let it = Fixture::new();
-    it.create("s1");
-    let key = [("X-Api-Key", crate::fixture::KEY), ("X-Admin-Key", "admin123")];
-    let mut asked = 0;
-    let mut check = |answer: &Answer, what: &str| {
-        asked += 1;
-        // 503 says that there is no code to scan yet.
-        assert!(answer.status < 500 || answer.status == 503, "{what}: {} {}", answer.status, answer.text());
-        if !answer.text().starts_with("<!doctype") {
-            assert!(answer.json().is_object(), "{what}: {}", answer.text());
-        }
-    };
-    for (method, path, fields) in CALLS {
-        for odd in ODD {
-            let path = format!("/dialects/{}", path.replace("{}", &escaped(odd)));
-            let body: Value = fields.iter().map(|field| ((*field).to_owned(), json!(odd))).collect();
-            let query: Vec<_> = fields.iter().map(|field| format!("{field}={}", escaped(odd))).collect();
-            let query = query.join("&");
-            if method == "GET" || method == "DELETE" {
-                check(&it.call(method, &format!("{path}?{query}"), &key, b""), &path);
-                continue;
-            }
-            check(&it.ask_as(&key, method, &path, &body), &path);
-            let form = [key[0], key[1], ("Content-Type", "application/x-www-form-urlencoded")];
-            check(&it.call(method, &path, &form, query.as_bytes()), &path);
-            check(&it.call(method, &path, &key, odd.as_bytes()), &path);
-        }
-    }
-    assert!(asked > 500, "{asked}");
-}
-
-#[test]
 fn a_path_or_a_method_that_is_none_is_told_in_the_dialects_shape() {
     let it = Fixture::new();
-    for (dialect, path, field) in
-        [("waziper", "/nothing", "message"), ("otp", "/api/nothing", "message"), ("multi", "/api/nothing", "error")]
-    {
+    for (dialect, path, field) in [
+        ("waziper", "/nothing", "message"),
+        ("otp", "/api/nothing", "message"),
+        ("socketio", "/api/nothing", "message"),
+        ("multi", "/api/nothing", "error"),
+        ("admin", "/api/nothing", "error"),
+    ] {
         let answer = it.ask("GET", &format!("/dialects/{dialect}{path}"), &Value::Null);
         assert_eq!(answer.status, 404, "{}", answer.text());
         assert!(answer.json()[field].is_string(), "{}", answer.text());
@@ -141,4 +160,5 @@ fn a_path_or_a_method_that_is_none_is_told_in_the_dialects_shape() {
     assert_eq!(it.ask("DELETE", "/dialects/otp/api/sessions/create", &Value::Null).status, 405);
     assert_eq!(it.ask("PATCH", "/dialects/otp/api/health", &Value::Null).status, 405);
     assert_eq!(it.ask("PUT", "/dialects/multi/api/qr", &Value::Null).status, 405);
+    assert_eq!(it.ask("PUT", "/dialects/socketio/api/sessions", &Value::Null).status, 405);
 }

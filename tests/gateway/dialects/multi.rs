@@ -60,8 +60,35 @@ fn the_same_names_under_two_keys_are_different_sessions() {
     it.put(&first, SessionState::Connected, None);
     let status = ask(&it, &one, "GET", "/api/status?sessionId=sales", &Value::Null).json();
     assert_eq!(status, json!({"success": true, "sessionId": "sales", "connected": true, "status": "connected"}));
-    let list = ask(&it, &two, "GET", "/api/sessions", &Value::Null).json();
-    assert_eq!(list["sessions"], json!([{"sessionId": "sales", "connected": false, "status": "connecting"}]));
+    let list = |key| ask(&it, key, "GET", "/api/sessions", &Value::Null).json()["sessions"].clone();
+    assert_eq!(list(&two), json!([{"sessionId": "sales", "connected": false, "status": "connecting"}]));
+
+    // What the one does with its session, the other's does not notice.
+    let send = |key| {
+        let message = json!({"sessionId": "sales", "number": "628123456789", "message": "Hi"});
+        ask(&it, key, "POST", "/api/send-message", &message)
+    };
+    assert_eq!(send(&one).status, 202);
+    refused(&send(&two), 409, "WA_DISCONNECTED");
+    assert_eq!((it.depth(&first, Lane::Bulk), it.depth(&second, Lane::Bulk)), (1, 0));
+    assert_eq!(ask(&it, &two, "DELETE", "/api/sessions/sales", &Value::Null).status, 200);
+    assert_eq!(list(&two), json!([]));
+    assert_eq!(list(&one), json!([{"sessionId": "sales", "connected": true, "status": "connected"}]));
+}
+
+/// Their ids, which callers don't see, have another order.
+#[test]
+fn sessions_are_listed_in_the_order_in_which_they_were_made() {
+    let it = Fixture::new();
+    let key = key(&it);
+    let names = ["sales", "support", "marketing", "a", "z", "default"];
+    for name in names {
+        ask(&it, &key, "GET", &format!("/api/qr?sessionId={name}"), &Value::Null);
+        it.clock.advance(std::time::Duration::from_millis(1));
+    }
+    let list = ask(&it, &key, "GET", "/api/sessions", &Value::Null).json();
+    let listed: Vec<_> = list["sessions"].as_array().unwrap().iter().map(|session| &session["sessionId"]).collect();
+    assert_eq!(listed, names);
 }
 
 #[test]

@@ -120,42 +120,6 @@ fn numbers_are_brought_into_form() {
     }
 }
 
-/// A form as a browser sends it.
-fn form(to: Option<&str>, name: &str, kind: &str, content: &[u8]) -> Vec<u8> {
-    let mut body = Vec::new();
-    if let Some(to) = to {
-        body.extend(format!("--b\r\nContent-Disposition: form-data; name=\"to\"\r\n\r\n{to}\r\n").bytes());
-    }
-    let head = format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {kind}");
-    body.extend(format!("--b\r\n{head}\r\n\r\n").bytes());
-    body.extend(content);
-    body.extend(b"\r\n--b--\r\n");
-    body
-}
-
-#[test]
-fn a_file_is_what_its_content_says() {
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR-and-so-on";
-    let it = Fixture::new();
-    ask(&it, "POST", "/api/sessions/create", &json!({"sessionId": "s1"}));
-    it.put("s1", SessionState::Connected, None);
-    let send = |body: Vec<u8>| {
-        let kind = [("Content-Type", "multipart/form-data; boundary=b")];
-        it.call("POST", &format!("{BASE}/api/messages/s1/image"), &kind, &body)
-    };
-    let to = Some("08123456789");
-    let sent = send(form(to, "a.png", "image/png", PNG));
-    assert_eq!((sent.status, &sent.json()["data"]["mimetype"]), (202, &json!("image/png")), "{}", sent.text());
-    assert_eq!(send(form(to, "a.csv", "text/csv", b"a,b\n1,2\n")).status, 202);
-    let svg = b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
-    refused(&send(form(to, "a.svg", "image/svg+xml", svg)), 415, "Tipe file image/svg+xml tidak didukung");
-    refused(&send(form(to, "a.pdf", "application/pdf", PNG)), 415, "Tipe file image/png tidak didukung");
-    refused(&send(form(None, "a.png", "image/png", PNG)), 400, "Nomor telepon diperlukan");
-    refused(&send(form(to, "a.png", "image/png", &PNG.repeat(20_000))), 413, "Ukuran file terlalu besar");
-    refused(&ask(&it, "POST", "/api/messages/s1/image", &json!({"to": "1"})), 400, "Format permintaan tidak valid");
-    assert_eq!(it.depth("s1", Lane::Bulk), 2);
-}
-
 #[test]
 fn the_service_tells_of_itself() {
     let it = Fixture::new();

@@ -45,6 +45,18 @@ const orders = {
     });
     await page.goto(url);
   },
+  /** Another page in the same browser, with its cookies. */
+  visit: ({ url }) => page.goto(url).then(() => null),
+  /** Another size of the window, other colours. */
+  async window({ width, height, scheme }) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: scheme });
+  },
+  /** Leaves a mark that a reload would wipe away; `marked` tells whether it is there. */
+  mark: () => page.evaluate(() => { globalThis.marked = true; }),
+  marked: () => page.evaluate(() => globalThis.marked === true),
+  /** What the window shows, as a PNG in base64. */
+  photo: async () => (await page.screenshot()).toString('base64'),
   go: ({ hash }) => page.evaluate((to) => { location.hash = to; }, hash),
   click: (order) => target(order).click(),
   fill: (order) => target(order).fill(order.value),
@@ -84,6 +96,10 @@ const orders = {
     await mkdir(path.dirname(to), { recursive: true });
     await page.screenshot({ path: to });
   },
+  /** A picture of one element as it is on the screen, in base64. */
+  picture_of: ({ at }) => page.locator(at).screenshot().then((picture) => picture.toString('base64')),
+  /** The number that this window keeps, another one after the page was loaded anew. */
+  window: () => page.evaluate(() => performance.timeOrigin),
   /** What axe finds that is serious or worse. */
   async axe() {
     const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

@@ -1,7 +1,7 @@
 //! A session's limits: from the settings and from what the last owner saved.
 
 use kurir_core::domain::{SessionRecord, SessionStatus};
-use kurir_core::policy::{Budget, Pacer, Zone};
+use kurir_core::policy::Pacer;
 
 use super::Owned;
 use super::gate::Limits;
@@ -9,12 +9,9 @@ use crate::options::WorkerOptions;
 
 /// The limits of a session that was just claimed.
 pub(super) fn of(options: &WorkerOptions, record: &SessionRecord) -> Limits {
-    let senders = &options.senders;
-    let zone = record.status.account.as_ref().map_or(Zone::UTC, |account| senders.zone(&record.id, &account.number));
-    let (_, began) = senders.warm_up_of(record);
     Limits {
         pacer: Pacer::new(options.pace, record.pace.next),
-        budget: Budget::new(senders.day.clone(), zone, began, record.pace.day),
+        budget: options.senders.budget(record),
         rest: record.resting(),
         turn: record.pace.turn,
         max_wait: options.max_wait,

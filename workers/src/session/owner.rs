@@ -127,12 +127,29 @@ async fn claimed(
     span.record("epoch", tracing::field::display(fence.epoch));
     span.record("tenant", tracing::field::display(&record.tenant));
     tracing::info!(state = %record.status.state, "session claimed");
+    let ended = held(shared, record, fence.clone(), pool, stop, lost).await;
+    // Whoever waits for the end of a stop looks for it. A session that is wanted running finds its next owner anyway.
+    if let Err(error) = shared.ports.sessions.let_go(&fence).await {
+        tracing::warn!(%session, error = %error.chain(), "that the session was let go of could not be written");
+    }
+    ended
+}
+
+/// Does what is wanted of a session that was claimed.
+async fn held(
+    shared: &Arc<Shared>,
+    record: SessionRecord,
+    fence: Fence,
+    pool: watch::Receiver<Option<PoolId>>,
+    stop: CancellationToken,
+    lost: CancellationToken,
+) -> Result<Ended, EndError> {
     match record.wanted {
         Wanted::Stopped => return Ok(Ended::Rests),
         Wanted::Deleted | Wanted::LoggedOut => return errand::run(shared, &record, fence, &stop, &lost).await,
         Wanted::Running => {}
     }
-    shared.ports.jobs.declare(session).await?;
+    shared.ports.jobs.declare(&record.id).await?;
     let connection = shared.ports.messenger.open(fence.clone()).await?;
     Ok(serve(shared, record, fence, connection, pool, stop, lost).await)
 }

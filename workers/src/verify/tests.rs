@@ -95,11 +95,15 @@ impl World {
             remember: Duration::from_hours(1),
         };
         let ports = RelayPorts {
+            sessions: self.stores.clone(),
+            index: self.stores.clone(),
+            alerts: self.stores.clone(),
             outbox: self.stores.clone(),
             events: Arc::new(MemoryEvents::new(16)),
             ledger: self.stores.clone(),
             media: self.stores.clone(),
             requests: self.stores.clone(),
+            users: self.stores.clone(),
             log: self.stores.clone(),
             clock: self.clock.clone(),
             verifications: self.stores.clone(),

@@ -14,13 +14,13 @@ use kurir_core::memory::{
     MemoryCalls, MemoryEvents, MemoryJobQueue, MemoryLeases, MemoryMembership, MemoryMessenger, MemoryRecipientLimits,
     MemoryStores, MemoryVigil, MemoryWeb, MemoryWishes, SystemClock, SystemEntropy,
 };
-use kurir_core::policy::{AttemptRule, Backoff, OptOutRule, PaceRule};
+use kurir_core::policy::{AttemptRule, Backoff, OptOutRule, PaceRule, SenderRules};
 use kurir_core::port::{
     Clock as _, Enqueued, EventFilter, EventSource as _, EventStream, JobHeaders, JobQueue as _, MessengerEvent,
     NewSession, PublishJob, RecipientRule, SessionStore as _,
 };
 use kurir_core::wire::{ContentV1, EventV1, JOB_KIND, JobV1};
-use kurir_workers::{MediaOptions, Refused, SenderOptions, Unobserved, WhenDown, Worker, WorkerOptions, WorkerPorts};
+use kurir_workers::{MediaOptions, Refused, Unobserved, WhenDown, Worker, WorkerOptions, WorkerPorts};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -63,7 +63,7 @@ pub fn options(name: &str) -> WorkerOptions {
         max_wait: Duration::from_millis(500),
         stop_deadline: Duration::from_secs(3),
         pace,
-        senders: SenderOptions::default(),
+        senders: SenderRules::default(),
         recipients_down: WhenDown::Wait,
         recipient: RecipientRule { every: Duration::from_mins(1), per_day: 0 },
         check_pace: pace,

@@ -4,8 +4,10 @@
 //! that this is their own order.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use kurir_core::port::StateKey;
+use kurir_core::domain::PhoneNumber;
+use kurir_core::port::{StateKey, StateValue};
 
 /// The device: credentials, identity, counters. One value, key `""`.
 pub const DEVICE: &str = "device";
@@ -100,6 +102,15 @@ fn escape(part: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(part)
     }
+}
+
+/// The numbers that a state names: candidates for whom the session has written to, and others. Keys of these areas begin with
+/// the digits of a number, or of an id that stands for one.
+pub fn numbers_in_state(state: &[StateValue]) -> BTreeSet<PhoneNumber> {
+    const NAMING: [&str; 4] = [SESSION, IDENTITY, LID_OF_PHONE, DEVICE_LIST];
+    let named = state.iter().filter(|value| NAMING.contains(&value.area.as_str()));
+    let digits = named.map(|value| value.key.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
+    digits.filter_map(|digits| PhoneNumber::from_digits(digits.to_owned()).ok()).collect()
 }
 
 #[cfg(test)]

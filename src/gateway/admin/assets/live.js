@@ -10,6 +10,12 @@ function busy(part) {
   return typing || part.querySelector("dialog[open], details[open]") !== null;
 }
 
+// What stands for an element that was replaced: the one of the same id, else the one that it names in `data-else`.
+export function instead(element) {
+  const found = (id) => (id ? document.getElementById(id) : null);
+  return element.isConnected ? element : found(element.id) ?? found(element.dataset.else);
+}
+
 async function refresh(part) {
   if (part.dataset.asking) {
     part.dataset.again = "yes";
@@ -22,13 +28,14 @@ async function refresh(part) {
       location.reload();
       return;
     }
-    if (!answer.ok) return;
+    // What is gone says so; anything else is asked for again.
+    if (!answer.ok && answer.status !== 404) return;
     const text = await answer.text();
     if (text !== part.lastText && !busy(part)) {
-      const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+      const focused = part.contains(document.activeElement) ? document.activeElement : null;
       part.lastText = text;
       part.innerHTML = text;
-      if (focused) document.getElementById(focused)?.focus();
+      if (focused) instead(focused)?.focus();
       part.dispatchEvent(new CustomEvent("fresh", { bubbles: true }));
     }
   } catch {

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse as _;
 use kurir_core::domain::{Scope, SessionId, SessionRecord, TenantId};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::super::path::InPath;
 use super::super::qr::{ToScan, picture};
-use super::super::sessions::{is_connected, word};
+use super::super::sessions::{is_connected, name_of, word};
 use super::super::{Desk, Guest, Refusal};
 use super::{Answer, Call};
 use crate::gateway::usecase::Search;
@@ -42,32 +43,12 @@ fn id_of(tenant: &TenantId, name: &str, turn: u8) -> Result<SessionId, Refusal> 
     SessionId::new(format!("m{number:020x}")).map_err(|_| Refusal::Unavailable)
 }
 
-/// What this dialect calls a session.
-fn name_of(session: &SessionRecord) -> &str {
-    session.name.as_ref().map_or_else(|| session.id.as_str(), |name| name.as_str())
-}
-
 fn view(session: &SessionRecord) -> Value {
     json!({"sessionId": name_of(session), "connected": is_connected(session), "status": word(session, "qr_ready")})
 }
 
 impl Desk {
-    /// The caller's session of this name, or, without one, the one that has it for its id.
-    pub(super) async fn named(&self, guest: &Guest, name: &str) -> Result<Option<SessionRecord>, Refusal> {
-        let search = || Search { name: Some(name.to_owned()), ..Search::default() };
-        // The oldest, if somebody gave two of them one name.
-        let found = self.sessions(guest, search).await?.into_iter().min_by_key(|session| session.created_at);
-        if found.is_some() {
-            return Ok(found);
-        }
-        match self.session(guest, name).await {
-            Ok(session) if session.name.is_none() => Ok(Some(session)),
-            Ok(_) | Err(Refusal::NoSession) => Ok(None),
-            Err(refusal) => Err(refusal),
-        }
-    }
-
-    /// That session, made and started if there is none.
+    /// The session of this name, made and started if there is none.
     async fn named_or_new(&self, guest: &Guest, name: &str) -> Result<SessionRecord, Refusal> {
         if let Some(session) = self.named(guest, name).await? {
             return Ok(session);
@@ -121,12 +102,14 @@ pub(super) async fn status(State(desk): State<Arc<Desk>>, request: Request) -> A
 
 pub(super) async fn list(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Answer {
     let guest = desk.guest_of(&headers).await?;
-    let sessions = desk.sessions(&guest, Search::default).await?;
+    let mut sessions = desk.sessions(&guest, Search::default).await?;
+    // In the order in which they were made; their ids say nothing to these callers.
+    sessions.sort_by_key(|session| session.created_at);
     let views: Vec<Value> = sessions.iter().map(view).collect();
     Ok(Json(json!({"success": true, "sessions": views})).into_response())
 }
 
-pub(super) async fn remove(State(desk): State<Arc<Desk>>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
+pub(super) async fn remove(State(desk): State<Arc<Desk>>, InPath(name): InPath, headers: HeaderMap) -> Answer {
     let guest = desk.guest_of(&headers).await?;
     let session = desk.named(&guest, checked_name(&name)?).await?.ok_or(Refusal::NoSession)?;
     desk.remove(&guest, &session).await?;

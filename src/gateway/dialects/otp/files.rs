@@ -3,78 +3,54 @@
 use std::sync::Arc;
 
 use axum::extract::multipart::Field;
-use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
-use kurir_core::domain::{MediaKind, MediaRecord, SessionId, media_fits};
+use axum::extract::{FromRequest as _, Multipart, Request, State};
+use kurir_core::domain::{MediaKind, MediaRecord, SessionId, UNKNOWN_MEDIA, media_fits};
 use kurir_core::wire::ContentV1;
 use serde_json::json;
 
+use super::super::path::InPath;
 use super::super::send::Letter;
 use super::super::{Desk, Guest, Refusal};
 use super::Answer;
 use super::messages::posted;
 use super::numbers::indonesian;
-
-/// Types that are sent, as the content shows them; pictures, films, sounds, documents.
-const TYPES: [&str; 30] = [
-    "image/jpeg",
-    "image/jpg",
-    "image/png",
-    "image/gif",
-    "image/webp",
-    "video/mp4",
-    "video/x-msvideo",
-    "video/avi",
-    "video/quicktime",
-    "video/x-ms-wmv",
-    "video/3gpp",
-    "audio/mpeg",
-    "audio/mp3",
-    "audio/wav",
-    "audio/x-wav",
-    "audio/wave",
-    "audio/ogg",
-    "application/ogg",
-    "audio/m4a",
-    "audio/x-m4a",
-    "audio/mp4",
-    "application/pdf",
-    "application/msword",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "application/vnd.ms-excel",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "text/plain",
-    "text/csv",
-    "application/csv",
-    "video/mpeg",
-];
+use super::types;
 
 /// Longest field beside the file, and longest name, in bytes.
 const MAX_FIELD: usize = 64 * 1024;
 const MAX_NAME: usize = 512;
+
+/// So much of a file's beginning is looked at, in bytes.
+const HEAD: usize = 512;
 
 /// What a form has.
 #[derive(Default)]
 struct Form {
     to: Option<String>,
     caption: Option<String>,
-    file: Option<MediaRecord>,
+    file: Option<Taken>,
 }
 
-pub(super) async fn send(State(desk): State<Arc<Desk>>, Path(id): Path<String>, request: Request) -> Answer {
+/// A file that is in the store, and how it begins.
+struct Taken {
+    record: MediaRecord,
+    head: Vec<u8>,
+}
+
+pub(super) async fn send(State(desk): State<Arc<Desk>>, InPath(id): InPath, request: Request) -> Answer {
     let guest = desk.guest_of(request.headers()).await?;
     let session = desk.session(&guest, &id).await?;
     let form = Multipart::from_request(request, &()).await.map_err(|_| Refusal::BadBody)?;
     let Form { to, caption, file } = read(&desk, &guest, &session.id, form).await?;
     // Whatever is wrong with the rest, nobody needs the file then.
     let checked = to.as_deref().filter(|to| !to.is_empty()).ok_or(Refusal::Missing("to")).and_then(indonesian);
-    let file = file.ok_or(Refusal::Missing("file"))?;
+    let Taken { record: file, head } = file.ok_or(Refusal::Missing("file"))?;
     let to = match checked {
         Ok(to) => to,
         Err(refusal) => return forget(&desk, &guest, &file, refusal).await,
     };
     let mime_type = file.detail.mime_type.as_str();
-    if !TYPES.contains(&mime_type) {
-        let refusal = Refusal::FileType(mime_type.to_owned());
+    if let Err(refusal) = types::check(mime_type, &head) {
         return forget(&desk, &guest, &file, refusal).await;
     }
     let kinds = [MediaKind::Image, MediaKind::Video, MediaKind::Audio];
@@ -134,15 +110,18 @@ async fn text(mut part: Field<'_>) -> Result<String, Refusal> {
     String::from_utf8(bytes).map_err(|_| Refusal::BadBody)
 }
 
-async fn take(desk: &Desk, guest: &Guest, session: &SessionId, mut part: Field<'_>) -> Result<MediaRecord, Refusal> {
-    let declared = part.content_type().map(str::to_owned);
+async fn take(desk: &Desk, guest: &Guest, session: &SessionId, mut part: Field<'_>) -> Result<Taken, Refusal> {
+    let declared = part.content_type().filter(|kind| !kind.starts_with(UNKNOWN_MEDIA)).map(str::to_owned);
     // A browser tells the name alone; anything before it is no business of ours.
     let called = part.file_name().and_then(|name| name.rsplit(['/', '\\']).next()).map(str::to_owned);
     let fits = |name: &String| !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control);
     let called = called.filter(fits);
+    let declared = declared.or_else(|| types::named(called.as_deref()?).map(str::to_owned));
     let mut upload = desk.app.cases.upload(guest.tenant(), Some(session.clone()), declared, called);
+    let mut head = Vec::new();
     while let Some(bytes) = part.chunk().await.map_err(|_| Refusal::BadBody)? {
+        head.extend(bytes.iter().take(HEAD - head.len()));
         upload.push(&bytes).await?;
     }
-    Ok(upload.finish().await?)
+    Ok(Taken { record: upload.finish().await?, head })
 }

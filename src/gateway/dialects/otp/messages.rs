@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use kurir_core::domain::{CodeAlphabet, Lane, MessageState, PhoneNumber, Secret};
@@ -12,6 +12,7 @@ use kurir_core::port::MessageFilter;
 use kurir_core::wire::ContentV1;
 use serde_json::{Value, json};
 
+use super::super::path::InPath;
 use super::super::send::{Letter, Posted};
 use super::super::{Desk, Fields, Guest, Refusal};
 use super::numbers::indonesian;
@@ -47,7 +48,7 @@ pub(super) fn posted(posted: &Posted, more: Value) -> Response {
     answer
 }
 
-pub(super) async fn text(State(desk): State<Arc<Desk>>, Path(id): Path<String>, request: Request) -> Answer {
+pub(super) async fn text(State(desk): State<Arc<Desk>>, InPath(id): InPath, request: Request) -> Answer {
     let (parts, fields) = Fields::read(request, desk.app.body_limit).await?;
     let guest = desk.guest_of(&parts.headers).await?;
     let to = indonesian(&fields.needed("to")?)?;
@@ -58,7 +59,7 @@ pub(super) async fn text(State(desk): State<Arc<Desk>>, Path(id): Path<String>, 
     Ok(posted(&desk.post(&guest, &session, letter).await?, json!({"to": to.digits()})))
 }
 
-pub(super) async fn otp(State(desk): State<Arc<Desk>>, Path(id): Path<String>, request: Request) -> Answer {
+pub(super) async fn otp(State(desk): State<Arc<Desk>>, InPath(id): InPath, request: Request) -> Answer {
     let (parts, fields) = Fields::read(request, desk.app.body_limit).await?;
     let guest = desk.guest_of(&parts.headers).await?;
     let to = indonesian(&fields.needed("to")?)?;
@@ -98,7 +99,7 @@ impl Desk {
     }
 }
 
-pub(super) async fn format_phone(Path(number): Path<String>) -> Answer {
+pub(super) async fn format_phone(InPath(number): InPath) -> Answer {
     let formatted = indonesian(number.trim())?;
     let digits = formatted.digits();
     let data =

@@ -6,6 +6,7 @@ mod numbers;
 mod page;
 mod service;
 mod sessions;
+mod types;
 
 use std::sync::Arc;
 
@@ -14,10 +15,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
-use kurir_core::domain::{FailReason, MessageState};
+use kurir_core::domain::FailReason;
 use serde_json::{Value, json};
 
-use super::{Answer, Desk, Refusal};
+use super::{Answer, Desk, Refusal, indonesian};
 
 /// What the path of a file's upload ends with; this system's callers name what they send.
 const FILES: [&str; 6] = ["file", "media", "image", "video", "audio", "document"];
@@ -53,7 +54,7 @@ fn success(message: &str, data: Value) -> Response {
 
 /// An error in this dialect's shape.
 pub(super) fn refuse(refusal: &Refusal) -> Response {
-    let mut answer = json!({"success": false, "message": words(refusal)});
+    let mut answer = json!({"success": false, "message": indonesian::words(refusal)});
     if let Refusal::Bad { field, message } = refusal
         && !message.is_empty()
     {
@@ -63,46 +64,4 @@ pub(super) fn refuse(refusal: &Refusal) -> Response {
         answer["error"] = json!({"state": state.as_str(), "reason": reason.map(FailReason::as_str)});
     }
     refusal.answer(Json(answer).into_response())
-}
-
-fn words(refusal: &Refusal) -> String {
-    let plain = match refusal {
-        Refusal::SessionExists(id) if !id.is_empty() => return format!("Session {id} sudah ada"),
-        Refusal::FileType(kind) => return format!("Tipe file {kind} tidak didukung"),
-        Refusal::TooSoon(wait) => {
-            let seconds = wait.as_millis().div_ceil(1000);
-            return format!("OTP sudah dikirim ke nomor ini, coba lagi dalam {seconds} detik");
-        }
-        Refusal::SessionExists(_) => "Session sudah ada",
-        Refusal::NoKey => "API key diperlukan",
-        Refusal::BadKey => "API key tidak valid",
-        Refusal::NotAllowed => "API key ini tidak memiliki izin untuk permintaan ini",
-        Refusal::TooFast(_) => "Terlalu banyak permintaan, coba lagi nanti",
-        Refusal::BadBody => "Format permintaan tidak valid",
-        Refusal::BodyTooLarge => "Permintaan terlalu besar",
-        Refusal::Missing("to") => "Nomor telepon diperlukan",
-        Refusal::Missing("message") => "Pesan diperlukan",
-        Refusal::Missing("sessionId") => "Session ID diperlukan",
-        Refusal::Missing("file") => "File diperlukan",
-        Refusal::Missing(_) => "Parameter tidak lengkap",
-        Refusal::Bad { field: "sessionId" | "id", .. } => {
-            "Session ID tidak valid: gunakan huruf, angka, '-' dan '_' (maksimal 64 karakter)"
-        }
-        Refusal::Bad { .. } => "Parameter tidak valid",
-        Refusal::BadNumber => "Nomor telepon tidak valid, gunakan format 08123456789 atau 628123456789",
-        Refusal::FileTooLarge => "Ukuran file terlalu besar",
-        Refusal::NoSession => "Session tidak ditemukan",
-        Refusal::NoMessage => "Pesan tidak ditemukan",
-        Refusal::NotConnected(_) => "Session tidak terhubung",
-        Refusal::Linked => "Session sudah terhubung",
-        Refusal::NoQr => "QR code belum tersedia, coba lagi sebentar",
-        Refusal::NotSent { reason: Some(FailReason::NotOnWhatsapp), .. } => "Nomor tidak terdaftar di WhatsApp",
-        Refusal::NotSent { state: MessageState::Expired, .. } => "Pesan kedaluwarsa sebelum terkirim",
-        Refusal::NotSent { .. } => "Pesan gagal dikirim",
-        Refusal::Full => "Antrean penuh, coba lagi nanti",
-        Refusal::TookTooLong | Refusal::Unavailable => "Layanan sedang tidak tersedia, coba lagi nanti",
-        Refusal::NoSuchPath => "Endpoint tidak ditemukan",
-        Refusal::WrongMethod => "Metode tidak diizinkan",
-    };
-    plain.to_owned()
 }

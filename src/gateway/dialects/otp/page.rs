@@ -1,11 +1,11 @@
 //! A page that shows a session's code and says when it is linked.
 
-use axum::extract::Path;
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use kurir_core::domain::SessionId;
 
 use super::super::Refusal;
+use super::super::path::InPath;
 use super::Answer;
 
 /// Scripts, styles and requests come from here and nowhere else; the code comes as a `data:` URL.
@@ -18,7 +18,7 @@ fn file(kind: &'static str, content: impl IntoResponse) -> Response {
 }
 
 /// The page is the same for whoever asks; what it shows, its script asks for with the key that the address has, if any.
-pub(super) async fn page(Path(id): Path<String>) -> Answer {
+pub(super) async fn page(InPath(id): InPath) -> Answer {
     // An id has no characters that mean something in HTML.
     let id = SessionId::new(&id).map_err(|_| Refusal::NoSession)?;
     let page = include_str!("page/page.html").replace("{{session}}", id.as_str());

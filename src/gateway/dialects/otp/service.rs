@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use kurir_core::domain::MessageState;
+use kurir_core::domain::Ended;
 use kurir_core::port::MessageFilter;
 use serde_json::json;
 
@@ -55,23 +55,15 @@ pub(super) async fn stats(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> 
     let sessions = desk.sessions(&guest, Search::default).await?;
     let now = desk.app.clock.now();
     let filter = MessageFilter { since: Some(now.minus(WINDOW)), ..MessageFilter::of(guest.tenant().clone()) };
-    let (mut sent, mut failed, mut total) = (0_u64, 0_u64, 0_u64);
-    for (state, count) in desk.app.cases.count_messages(&filter).await? {
-        total += count;
-        match state {
-            MessageState::Sent | MessageState::Delivered | MessageState::Read => sent += count,
-            MessageState::Failed | MessageState::Expired | MessageState::Uncertain => failed += count,
-            MessageState::Queued | MessageState::Delayed | MessageState::Sending | MessageState::Cancelled => {}
-        }
-    }
-    let ended = sent + failed;
+    let counts = desk.app.cases.count_messages(&filter).await?;
+    let ended = Ended::of(&counts);
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let rate = if ended == 0 { 0.0 } else { failed as f64 / ended as f64 };
+    let rate = if ended.all == 0 { 0.0 } else { ended.failed as f64 / ended.all as f64 };
     let data = json!({
-        "totalOTPSent": sent,
-        "failedRequests": failed,
+        "totalOTPSent": ended.all - ended.failed,
+        "failedRequests": ended.failed,
         "activeSessions": sessions.iter().filter(|session| is_connected(session)).count(),
-        "total": total,
+        "total": counts.iter().map(|(_, count)| count).sum::<u64>(),
         "failureRate": rate,
         "since": now.minus(WINDOW).to_rfc3339(),
     });

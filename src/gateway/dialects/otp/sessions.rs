@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use kurir_core::domain::{SessionId, SessionRecord};
 use serde_json::{Map, Value, json};
 
+use super::super::path::InPath;
 use super::super::qr::{ToScan, picture};
 use super::super::sessions::{is_connected, word};
 use super::super::{Desk, Fields, Refusal};
@@ -42,13 +43,13 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> A
     Ok(success("Daftar session", json!({"total": views.len(), "sessions": views})))
 }
 
-pub(super) async fn status(State(desk): State<Arc<Desk>>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+pub(super) async fn status(State(desk): State<Arc<Desk>>, InPath(id): InPath, headers: HeaderMap) -> Answer {
     let guest = desk.guest_of(&headers).await?;
     let session = desk.session(&guest, &id).await?;
     Ok(success("Status session", view(&session)))
 }
 
-pub(super) async fn qr(State(desk): State<Arc<Desk>>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+pub(super) async fn qr(State(desk): State<Arc<Desk>>, InPath(id): InPath, headers: HeaderMap) -> Answer {
     let guest = desk.guest_of(&headers).await?;
     let session = desk.session(&guest, &id).await?;
     let id = session.id.as_str();
@@ -71,14 +72,14 @@ pub(super) async fn qr(State(desk): State<Arc<Desk>>, Path(id): Path<String>, he
     })
 }
 
-pub(super) async fn restart(State(desk): State<Arc<Desk>>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+pub(super) async fn restart(State(desk): State<Arc<Desk>>, InPath(id): InPath, headers: HeaderMap) -> Answer {
     let guest = desk.guest_of(&headers).await?;
     let session = desk.session(&guest, &id).await?;
     let session = desk.tell(&guest, &session, Order::Restart).await?;
     Ok(success(&format!("Session {} sedang di-restart", session.id), view(&session)))
 }
 
-pub(super) async fn remove(State(desk): State<Arc<Desk>>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+pub(super) async fn remove(State(desk): State<Arc<Desk>>, InPath(id): InPath, headers: HeaderMap) -> Answer {
     let guest = desk.guest_of(&headers).await?;
     let session = desk.session(&guest, &id).await?;
     desk.remove(&guest, &session).await?;

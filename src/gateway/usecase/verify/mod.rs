@@ -5,6 +5,7 @@
 //! over. Whoever dies in between leaves a verification that is due, and the relay takes the missing steps.
 
 mod checks;
+mod conversions;
 mod create;
 mod limits;
 mod look;
@@ -23,6 +24,7 @@ use kurir_core::wire::PrefixDataV1;
 
 use super::UseCases;
 
+pub use conversions::{Conversion, Conversions};
 pub use create::{FallbackWish, NewVerification, Sent, Wish};
 pub use limits::CodeRefused;
 pub use look::VerificationPage;

@@ -7,6 +7,9 @@ const base = location.pathname.replace(/\/qr-page$/, '');
 const headers = key ? { 'X-API-Key': key } : {};
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
+// Whether the phone's owner has logged the session out since this page saw it linked or was opened.
+let loggedOut = false;
+
 function show(state, words, picture) {
   main.dataset.state = state;
   status.textContent = words;
@@ -24,9 +27,16 @@ async function ask(path) {
 async function look() {
   const now = await ask('/status');
   if (!now.success) return show('error', now.message);
-  if (now.data.isConnected) return show('connected', 'Terhubung. Halaman ini boleh ditutup.');
+  if (now.data.isConnected) {
+    loggedOut = false;
+    return show('connected', 'Terhubung. Halaman ini boleh ditutup.');
+  }
+  if (now.data.status === 'logged_out') loggedOut = true;
   const answer = await ask('/qr');
-  if (answer.success && answer.data.qr) return show('scan', 'Pindai QR code ini', answer.data.qr);
+  if (answer.success && answer.data.qr) {
+    const again = 'Session ini dikeluarkan dari ponsel. Pindai QR code ini untuk menghubungkan lagi';
+    return show('scan', loggedOut ? again : 'Pindai QR code ini', answer.data.qr);
+  }
   return show('waiting', answer.message);
 }
 

@@ -1,0 +1,3 @@
+# Seed: waziper-instance-ids, "GET /generate-instance-id".
+
+curl http://localhost:8000/generate-instance-id
