@@ -10,7 +10,7 @@ use super::backends::Close;
 use super::fleet;
 use super::keys::{Missing, keyring};
 use crate::adapters::postgres::PostgresStore;
-use crate::adapters::sqlite::{SqliteOptions, SqliteStore};
+use crate::adapters::sqlite::{Access, SqliteOptions, SqliteStore};
 use crate::config::{Config, Role, StoreKind};
 use crate::gateway::admin::UserDesk;
 use crate::gateway::usecase::KeyDesk;
@@ -28,7 +28,7 @@ pub struct OpenStore {
 }
 
 impl OpenStore {
-    /// Opens it: PostgreSQL, or the SQLite file, which no other process may have open.
+    /// Opens it: PostgreSQL, or the SQLite file, also beside the process that has it.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         config.require_for(Role::Tool)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -46,7 +46,8 @@ impl OpenStore {
             StoreKind::Sqlite => {
                 let path = config.sqlite.path.clone();
                 anyhow::ensure!(path.exists(), "there is no database {} (sqlite.path)", path.display());
-                let options = SqliteOptions { busy_timeout: config.sqlite.busy_timeout, ..SqliteOptions::new(path) };
+                let busy_timeout = config.sqlite.busy_timeout;
+                let options = SqliteOptions { busy_timeout, access: Access::Beside, ..SqliteOptions::new(path) };
                 let store = SqliteStore::open(options, ring, Arc::clone(&entropy), Arc::clone(&clock)).await?;
                 let shared = Arc::new(store.clone());
                 let close: Close = Box::new(move || Box::pin(async move { store.close().await }));

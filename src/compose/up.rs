@@ -110,8 +110,7 @@ impl Embedded {
     pub async fn hint_at_first_user(&self) {
         match self.backends.users.users(None).await {
             Ok(users) if users.is_empty() => tracing::warn!(
-                "nobody can sign in to the admin page yet: stop this process, enter a user with `kurir users add NAME` and the \
-                 same settings, and start it again"
+                "nobody can sign in to the admin page yet: enter a user with `kurir users add NAME` and the same settings"
             ),
             Ok(_) => {}
             Err(error) => tracing::warn!(error = %error.chain(), "whether the admin page has users is not known"),

@@ -1,6 +1,5 @@
 //! Sessions whose codes come as events, told to the official client from npm.
 
-use kurir::config::DIALECTS;
 use serde_json::{Value, json};
 
 use super::{Manual, answers};
@@ -11,9 +10,6 @@ const PHONE: &str = "6281100000096";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_manual_of_socketio_prints_works() {
-    if !DIALECTS.contains(&"socketio") {
-        return;
-    }
     let Some(mut manual) = Manual::open("socketio").await else { return };
     let Some(packages) = manual.tools.node_packages().and_then(|path| path.to_str().map(str::to_owned)) else { return };
     let world = World::start().await;
