@@ -80,7 +80,10 @@ impl Telling {
         match end {
             End::Gone => {}
             // Cut off, and not sent away: its client comes back by itself.
-            End::Stopping => drop(timeout(LAST_WORD, self.io.close()).await),
+            End::Stopping => {
+                // What is not cut off by then ends with the process.
+                let _ = timeout(LAST_WORD, self.io.close()).await;
+            }
             End::KeyEnded | End::TooSlow => self.send_away().await,
         }
     }

@@ -91,8 +91,7 @@ impl<'a> Line<'a> {
     pub fn event(&mut self) -> (String, Value) {
         let packet = self.packet();
         let event = packet.strip_prefix("42").unwrap_or_else(|| panic!("no event: {packet}"));
-        let (name, data): (String, Value) = serde_json::from_str(event).unwrap();
-        (name, data)
+        serde_json::from_str(event).unwrap()
     }
 
     /// Checks the next event.
