@@ -9,6 +9,7 @@ mod messages;
 mod reader;
 mod send;
 mod sessions;
+mod settings;
 mod sign_in;
 mod users;
 mod verifications;
