@@ -159,6 +159,7 @@ mod tests {
                 ledger: stores.clone(),
                 media: stores.clone(),
                 requests: stores.clone(),
+                users: stores.clone(),
                 log: stores.clone(),
                 clock: clock.clone(),
                 verifications: stores.clone(),
