@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use kurir_core::domain::{Lane, LedgerEntry, MessageState, SessionId, Target};
 use kurir_core::port::{Enqueued, PublishJob};
 use serde_json::Value;

@@ -33,7 +33,7 @@ impl Fixture {
         self.ask_as(&[], method, path, body)
     }
 
-    fn ask_as(&self, headers: &[(&str, &str)], method: &str, path: &str, body: &Value) -> Answer {
+    pub fn ask_as(&self, headers: &[(&str, &str)], method: &str, path: &str, body: &Value) -> Answer {
         let mut headers = headers.to_vec();
         if body.is_null() {
             return self.call(method, path, &headers, b"");
