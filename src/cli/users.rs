@@ -30,7 +30,7 @@ pub enum Users {
         #[arg(long, default_value_t = UserRole::Admin)]
         role: UserRole,
         #[command(flatten)]
-        password: Password,
+        password: PasswordSource,
     },
     /// Lists users.
     List {
@@ -50,7 +50,7 @@ pub enum Users {
         /// Who.
         name: UserName,
         #[command(flatten)]
-        password: Password,
+        password: PasswordSource,
     },
     /// Removes a user and signs them out everywhere.
     Remove {
@@ -61,13 +61,13 @@ pub enum Users {
 
 /// Where a password comes from. It is never an argument: those can be seen by everybody on the machine.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct Password {
+pub struct PasswordSource {
     /// Take the first line of the standard input instead of asking.
     #[arg(long)]
     password_stdin: bool,
 }
 
-impl Password {
+impl PasswordSource {
     /// Gets it. Blocks while somebody types.
     fn get(self) -> anyhow::Result<Secret<String>> {
         if self.password_stdin {

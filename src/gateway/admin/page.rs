@@ -10,6 +10,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::guard::SignedIn;
 use super::language::Language;
+use super::local_path::LocalPath;
 use super::preferences::Theme;
 use super::words::{self, Notice};
 
@@ -84,7 +85,7 @@ pub(super) struct Frame {
     language: Language,
     theme: Theme,
     /// The page's own address, for the ways back to it.
-    here: String,
+    here: LocalPath,
     notice: Option<Notice>,
     /// Whether a script of ours asks, who wants the part alone.
     fetched: bool,
@@ -93,11 +94,12 @@ pub(super) struct Frame {
 impl Frame {
     /// Of this request.
     pub fn of(headers: &HeaderMap, uri: &Uri) -> Self {
-        let here = uri.path_and_query().map_or("/admin", |path| path.as_str());
+        // Not back to the door, nor to wherever somebody made an address lead.
+        let here = uri.path_and_query().and_then(|path| LocalPath::parse(path.as_str())).unwrap_or_default();
         Self {
             language: Language::of(headers),
             theme: Theme::of(headers),
-            here: here.to_owned(),
+            here,
             notice: Notice::of(uri),
             fetched: headers.get("x-requested-with").is_some(),
         }
@@ -202,7 +204,7 @@ impl Frame {
             div .choices role="group" aria-label=(name) {
                 span aria-hidden="true" { (name) ": " }
                 @for (word, query, chosen) in choices {
-                    a href=(format!("/admin/preferences?{query}&back={}", encoded(&self.here)))
+                    a href=(format!("/admin/preferences?{query}&back={}", self.here.escaped()))
                         aria-current=[chosen.then_some("true")] { (word) }
                 }
             }

@@ -93,8 +93,6 @@ const ROWS: &[Row] = &[
     (Multi, "GET", "/api/sessions", Nowhere, &[], &[]),
     (Multi, "POST", "/api/send-message", ID, &[NUMBER, MESSAGE], &[Sends]),
     (Multi, "DELETE", "/api/sessions/{}", InPath, &[], &[Ends]),
-    // Names are each tenant's own: behind this one the caller has a session of this name.
-    (Multi, "GET", "/api/qr", ID, &[], &[Waits, Makes]),
     (Socketio, "GET", "/api/sessions", Nowhere, &[], &[]),
     (Socketio, "POST", "/api/sessions", Nowhere, &[("name", "Nama Session")], &[]),
     (Socketio, "GET", "/api/sessions/{}", InPath, &[], &[]),
@@ -112,6 +110,8 @@ const ROWS: &[Row] = &[
     (Admin, "POST", "/send", Field("sessionName"), &[("to", "+6281234567890"), MESSAGE], &[Sends]),
     (Admin, "PUT", "", Field("id"), &[("name", "Sales 2"), ("phoneNumber", "+6281234567890"), ("description", "x"), ("isActive", "true")], &[]),
     (Admin, "DELETE", "", Field("id"), &[], &[Ends]),
+    // Names are each tenant's own: behind this one the caller has a session of this name.
+    (Multi, "GET", "/api/qr", ID, &[], &[Waits, Makes]),
 ];
 
 /// All routes, at every place of the gateway's address where they stand.

@@ -88,7 +88,7 @@ const orders = {
   /** What has the focus: its name for people. */
   focus: () => page.evaluate(() => {
     const node = document.activeElement;
-    return (node.getAttribute('aria-label') ?? node.labels?.[0]?.innerText ?? node.innerText ?? '').trim();
+    return (node.getAttribute('aria-label') ?? node.labels?.[0]?.innerText ?? node.innerText ?? '').replace(/\s+/g, ' ').trim();
   }),
   /** Whether the page is wider than the window. */
   overflow: () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),

@@ -134,6 +134,8 @@ const INDONESIAN: &[(&str, &str)] = &[
     ("gateway: messages that wait in a queue", "gateway: pesan yang menunggu di satu antrean"),
     ("gateway: size of a request, connections", "gateway: ukuran permintaan, koneksi"),
     ("gateway: streams of events", "gateway: aliran kejadian"),
+    ("admin page: wrong passwords", "halaman admin: kata sandi salah"),
+    ("admin page: a sign-in", "halaman admin: waktu masuk"),
     ("size of a file", "ukuran berkas"),
     ("what a tenant's files take together", "semua berkas satu penyewa"),
     ("jobs in a queue", "isi satu antrean"),
@@ -164,6 +166,12 @@ const INDONESIAN: &[(&str, &str)] = &[
         "diparkir sampai boleh jalan; `expired` kalau lewat batas waktunya",
     ),
     ("waits for its turn", "menunggu giliran"),
+    (
+        "429 with `Retry-After`: 2s, doubled with each further one, at most 5m; forgotten after 30m",
+        "429 dengan `Retry-After`: 2s, lalu dua kali lipat tiap kali, paling lama 5m; dilupakan setelah 30m",
+    ),
+    ("back to the sign-in", "kembali ke halaman masuk"),
+    ("503: nobody comes in", "503: tidak ada yang dapat masuk"),
     (
         "the sender rests, `session.limited`; jobs are parked until the end of the rest",
         "pengirim beristirahat, `session.limited`; pesan diparkir sampai istirahat selesai",

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use kurir_core::wire::ContentV1;
 use serde_json::json;
 
+use super::super::path::InPath;
 use super::super::send::Letter;
 use super::super::{Desk, Fields, Refusal};
 use super::{Answer, success};
 
-pub(super) async fn send(State(desk): State<Arc<Desk>>, Path(id): Path<String>, request: Request) -> Answer {
+pub(super) async fn send(State(desk): State<Arc<Desk>>, InPath(id): InPath, request: Request) -> Answer {
     let (parts, fields) = Fields::read(request, desk.app.body_limit).await?;
     let guest = desk.caller(None, &parts.headers, &parts.uri).await?;
     let to = fields.text("to").or_else(|| fields.text("number")).ok_or(Refusal::Missing("to"))?;

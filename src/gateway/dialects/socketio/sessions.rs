@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use kurir_core::domain::{SessionRecord, SessionState, Wanted};
 use serde_json::{Value, json};
 
+use super::super::path::InPath;
 use super::super::sessions::{is_connected, word};
 use super::super::{Desk, Fields, Guest, Refusal};
 use super::{Answer, names, success};
@@ -89,18 +90,13 @@ async fn called(desk: &Desk, id: &str, headers: &HeaderMap, uri: &Uri) -> Result
     Ok((guest, session))
 }
 
-pub(super) async fn one(State(desk): State<Arc<Desk>>, Path(id): Path<String>, headers: HeaderMap, uri: Uri) -> Answer {
+pub(super) async fn one(State(desk): State<Arc<Desk>>, InPath(id): InPath, headers: HeaderMap, uri: Uri) -> Answer {
     let (_, session) = called(&desk, &id, &headers, &uri).await?;
     Ok(shown("Status session", &session))
 }
 
 /// Starts a session; what there is to scan comes over the sockets. One that runs already is shown to them again.
-pub(super) async fn start(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Answer {
+pub(super) async fn start(State(desk): State<Arc<Desk>>, InPath(id): InPath, headers: HeaderMap, uri: Uri) -> Answer {
     let (guest, session) = called(&desk, &id, &headers, &uri).await?;
     let session = desk.tell(&guest, &session, Order::Start).await?;
     desk.app.notices.tell(&session.tenant, &session.id, News::Asked);
@@ -115,35 +111,20 @@ pub(super) async fn start(
     Ok(shown(message, &session))
 }
 
-pub(super) async fn stop(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Answer {
+pub(super) async fn stop(State(desk): State<Arc<Desk>>, InPath(id): InPath, headers: HeaderMap, uri: Uri) -> Answer {
     let (guest, session) = called(&desk, &id, &headers, &uri).await?;
     let session = desk.tell(&guest, &session, Order::Stop).await?;
     desk.app.notices.tell(&session.tenant, &session.id, News::Stopped);
     Ok(shown("Session dihentikan", &session))
 }
 
-pub(super) async fn log_out(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Answer {
+pub(super) async fn log_out(State(desk): State<Arc<Desk>>, InPath(id): InPath, headers: HeaderMap, uri: Uri) -> Answer {
     let (guest, session) = called(&desk, &id, &headers, &uri).await?;
     let session = desk.tell(&guest, &session, Order::LogOut).await?;
     Ok(shown("Session sedang dikeluarkan dari WhatsApp", &session))
 }
 
-pub(super) async fn remove(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Answer {
+pub(super) async fn remove(State(desk): State<Arc<Desk>>, InPath(id): InPath, headers: HeaderMap, uri: Uri) -> Answer {
     let (guest, session) = called(&desk, &id, &headers, &uri).await?;
     desk.remove(&guest, &session).await?;
     desk.app.notices.tell(&session.tenant, &session.id, News::Deleted);
