@@ -7,6 +7,7 @@
 mod desk;
 mod fields;
 mod indonesian;
+mod numbers;
 mod path;
 mod qr;
 mod refusal;

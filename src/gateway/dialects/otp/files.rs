@@ -8,12 +8,12 @@ use kurir_core::domain::{MediaKind, MediaRecord, SessionId, UNKNOWN_MEDIA, media
 use kurir_core::wire::ContentV1;
 use serde_json::json;
 
+use super::super::numbers::indonesian;
 use super::super::path::InPath;
 use super::super::send::Letter;
 use super::super::{Desk, Guest, Refusal};
 use super::Answer;
 use super::messages::posted;
-use super::numbers::indonesian;
 use super::types;
 
 /// Longest field beside the file, and longest name, in bytes.

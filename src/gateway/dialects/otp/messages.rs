@@ -12,10 +12,10 @@ use kurir_core::port::MessageFilter;
 use kurir_core::wire::ContentV1;
 use serde_json::{Value, json};
 
+use super::super::numbers::indonesian;
 use super::super::path::InPath;
 use super::super::send::{Letter, Posted};
 use super::super::{Desk, Fields, Guest, Refusal};
-use super::numbers::indonesian;
 use super::{Answer, success};
 
 /// How far apart codes for one number are at least.

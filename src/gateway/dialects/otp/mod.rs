@@ -2,7 +2,6 @@
 
 mod files;
 mod messages;
-mod numbers;
 mod page;
 mod service;
 mod sessions;

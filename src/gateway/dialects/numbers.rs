@@ -1,8 +1,8 @@
-//! Numbers of Indonesia as one of the older systems took them: bare digits, in any of three notations.
+//! Numbers of Indonesia as the older systems took them: bare digits, in any of three notations.
 
 use kurir_core::domain::PhoneNumber;
 
-use super::super::Refusal;
+use super::Refusal;
 
 /// Indonesia's code.
 const COUNTRY: &str = "62";
