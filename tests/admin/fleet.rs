@@ -15,7 +15,7 @@ const LOOKS: u64 = 12;
 /// in the last hour. Does nothing, after a message, where there is no browser.
 pub async fn pages_can_be_read_and_charts_are_drawn(address: &str, user: &str, password: &str) {
     let Some(chromium) = chromium() else { return };
-    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
+    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
     let chromium = chromium.to_str().expect("a plain path");
     let pictures = pictures.to_str().expect("a plain path");
     let environment = [("KURIR_PASSWORD", password)];

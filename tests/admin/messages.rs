@@ -28,7 +28,7 @@ pub struct Place<'a> {
 pub async fn are_live_and_accessible(place: &Place<'_>, chromium: &Path) {
     let chromium = chromium.to_str().expect("the browser's path is plain");
     let Some(mut browser) = Program::start("admin/messages.mjs", &[chromium], &[]) else { return };
-    let shots = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
+    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
     let order = json!({
         "gateway": place.gateway, "phones": place.phones, "key": place.key, "user": place.user, "password": place.password,
         "session": place.session, "number": place.number, "shots": shots,
