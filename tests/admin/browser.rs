@@ -117,7 +117,7 @@ impl Browser {
     pub async fn looks_well(&mut self, name: &str) {
         for scheme in ["light", "dark"] {
             for (width, height) in SIZES {
-                self.act(json!({ "do": "window", "width": width, "height": height, "scheme": scheme })).await;
+                self.act(json!({ "do": "resize", "width": width, "height": height, "scheme": scheme })).await;
                 let what = format!("{name}-{width}-{scheme}");
                 self.shot(&what).await;
                 assert_eq!(self.act(json!({ "do": "overflow" })).await, 0, "{what} is wider than the window");
@@ -125,7 +125,7 @@ impl Browser {
             }
         }
         let (width, height) = SIZES[0];
-        self.act(json!({ "do": "window", "width": width, "height": height, "scheme": "light" })).await;
+        self.act(json!({ "do": "resize", "width": width, "height": height, "scheme": "light" })).await;
         assert_eq!(self.act(json!({ "do": "problems" })).await, json!([]), "{name}");
     }
 

@@ -48,7 +48,7 @@ const orders = {
   /** Another page in the same browser, with its cookies. */
   visit: ({ url }) => page.goto(url).then(() => null),
   /** Another size of the window, other colours. */
-  async window({ width, height, scheme }) {
+  async resize({ width, height, scheme }) {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme: scheme });
   },
