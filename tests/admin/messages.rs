@@ -38,13 +38,12 @@ pub async fn are_live_and_accessible(place: &Place<'_>, chromium: &Path) {
     loop {
         // Ends: the program says something, ends, or is silent for too long, which fails.
         let told = browser.line("the next step").await;
-        match told["done"].as_str() {
-            Some(step) => done.push(step.to_owned()),
-            None => {
-                assert_eq!(told["end"], true, "{told}");
-                assert_eq!(told["wrong"], json!([]), "after {done:#?}");
-                break;
-            }
+        if let Some(step) = told["done"].as_str() {
+            done.push(step.to_owned());
+        } else {
+            assert_eq!(told["end"], true, "{told}");
+            assert_eq!(told["wrong"], json!([]), "after {done:#?}");
+            break;
         }
     }
     for step in ["watched it become read", "found it by its number and its id", "cancelled one that waited"] {

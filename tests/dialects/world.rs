@@ -166,7 +166,7 @@ impl World {
     /// The same, and the folder with all that it knew.
     pub async fn stop_keeping(self) -> (String, TempDir) {
         self.up.signal("TERM").await;
-        let (status, said) = self.up.ended(Duration::from_secs(60)).await;
+        let (status, said) = self.up.ended(Duration::from_mins(1)).await;
         assert!(status.success(), "{status}\n{said}");
         for secret in ["778899", "6281288880001", "628123456789"] {
             assert!(!said.contains(secret), "a code or a number is in the log");

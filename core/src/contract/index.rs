@@ -146,10 +146,10 @@ pub(super) async fn a_message_is_found_by_whatsapps_id_of_it(stores: Stores) {
         stores.index.by_whatsapp_id(tenant, &of.message_id, 5).await.unwrap()
     };
     for of in [mine, second, nobodys_yet] {
-        assert_eq!(found(&owned.tenant, &of).await, [of.clone()]);
+        assert_eq!(found(&owned.tenant, &of).await, std::slice::from_ref(&of));
         assert_eq!(found(&other.tenant, &of).await, []);
     }
-    assert_eq!(found(&other.tenant, &theirs).await, [theirs.clone()]);
+    assert_eq!(found(&other.tenant, &theirs).await, std::slice::from_ref(&theirs));
     assert_eq!(found(&owned.tenant, &theirs).await, []);
     for nobody in ["", "3EB0", "a\0b", "3EB0%"] {
         let id = MessageId::from_wire(nobody);

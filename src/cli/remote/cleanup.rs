@@ -16,7 +16,8 @@ pub async fn run(client: &Client, output: Output, yes: bool) -> anyhow::Result<(
     sessions::each(client, &[], |session| found.push(session.clone())).await?;
     let (kept, others) = sorted(found);
     let Some(kept) = kept else {
-        return tell(output, None, &[], "there is no session");
+        tell(output, None, &[], "there is no session");
+        return Ok(());
     };
     if !others.is_empty() && !yes && !confirmed(&kept, &others).await? {
         bail!(Usage("nothing was changed".to_owned()));
@@ -32,12 +33,13 @@ pub async fn run(client: &Client, output: Output, yes: bool) -> anyhow::Result<(
         match gone {
             Ok(gone) => removed.push(gone.body),
             Err(error) => {
-                tell(output, Some(&kept), &removed, "")?;
+                tell(output, Some(&kept), &removed, "");
                 return Err(error).with_context(|| format!("session {} stays", show::text(other, "id")));
             }
         }
     }
-    tell(output, Some(&kept), &removed, "")
+    tell(output, Some(&kept), &removed, "");
+    Ok(())
 }
 
 /// The oldest session and the others, the older ones first; those apart that are on their way out already.
@@ -78,14 +80,14 @@ async fn confirmed(kept: &Value, others: &[Value]) -> anyhow::Result<bool> {
 }
 
 /// Says what was kept and what was removed.
-fn tell(output: Output, kept: Option<&Value>, removed: &[Value], none: &str) -> anyhow::Result<()> {
+fn tell(output: Output, kept: Option<&Value>, removed: &[Value], none: &str) {
     if output == Output::Json {
         println!("{:#}", json!({"kept": kept, "removed": removed}));
-        return Ok(());
+        return;
     }
     let Some(kept) = kept else {
         println!("{none}");
-        return Ok(());
+        return;
     };
     let mut table = show::table(["session", "name", "created", "what was done"]);
     let kept = std::iter::once((kept, "kept, started, the default"));
@@ -94,7 +96,6 @@ fn tell(output: Output, kept: Option<&Value>, removed: &[Value], none: &str) -> 
         table.add_row([id, name, created, done.to_owned()]);
     }
     println!("{table}");
-    Ok(())
 }
 
 #[cfg(test)]

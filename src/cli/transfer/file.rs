@@ -54,12 +54,12 @@ pub(super) struct SessionFile {
     /// Whom it has written to, and who got bulk messages of it.
     pub(super) met: Vec<PhoneNumber>,
     pub(super) bulk: Vec<PhoneNumber>,
-    pub(super) state: Vec<Value>,
+    pub(super) state: Vec<StateEntry>,
 }
 
 /// A value of Signal state.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Value {
+pub(super) struct StateEntry {
     area: String,
     key: String,
     /// In base64.
@@ -67,7 +67,7 @@ pub(super) struct Value {
     expires_at: Option<Timestamp>,
 }
 
-impl Value {
+impl StateEntry {
     pub(super) fn of(value: &StateValue) -> Self {
         Self {
             area: value.area.clone(),
@@ -173,7 +173,12 @@ mod tests {
             pace: SenderPace::default(),
             met: vec![PhoneNumber::from_digits("6281234567890".into()).unwrap()],
             bulk: Vec::new(),
-            state: vec![Value { area: "identity".into(), key: "k".into(), value: "AAEC".into(), expires_at: None }],
+            state: vec![StateEntry {
+                area: "identity".into(),
+                key: "k".into(),
+                value: "AAEC".into(),
+                expires_at: None,
+            }],
         };
         seal(&file, &secret("correct horse"), &SystemEntropy).unwrap()
     }

@@ -43,8 +43,8 @@ fn address(text: &str) -> Option<IpAddr> {
 
 /// The last entry of a header that proxies append to.
 pub(super) fn last<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.last()?.rsplit(',').next().map(str::trim).filter(|entry| !entry.is_empty())
+    let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.next_back()?.rsplit(',').next().map(str::trim).filter(|entry| !entry.is_empty())
 }
 
 /// Whether the browser spoke HTTPS. The gateway itself does not, so only a proxy that is trusted can tell.

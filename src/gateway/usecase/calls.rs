@@ -16,6 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The same for a code that links: the owner has all of its time, and a moment to say that it was not enough.
 const PAIRING_PATIENCE: Duration = PAIRING_LIMIT.saturating_add(Duration::from_secs(2));
 
+/// A question for a pairing code that comes back unanswered sooner than this was lost with its connection; after how long it is
+/// put again.
+const LOST_WITHIN: Duration = Duration::from_secs(3);
+const LOST_PAUSE: Duration = Duration::from_millis(300);
+
 /// Most numbers in one check: WhatsApp's own clients ask for that many.
 const MOST_NUMBERS: usize = 50;
 
@@ -129,7 +134,15 @@ impl UseCases {
             self.nudge().await;
             return Err(UseCaseError::NotConnected { state: record.status.state, soon: true });
         }
-        match self.ask(&record, &CallV1::PairingCode { number }).await? {
+        let (call, asked) = (CallV1::PairingCode { number }, tokio::time::Instant::now());
+        let mut answer = self.ask(&record, &call).await?;
+        // A connection that ends meanwhile (a restart, an expired round) takes the question with it. The owner has another one
+        // soon, and a code that was asked for twice is the later one.
+        while answer == CallAnswerV1::NoAnswer && asked.elapsed() < LOST_WITHIN {
+            tokio::time::sleep(LOST_PAUSE).await;
+            answer = self.ask(&self.own_session(tenant, session).await?, &call).await?;
+        }
+        match answer {
             CallAnswerV1::PairingCode { code, expires_at } => Ok(PairingCode { code, expires_at }),
             other => Err(unexpected(&record, &other)),
         }

@@ -33,7 +33,7 @@ pub fn add_user(it: &Fixture, name: &str, whose: &str, role: UserRole) -> UserRe
 }
 
 fn escaped(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 impl<'f> Browser<'f> {

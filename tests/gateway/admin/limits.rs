@@ -27,7 +27,7 @@ fn limits() -> Vec<LimitInForce> {
         })
         .collect();
     let cap = limits.iter_mut().find(|limit| limit.limit == "sender: daily cap").expect("such a limit");
-    cap.value = "800 a day".to_owned();
+    "800 a day".clone_into(&mut cap.value);
     limits
 }
 

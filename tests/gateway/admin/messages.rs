@@ -244,7 +244,10 @@ fn what_waits_is_put_off() {
     assert_eq!(place, format!("/admin/messages/{id}?done=saved"));
     let entry = it.entry(&id).unwrap();
     assert_eq!((entry.state, entry.reason), (MessageState::Delayed, Some(FailReason::Rescheduled)));
-    assert_eq!(entry.not_before.map(|at| at.to_rfc3339()).as_deref(), Some("2026-11-21T12:30:00.000Z"));
+    assert_eq!(
+        entry.not_before.map(kurir_core::domain::Timestamp::to_rfc3339).as_deref(),
+        Some("2026-11-21T12:30:00.000Z")
+    );
     assert!(admin.page(&place).contains("dijadwalkan ulang"));
 }
 

@@ -35,7 +35,7 @@ impl<'a> Reader<'a> {
         let answer = reader.send("/admin/sign-in", &[("user", name), ("password", PASSWORD)]);
         assert_eq!(answer.status, 303, "{}", answer.text());
         let cookie = answer.header("set-cookie").expect("a cookie for who signed in");
-        reader.cookie = cookie.split(';').next().unwrap().to_owned();
+        cookie.split(';').next().unwrap().clone_into(&mut reader.cookie);
         reader
     }
 

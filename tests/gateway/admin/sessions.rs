@@ -175,7 +175,7 @@ fn a_session_is_added_with_what_the_form_says() {
     let answer = reader.post_from(form, form, &fields);
     assert_eq!((answer.status, answer.header("location")), (303, Some("/admin/sessions/toko-1?done=created")));
     let record = it.runtime.block_on(it.stores.get(&session("toko-1"))).unwrap().unwrap();
-    assert_eq!(record.name.as_ref().map(|name| name.as_str()), Some("Toko Sari"));
+    assert_eq!(record.name.as_ref().map(kurir_core::domain::SessionName::as_str), Some("Toko Sari"));
     assert_eq!((record.wanted, record.pool.unwrap().as_str()), (Wanted::Running, "promo"));
     assert_eq!(it.runtime.block_on(it.stores.default_of(&tenant("acme"))).unwrap(), Some(session("toko-1")));
     assert!(words(&reader.page("/admin/sessions/toko-1?done=created")).contains("Sesi dibuat."));
@@ -274,16 +274,16 @@ fn a_session_is_told_what_is_wanted_of_it() {
     act(&[("do", "default")]);
     let record = it.runtime.block_on(it.stores.get(&session("s1"))).unwrap().unwrap();
     assert_eq!(record.restarts, before.restarts + 1);
-    assert_eq!(record.name.as_ref().map(|name| name.as_str()), Some("Toko Sari"));
+    assert_eq!(record.name.as_ref().map(kurir_core::domain::SessionName::as_str), Some("Toko Sari"));
     let labels: Vec<_> = record.labels.as_map().iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(labels, ["kota=bandung", "tim=a: b"]);
-    assert_eq!(record.pool.as_ref().map(|pool| pool.as_str()), Some("promo"));
+    assert_eq!(record.pool.as_ref().map(kurir_core::domain::PoolId::as_str), Some("promo"));
     assert_eq!(it.runtime.block_on(it.stores.default_of(&tenant("acme"))).unwrap(), Some(session("s1")));
     let page = reader.page(path);
     assert!(page.contains("value=\"w2\"") && !page.contains("value=\"w3\""), "only who stays can be moved to: {page}");
     assert_eq!(act(&[("do", "move"), ("worker", "w2")]), "/admin/sessions/s1?done=moved");
     let pins = it.runtime.block_on(it.wishes.pins()).unwrap();
-    assert_eq!(pins.get(&session("s1")).map(|worker| worker.as_str()), Some("w2"));
+    assert_eq!(pins.get(&session("s1")).map(kurir_core::domain::WorkerName::as_str), Some("w2"));
     assert!(words(&reader.page(path)).contains("Diminta pindah ke w2"));
     // Empty fields take away.
     act(&[("do", "name"), ("name", "")]);

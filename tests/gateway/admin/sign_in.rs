@@ -227,13 +227,13 @@ fn a_sign_in_ends_when_nobody_uses_it_and_after_its_longest_time() {
     let it = with_budi();
     let (idle, busy) = (Browser::of(&it, "budi"), Browser::of(&it, "budi"));
     let second = Duration::from_secs(1);
-    it.clock.advance(Duration::from_hours(2) - second);
+    it.clock.advance(Duration::from_hours(2).saturating_sub(second));
     assert!(idle.is_in() && busy.is_in());
     it.clock.advance(Duration::from_hours(2));
     assert!(!idle.is_in(), "two hours without a request");
     assert_eq!(busy.sign_in("budi", PASSWORD).status, 303);
     for _ in 0..12 {
-        it.clock.advance(Duration::from_hours(1) - second);
+        it.clock.advance(Duration::from_hours(1).saturating_sub(second));
         assert!(busy.is_in());
     }
     it.clock.advance(second * 12);

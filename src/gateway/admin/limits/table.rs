@@ -27,10 +27,7 @@ fn coded(text: &str) -> Markup {
 
 /// A text of the table in this language; one that has no translation stays English and says so.
 fn said(language: Language, text: &str) -> Markup {
-    match texts::translated(language, text) {
-        Some(text) => coded(text),
-        None => html! { span lang="en" { (coded(text)) } },
-    }
+    texts::translated(language, text).map_or_else(|| html! { span lang="en" { (coded(text)) } }, coded)
 }
 
 /// A value. Numbers and units are the same in all languages, words are not.

@@ -188,8 +188,8 @@ pub(super) fn span(language: Language, span: Duration) -> String {
     let millis = span.as_millis();
     let (count, id, en) = match millis {
         0..1000 => (millis, "milidetik", "ms"),
-        1000..120_000 if millis % 1000 == 0 => (millis / 1000, "detik", "s"),
-        _ if millis % 60_000 == 0 => (millis / 60_000, "menit", "min"),
+        1000..120_000 if millis.is_multiple_of(1000) => (millis / 1000, "detik", "s"),
+        _ if millis.is_multiple_of(60_000) => (millis / 60_000, "menit", "min"),
         _ => return format!("{:.1} {}", span.as_secs_f64(), language.of_two("detik", "s")),
     };
     format!("{count} {}", language.of_two(id, en))

@@ -180,7 +180,7 @@ async fn knock(State(hall): State<Arc<Hall>>, mut request: Request) -> Result<Re
         request.extensions_mut().insert(Arc::new(Seat { _permit: permit, taken: OnceLock::new() }));
     }
     if upgrades {
-        return upgrade(&hall, request);
+        return Ok(upgrade(&hall, request));
     }
     // A request that brings something has to bring it in time; one that asks waits for something to tell.
     let lasts = brings.then_some(app.request_timeout);
@@ -204,12 +204,12 @@ async fn over(lasts: Option<Duration>) {
 }
 
 /// Makes a WebSocket of a request, on which a client that stops reading is given up.
-fn upgrade(hall: &Hall, mut request: Request) -> Result<Response, Refusal> {
+fn upgrade(hall: &Hall, mut request: Request) -> Response {
     let upgraded = hyper::upgrade::on(&mut request);
     let (head, _) = request.into_parts();
     let request = http::Request::from_parts(head, ());
     let Ok(answer) = create_response(&request) else {
-        return Ok((StatusCode::BAD_REQUEST, "this is no WebSocket handshake of version 13").into_response());
+        return (StatusCode::BAD_REQUEST, "this is no WebSocket handshake of version 13").into_response();
     };
     let (service, patience) = (hall.service.clone(), hall.desk.app.stream_patience);
     // It ends with the connection, or with the handshake that fails.
@@ -221,5 +221,5 @@ fn upgrade(hall: &Hall, mut request: Request) -> Result<Response, Refusal> {
             }
         }
     });
-    Ok(answer.map(|()| Body::empty()))
+    answer.map(|()| Body::empty())
 }

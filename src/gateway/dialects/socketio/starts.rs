@@ -57,7 +57,7 @@ impl Starts {
                 // Meanwhile it is linked, or shows its code, or is gone.
                 Ok(_) => {}
                 Err(_) => {
-                    tracing::debug!(session = %watch.session, "nobody knows whether a session has a code to scan")
+                    tracing::debug!(session = %watch.session, "nobody knows whether a session has a code to scan");
                 }
             }
         });

@@ -24,11 +24,11 @@ pub struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// Opens a connection that has not said yet who it is.
-    pub fn open(it: &'a Fixture, headers: &[(&str, &str)], query: &str) -> Result<Self, Answer> {
+    pub fn open(it: &'a Fixture, headers: &[(&str, &str)], query: &str) -> Result<Self, Box<Answer>> {
         let path = format!("{BASE}/socket.io/?EIO=4&transport=polling");
         let opened = it.call("GET", &format!("{path}{query}"), headers, b"");
         if opened.status != 200 {
-            return Err(opened);
+            return Err(Box::new(opened));
         }
         let open: Value = serde_json::from_str(opened.text().strip_prefix('0').unwrap()).unwrap();
         let path = format!("{path}&sid={}", open["sid"].as_str().unwrap());

@@ -132,7 +132,9 @@ fn nobody_hears_of_sessions_that_are_not_his() {
 #[test]
 fn a_socket_has_to_come_from_here_or_with_a_key() {
     let it = Fixture::new();
-    let open = |headers: &[(&str, &str)], query: &str| Line::open(&it, headers, query).ok().expect("a connection");
+    let open = |headers: &[(&str, &str)], query: &str| {
+        Line::open(&it, headers, query).unwrap_or_else(|answer| panic!("{}", answer.text()))
+    };
     let evil = [("Origin", "http://evil.example")];
     assert_eq!(open(&evil, "").greet(&STRANGER), Err("API key diperlukan".to_owned()));
     assert_eq!(open(&[("Origin", &it.url(""))], "").greet(&STRANGER), Ok(()));
