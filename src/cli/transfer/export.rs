@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use kurir_core::domain::{SessionId, SessionName};
 use kurir_core::port::{SessionCopy, Written};
 
-use super::file::{self, SessionFile, Value};
+use super::file::{self, SessionFile, StateEntry};
 use super::hold::{Held, Stopping, found, hold};
 use super::passphrase::{self, For};
 use super::{known, leftovers};
@@ -106,7 +106,7 @@ async fn write(
         pace: record.pace,
         met: known.met,
         bulk: known.bulk,
-        state: state.iter().map(Value::of).collect(),
+        state: state.iter().map(StateEntry::of).collect(),
     };
     let sealed = file::seal(&file, passphrase, &*tool.backends.entropy)?;
     file::write(out, &sealed)

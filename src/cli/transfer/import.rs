@@ -11,7 +11,7 @@ use kurir_core::domain::{
 use kurir_core::port::{Acquaintances, Planted, SessionEntry};
 use kurir_core::wire::SessionDataV1;
 
-use super::file::{self, SessionFile, Value};
+use super::file::{self, SessionFile, StateEntry};
 use super::hold::{Held, Stopping, hold, want};
 use super::passphrase::{self, For};
 use crate::compose::ToolBackends;
@@ -152,7 +152,7 @@ async fn plant(
         events: vec![created(tenant, id, &status, now)?],
         status,
         created_at: file.created_at,
-        state: file.state.into_iter().map(Value::read).collect::<anyhow::Result<_>>()?,
+        state: file.state.into_iter().map(StateEntry::read).collect::<anyhow::Result<_>>()?,
         known: Acquaintances { met: file.met, bulk: file.bulk },
     };
     Ok(tool.backends.vault.plant(&entry, held.map(|held| &held.fence)).await?)
