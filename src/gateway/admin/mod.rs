@@ -1,7 +1,7 @@
 //! The admin page: the fleet for people, in a browser.
 //!
 //! Pages are made here, from the same use cases as `/v1`, and work without scripts; small scripts of ours keep them live. Nothing
-//! comes from another host. Who is at the door is known to [`guard`] alone: it lets in who is signed in, and pages ask it for what
+//! comes from another host. Who is at the door is known to `guard` alone: it lets in who is signed in, and pages ask it for what
 //! somebody may do.
 
 mod address;
