@@ -34,6 +34,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Change<T> {
     }
 }
 
+/// A form of which the address says all.
+#[derive(Deserialize)]
+pub(super) struct Nothing {}
+
 /// A field that may be there several times.
 #[derive(Debug, Default)]
 pub(super) struct Many(pub Vec<String>);

@@ -16,7 +16,7 @@ use super::dead_words::{Words, words};
 use super::guard::{MayLook, SignedIn};
 use super::language::Language;
 use super::message_words as said;
-use super::page::{Frame, Section, csrf, encoded};
+use super::page::{Frame, Section, encoded};
 use super::refusal::{Answer, Refused};
 use super::words::{self as frame_words, moment};
 use crate::gateway::app::App;
@@ -226,7 +226,7 @@ fn retry_form(language: Language, signed_in: &SignedIn, letter: &DeadFacts) -> M
     let words = words(language);
     html! {
         form .inline method="post" action="/admin/dead/retry" {
-            (csrf(signed_in))
+            (signed_in.csrf_field())
             input type="hidden" name="id" value=(letter.id);
             button .quiet type="submit" aria-label=(format!("{} {}", words.retry, letter.id)) { (words.retry) }
         }

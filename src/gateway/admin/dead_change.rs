@@ -15,7 +15,7 @@ use super::change::{Change, Many};
 use super::dead::{Asked, away, query, reader};
 use super::dead_words::words;
 use super::guard::{MayChange, SignedIn};
-use super::page::{Frame, Section, csrf};
+use super::page::{Frame, Section};
 use super::refusal::{Answer, Refused};
 use super::words::{self as frame_words, Notice};
 use crate::gateway::app::App;
@@ -105,7 +105,7 @@ fn question(frame: &Frame, signed_in: &SignedIn, (ids, look): (&[DeadId], &DeadL
         } @else {
             p { strong #count { (ids.len()) " " (if ids.len() == 1 { words.letter } else { words.letters }) } ": " (text) }
             form method="post" action=(deed.path()) {
-                (csrf(signed_in))
+                (signed_in.csrf_field())
                 @for id in ids { input type="hidden" name="id" value=(id); }
                 button .danger[deed == Deed::Drop] type="submit" { (button) " (" (ids.len()) ")" }
             }

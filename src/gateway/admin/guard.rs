@@ -19,6 +19,7 @@ use super::door::Door;
 use super::form;
 use super::local_path::LocalPath;
 use super::page::Frame;
+use super::reader::asks_for_a_part;
 use super::turned_away::TurnedAway;
 use super::{cookie, csrf};
 use crate::gateway::app::App;
@@ -162,7 +163,7 @@ fn is_script(headers: &HeaderMap) -> bool {
     let events = accepts.into_iter().any(|accept| accept.contains("text/event-stream"));
     // What a browser opens as a page, and not for a script on one.
     let page = headers.get("sec-fetch-dest").is_none_or(|dest| dest == "document" || dest == "iframe");
-    events || !page || headers.contains_key("x-requested-with")
+    events || !page || asks_for_a_part(headers)
 }
 
 /// Sends whoever is not signed in to where they can be.

@@ -11,10 +11,10 @@ use kurir_core::domain::{ApiKeyRecord, KeyId, Scope, SessionId, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::change::{Change, Many};
+use super::change::{Change, Many, Nothing};
 use super::guard::{MayLook, SignedIn};
 use super::language::Language;
-use super::page::{Frame, Section, csrf, done};
+use super::page::{Frame, Section, done};
 use super::refusal::Answer;
 use super::words::{self, Notice, moment};
 use crate::gateway::app::App;
@@ -130,7 +130,7 @@ async fn list(State(app): State<Arc<App>>, MayLook(signed_in): MayLook, frame: F
         @if signed_in.may_change() {
             h2 { (words.add) }
             form .fields method="post" action=(PATH) {
-                (csrf(&signed_in))
+                (signed_in.csrf_field())
                 label { (words.name) input name="label" maxlength="100" required; }
                 fieldset {
                     legend { (words.scopes) }
@@ -242,7 +242,7 @@ async fn ask(app: &App, signed_in: &SignedIn, frame: &Frame, id: &str, verb: &st
         p { strong { (key.label) } " " code { (key.id) } }
         p { (text) }
         form .actions method="post" action=(format!("{PATH}/{}/{verb}", key.id)) {
-            (csrf(signed_in))
+            (signed_in.csrf_field())
             button .danger type="submit" { (word) }
             a href=(PATH) { (words::of(frame.language()).cancel) }
         }
@@ -259,9 +259,6 @@ async fn ask_revoke((State(app), may, Path(id), frame): Asked) -> Answer {
 async fn ask_rotate((State(app), may, Path(id), frame): Asked) -> Answer {
     ask(&app, &may.0, &frame, &id, "rotate").await
 }
-
-#[derive(Deserialize)]
-struct Nothing {}
 
 async fn revoke(
     State(app): State<Arc<App>>,

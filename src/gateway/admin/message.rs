@@ -11,11 +11,11 @@ use kurir_core::domain::{JobId, LedgerEntry};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::change::Change;
+use super::change::{Change, Nothing};
 use super::guard::{MayChange, MayLook, SignedIn};
 use super::message_view::{View, view, words};
 use super::message_words as said;
-use super::page::{Frame, Section, csrf};
+use super::page::{Frame, Section};
 use super::refusal::{Answer, Refused};
 use super::words::{self as frame_words, Notice, moment};
 use crate::gateway::app::App;
@@ -127,15 +127,12 @@ async fn ask_cancel(
     let inside = html! {
         p { (words.cancel_explained) }
         form method="post" action=(format!("/admin/messages/{}/cancel", entry.key.job)) {
-            (csrf(&signed_in))
+            (signed_in.csrf_field())
             button .danger type="submit" { (words.cancel) }
         }
     };
     Ok(question(&frame, &signed_in, &entry, (words.cancel, None, &inside)))
 }
-
-#[derive(Deserialize)]
-struct Nothing {}
 
 async fn cancel(
     State(app): State<Arc<App>>,
@@ -160,7 +157,7 @@ fn reschedule_page(frame: &Frame, signed_in: &SignedIn, entry: &LedgerEntry, typ
     let inside = html! {
         p { (words.reschedule_explained) }
         form .fields method="post" action=(format!("/admin/messages/{}/reschedule", entry.key.job)) {
-            (csrf(signed_in))
+            (signed_in.csrf_field())
             label {
                 (words.moment)
                 input type="datetime-local" name="not_before" required

@@ -111,7 +111,7 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         .merge(keys::routes())
         .merge(webhooks::routes())
         .merge(templates::routes())
-        .layer(from_fn_with_state(Arc::clone(app), in_words))
+        .layer(from_fn(in_words))
         .layer(from_fn_with_state(Arc::clone(app), guard::protect));
     let routes = inside
         .merge(sign_in::routes())

@@ -12,6 +12,7 @@ use super::guard::SignedIn;
 use super::language::Language;
 use super::local_path::LocalPath;
 use super::preferences::Theme;
+use super::reader::asks_for_a_part;
 use super::words::{self, Notice};
 
 /// The parts of the page, in the order of the navigation.
@@ -101,7 +102,7 @@ impl Frame {
             theme: Theme::of(headers),
             here,
             notice: Notice::of(uri),
-            fetched: headers.get("x-requested-with").is_some(),
+            fetched: asks_for_a_part(headers),
         }
     }
 
@@ -143,7 +144,7 @@ impl Frame {
                     span { (signed_in.user.name) " · " (signed_in.tenant()) " · " (words.role(signed_in.user.role)) }
                     a href="/admin/password" { (words.password) }
                     form method="post" action="/admin/sign-out" {
-                        (csrf(signed_in))
+                        (signed_in.csrf_field())
                         button .quiet type="submit" { (words.sign_out) }
                     }
                 }
@@ -218,11 +219,6 @@ impl<S: Sync> FromRequestParts<S> for Frame {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Self::of(&parts.headers, &parts.uri))
     }
-}
-
-/// The field that shows that a form is one of ours.
-pub(super) fn csrf(signed_in: &SignedIn) -> Markup {
-    signed_in.csrf_field()
 }
 
 /// Leads on to a page which tells what was done.

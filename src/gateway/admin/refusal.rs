@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::extract::Request;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,6 @@ use super::language::Language;
 use super::page::Frame;
 use super::reader::asks_for_a_part;
 use super::words;
-use crate::gateway::app::App;
 use crate::gateway::native::ApiError;
 use crate::gateway::usecase::UseCaseError;
 
@@ -85,21 +84,19 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         // Said by `in_words`, which knows the reader's language.
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        response.extensions_mut().insert(Arc::new(std::sync::Mutex::new(Some(self))));
+        response.extensions_mut().insert(Arc::new(self));
         response
     }
 }
 
-type Said = Arc<std::sync::Mutex<Option<Refused>>>;
-
 /// Puts refusals into a page, in the reader's language.
-pub(super) async fn in_words(State(_): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(super) async fn in_words(request: Request, next: Next) -> Response {
     let frame = Frame::of(request.headers(), request.uri());
     let part = asks_for_a_part(request.headers());
     let mut response = next.run(request).await;
-    let Some(said) = response.extensions_mut().remove::<Said>() else { return response };
-    let refused = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-    let Some(refused) = refused else { return response };
+    let Some(refused) = response.extensions_mut().remove::<Arc<Refused>>().and_then(Arc::into_inner) else {
+        return response;
+    };
     let language = frame.language();
     let (status, text) = refused.told(language);
     if part {

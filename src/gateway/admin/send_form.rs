@@ -10,7 +10,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::guard::SignedIn;
 use super::language::Language;
-use super::page::csrf;
 use crate::gateway::usecase::Wording;
 use crate::gateway::waits::Goal;
 
@@ -185,7 +184,7 @@ pub(super) fn form(language: Language, signed_in: &SignedIn, offer: &Offer, type
     let template = if typed.template.is_empty() { "otp" } else { typed.template.as_str() };
     html! {
         form .fields method="post" action="/admin/send" {
-            (csrf(signed_in))
+            (signed_in.csrf_field())
             input type="hidden" name="id" value=(typed.id);
             label {
                 (words.session) small { (hint) }

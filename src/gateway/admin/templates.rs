@@ -11,12 +11,11 @@ use kurir_core::domain::{Locale, TemplateError, TemplateName, TemplateTexts};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::change::Change;
+use super::change::{Change, Nothing};
 use super::guard::{MayChange, MayLook};
 use super::language::Language;
-use super::page::{Frame, Section, csrf, done, encoded};
+use super::page::{Frame, Section, done, encoded};
 use super::refusal::Answer;
-use super::webhooks::Nothing;
 use super::words::{self, Notice, moment};
 use crate::gateway::app::App;
 use crate::gateway::usecase::{KnownTemplate, UseCaseError};
@@ -149,7 +148,7 @@ async fn list(
         @if signed_in.may_change() {
             h2 { (words.add) }
             form .fields method="post" action=(PATH) {
-                (csrf(&signed_in))
+                (signed_in.csrf_field())
                 label { (words.name) small { (words.name_hint) } input name="name" maxlength="64" required; }
                 (fields(words, language.as_str(), [("id", ""), ("en", "")].into_iter()))
                 div { button type="submit" { (words.save) } }
@@ -191,7 +190,7 @@ async fn one(
         @if !own { p .faint { (words.shipped_hint) } }
         @if signed_in.may_change() {
             form .fields method="post" action=(format!("{PATH}/{name}")) {
-                (csrf(&signed_in))
+                (signed_in.csrf_field())
                 (fields(words, &texts.default_locale().to_string(), pairs))
                 div { button type="submit" { (words.save) } }
             }
@@ -252,7 +251,7 @@ async fn ask_remove(
         p { strong { (template.name()) } }
         p { (words.remove_ask) }
         form .actions method="post" action=(format!("{PATH}/{}/remove", template.name())) {
-            (csrf(&signed_in))
+            (signed_in.csrf_field())
             button .danger type="submit" { (words.remove) }
             a href=(PATH) { (words::of(frame.language()).cancel) }
         }

@@ -11,13 +11,13 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::change::Change;
+use super::change::{Change, Nothing};
 use super::guard::{MayLook, SignedIn};
 use super::language::Language;
-use super::page::{Frame, Section, csrf, done};
+use super::page::{Frame, Section, done};
 use super::refusal::{Answer, Refused};
 use super::webhook_words::{self as text, Words};
-use super::webhooks::{Nothing, name, named};
+use super::webhooks::{name, named};
 use super::words::{self, Notice, moment};
 use crate::gateway::app::App;
 use crate::gateway::usecase::{Replay, UseCaseError};
@@ -103,7 +103,7 @@ fn row(delivery: &Delivery, webhook: &Webhook, signed_in: &SignedIn, words: &Wor
                 td {
                     @if delivery.state != DeliveryState::Delivered && webhook.health.disabled.is_none() {
                         form method="post" action=(retry) {
-                            (csrf(signed_in))
+                            (signed_in.csrf_field())
                             button .quiet type="submit" aria-label=(format!("{}: {}", words.again, delivery.kind)) {
                                 (words.again)
                             }
@@ -119,7 +119,7 @@ fn row(delivery: &Delivery, webhook: &Webhook, signed_in: &SignedIn, words: &Wor
 pub(super) fn replay_form(webhook: &Webhook, signed_in: &SignedIn, words: &Words) -> Markup {
     html! {
         form .search method="post" action=(format!("{PATH}/{}/replay", webhook.id)) {
-            (csrf(signed_in))
+            (signed_in.csrf_field())
             @for (name, word) in [("since", words.since), ("until", words.until)] {
                 label {
                     (word) small { (words.replay_hint) }

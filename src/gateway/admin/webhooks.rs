@@ -12,9 +12,9 @@ use kurir_core::domain::{KindChoice, SessionId, Timestamp, Webhook, WebhookId};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::change::Change;
+use super::change::{Change, Nothing};
 use super::guard::{MayChange, MayLook, SignedIn};
-use super::page::{Frame, Section, csrf, done};
+use super::page::{Frame, Section, done};
 use super::refusal::Answer;
 use super::webhook_log;
 use super::webhook_words::{self as text, Words};
@@ -119,7 +119,7 @@ fn form(action: &str, signed_in: &SignedIn, words: &Words, of: Option<&Webhook>,
     let sessions = sessions.map(|all| all.iter().map(SessionId::as_str).collect::<Vec<_>>().join(" "));
     html! {
         form .fields method="post" action=(action) {
-            (csrf(signed_in))
+            (signed_in.csrf_field())
             label {
                 (words.url)
                 input name="url" type="url" maxlength="2048" required
@@ -229,9 +229,9 @@ fn orders(webhook: &Webhook, signed_in: &SignedIn, words: &Words) -> Markup {
     html! {
         div .actions {
             @if !disabled {
-                form method="post" action=(at("test")) { (csrf(signed_in)) button type="submit" { (words.test) } }
+                form method="post" action=(at("test")) { (signed_in.csrf_field()) button type="submit" { (words.test) } }
             }
-            form method="post" action=(at(verb)) { (csrf(signed_in)) button .quiet type="submit" { (word) } }
+            form method="post" action=(at(verb)) { (signed_in.csrf_field()) button .quiet type="submit" { (word) } }
             a .button.quiet href=(at("rotate")) { (words.rotate) }
             a .button.danger href=(at("remove")) { (words.remove) }
         }
@@ -266,7 +266,7 @@ async fn ask(app: &App, signed_in: &SignedIn, frame: &Frame, id: &str, remove: b
         p { strong { (name(&webhook)) } " " code { (address(&webhook, signed_in)) } }
         p { (question) }
         form .actions method="post" action=(format!("{PATH}/{id}/{verb}")) {
-            (csrf(signed_in))
+            (signed_in.csrf_field())
             button .danger type="submit" { (word) }
             a href=(format!("{PATH}/{id}")) { (words::of(language).cancel) }
         }
@@ -283,10 +283,6 @@ async fn ask_remove((State(app), MayChange(signed_in), Path(id), frame): Asked) 
 async fn ask_rotate((State(app), MayChange(signed_in), Path(id), frame): Asked) -> Answer {
     ask(&app, &signed_in, &frame, &id, false).await
 }
-
-/// A form of which the address says all.
-#[derive(Deserialize)]
-pub(super) struct Nothing {}
 
 async fn remove(
     State(app): State<Arc<App>>,

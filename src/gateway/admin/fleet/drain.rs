@@ -4,20 +4,15 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use maud::html;
-use serde::Deserialize;
 
 use super::{PATH, operates, words};
-use crate::gateway::admin::change::Change;
+use crate::gateway::admin::change::{Change, Nothing};
 use crate::gateway::admin::guard::{MayChange, SignedIn};
-use crate::gateway::admin::page::{Section, csrf, done, encoded};
+use crate::gateway::admin::page::{Section, done, encoded};
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
 use crate::gateway::admin::words::{self as frame_words, Notice};
 use crate::gateway::app::App;
-
-/// A form that says nothing but who sends it.
-#[derive(Deserialize)]
-pub(super) struct Nothing {}
 
 /// Workers are the operators' business; to others there are none of them.
 fn operator(app: &App, signed_in: &SignedIn) -> Result<(), Refused> {
@@ -39,7 +34,7 @@ pub(super) async fn confirm(
     let body = html! {
         p { (words.drain_about) }
         form .actions method="post" action=(format!("/admin/fleet/workers/{}/drain", encoded(&name))) {
-            (csrf(&reader.signed_in))
+            (reader.signed_in.csrf_field())
             button .danger type="submit" { (words.drain) " " (name) }
             a .button .quiet href=(PATH) { (frame_words::of(reader.language()).cancel) }
         }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::operates;
 use super::words::{self, Words};
 use crate::gateway::admin::language::Language;
-use crate::gateway::admin::page::{csrf, encoded};
+use crate::gateway::admin::page::encoded;
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::Refused;
 use crate::gateway::admin::words::state;
@@ -92,7 +92,7 @@ fn actions(reader: &Reader, worker: &WorkerStanding, words: &Words) -> Markup {
         @if worker.drained {
             div .actions {
                 form method="post" action=(format!("/admin/fleet/workers/{}/resume", encoded(name))) {
-                    (csrf(&reader.signed_in))
+                    (reader.signed_in.csrf_field())
                     button .quiet type="submit" { (words.resume) span .hidden { " " (name) } }
                 }
             }

@@ -12,7 +12,6 @@ use super::problems::Problem;
 use super::words::Words;
 use super::{back_to, called, named, one, path};
 use crate::gateway::admin::change::Change;
-use crate::gateway::admin::page::csrf;
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
 use crate::gateway::admin::words::Notice;
@@ -167,7 +166,7 @@ pub(super) async fn forms(
     let form = |order: &str, fields: Markup| {
         html! {
             form .fields .card method="post" action=(path(&record.id)) {
-                (csrf(&reader.signed_in))
+                (reader.signed_in.csrf_field())
                 input type="hidden" name="do" value=(order);
                 (fields)
             }
@@ -202,7 +201,7 @@ pub(super) async fn forms(
                 (form("default", html! { p { (words.default_hint) } (save(words.make_default)) }))
             }
         }
-        p { a .button .danger href=(format!("{}/delete", path(&record.id))) { (words.delete) span .spoken { " " (called(record)) } } }
+        p { a .button .danger href=(format!("{}/delete", path(&record.id))) { (words.delete) span .hidden { " " (called(record)) } } }
     })
 }
 

@@ -91,7 +91,7 @@ pub(super) fn connect(words: &Words, record: &SessionRecord) -> Markup {
     let id = &record.id;
     html! {
         a .button id=(format!("connect-{id}")) href=(format!("{}/link", path(id))) data-dialog=(words.close)
-            data-else=(format!("session-{id}")) { (words.connect) span .spoken { " " (called(record)) } }
+            data-else=(format!("session-{id}")) { (words.connect) span .hidden { " " (called(record)) } }
     }
 }
 

@@ -13,7 +13,7 @@ use super::back_to;
 use super::problems::Problem;
 use super::words;
 use crate::gateway::admin::change::Change;
-use crate::gateway::admin::page::{Section, csrf};
+use crate::gateway::admin::page::Section;
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
 use crate::gateway::admin::words::{self as frame_words, Notice};
@@ -45,7 +45,7 @@ fn page(reader: &Reader, new: &New, problem: Option<&Problem>) -> Response {
     let body = html! {
         @if let Some(problem) = problem { p .problem role="alert" { (problem.text) } }
         form .fields method="post" action="/admin/add-session" {
-            (csrf(&reader.signed_in))
+            (reader.signed_in.csrf_field())
             label {
                 (words.name)
                 input name="name" maxlength="100" value=[new.name.as_deref()] autocomplete="off" aria-describedby="name-hint";

@@ -11,17 +11,13 @@ use serde::Deserialize;
 
 use super::problems::Problem;
 use super::{back_to, called, named, path, words};
-use crate::gateway::admin::change::Change;
-use crate::gateway::admin::page::{Section, csrf, done};
+use crate::gateway::admin::change::{Change, Nothing};
+use crate::gateway::admin::page::{Section, done};
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::Answer;
 use crate::gateway::admin::words::{self as frame_words, Notice};
 use crate::gateway::app::App;
 use crate::gateway::usecase::Order;
-
-/// A form with nothing in it.
-#[derive(Deserialize)]
-pub(super) struct Nothing {}
 
 /// A deletion, with the id that somebody typed to say that it is meant.
 #[derive(Deserialize)]
@@ -44,7 +40,7 @@ fn ask(reader: &Reader, record: &SessionRecord, ending: &str, question: Question
         p { strong { (called(record)) } " (" span .code { (record.id.as_str()) } ")" }
         p { (question.says) }
         form .fields method="post" action=(format!("{}/{ending}", path(&record.id))) {
-            (csrf(&reader.signed_in))
+            (reader.signed_in.csrf_field())
             (question.fields)
             div .actions {
                 button .danger type="submit" { (question.title) }

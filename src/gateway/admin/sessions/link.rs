@@ -9,11 +9,10 @@ use kurir_core::domain::{QrCode, SessionId, SessionRecord, SessionState, Timesta
 use kurir_core::wire::QrV1;
 use maud::{Markup, html};
 
-use super::endings::Nothing;
 use super::{called, named, path, words};
-use crate::gateway::admin::change::Change;
+use crate::gateway::admin::change::{Change, Nothing};
 use crate::gateway::admin::language::Language;
-use crate::gateway::admin::page::{Section, csrf};
+use crate::gateway::admin::page::Section;
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
 use crate::gateway::app::App;
@@ -146,7 +145,7 @@ fn rests(reader: &Reader, record: &SessionRecord, state: SessionState) -> Markup
     html! {
         p role="status" { (says) }
         form method="post" action=(format!("{}/link", path(&record.id))) {
-            (csrf(&reader.signed_in))
+            (reader.signed_in.csrf_field())
             button type="submit" id="ask" autofocus { (word) }
         }
         p { (by_phone(language, record)) }

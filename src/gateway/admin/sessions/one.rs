@@ -13,7 +13,7 @@ use super::card::{self, Shown};
 use super::problems::Problem;
 use super::words::{self, Words};
 use super::{budget, called, events, named, path};
-use crate::gateway::admin::page::{Section, csrf};
+use crate::gateway::admin::page::Section;
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
 use crate::gateway::admin::words::{self as frame_words, moment};
@@ -116,7 +116,7 @@ fn buttons(reader: &Reader, words: &Words, record: &SessionRecord) -> Markup {
         div .actions role="group" aria-label=(frame_words::of(reader.language()).actions) {
             @if card::may_link(record) { (card::connect(words, record)) }
             form method="post" action=(path(id)) {
-                (csrf(&reader.signed_in))
+                (reader.signed_in.csrf_field())
                 @for (order, word) in [("start", words.start), ("stop", words.stop), ("restart", words.restart)] {
                     button .quiet type="submit" name="do" value=(order) id=(order) { (word) }
                     " "

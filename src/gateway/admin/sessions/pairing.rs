@@ -15,7 +15,7 @@ use super::problems::Problem;
 use super::{called, named, path, words};
 use crate::gateway::admin::change::Change;
 use crate::gateway::admin::language::Language;
-use crate::gateway::admin::page::{Section, csrf};
+use crate::gateway::admin::page::Section;
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
 use crate::gateway::app::App;
@@ -104,7 +104,7 @@ fn question(reader: &Reader, record: &SessionRecord, typed: Option<&str>, proble
     html! {
         @if let Some(problem) = problem { p .problem role="alert" { (problem.text) } }
         form .fields method="post" action=(format!("{}/link/phone", path(&record.id))) {
-            (csrf(&reader.signed_in))
+            (reader.signed_in.csrf_field())
             label {
                 (language.of_two("Nomor WhatsApp ponsel itu", "The phone's WhatsApp number"))
                 input type="tel" name="number" id="number" autocomplete="off" required autofocus value=[typed]

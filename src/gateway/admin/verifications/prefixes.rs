@@ -5,12 +5,11 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use kurir_core::domain::{PrefixId, PrefixRecord, Timestamp};
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use super::PATH;
 use super::words::{self, Words};
-use crate::gateway::admin::change::Change;
-use crate::gateway::admin::page::{csrf, done};
+use crate::gateway::admin::change::{Change, Nothing};
+use crate::gateway::admin::page::done;
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
 use crate::gateway::admin::words::{Notice, moment};
@@ -19,10 +18,6 @@ use crate::gateway::usecase::Conversions;
 
 /// Digits of a prefix that readers see who may change nothing, as those of numbers.
 const SHOWN: usize = 4;
-
-/// A form that says nothing but who sends it.
-#[derive(Deserialize)]
-pub(super) struct Nothing {}
 
 pub(super) async fn part(app: &App, reader: &Reader) -> Result<Markup, Refused> {
     let found = app.cases.conversions(reader.tenant()).await?;
@@ -154,7 +149,7 @@ fn blocked(reader: &Reader, words: &Words, prefixes: &[PrefixRecord], now: Times
                             @if may_change {
                                 td {
                                     form .inline method="post" action=(format!("{PATH}/prefixes/{}/unblock", record.id)) {
-                                        (csrf(&reader.signed_in))
+                                        (reader.signed_in.csrf_field())
                                         button .quiet type="submit" {
                                             (words.unblock) span .hidden { " " (shown(reader, record)) }
                                         }
