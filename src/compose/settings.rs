@@ -39,6 +39,7 @@ pub fn worker(config: &Config, name: WorkerName, crash: Crash) -> WorkerOptions 
         window_otp: worker.window_otp,
         window_bulk: worker.window_bulk,
         ack_patience: worker.ack_patience,
+        deadline_margin: worker.deadline_margin,
         max_wait: worker.max_wait,
         stop_deadline: worker.stop_deadline,
         pace: pace(config),

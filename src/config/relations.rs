@@ -123,6 +123,7 @@ impl Config {
         let (short, hour) = (Duration::from_millis(100), Duration::from_hours(1));
         found.between("worker.scan_every", worker.scan_every, short, hour);
         found.between("worker.ack_patience", worker.ack_patience, short, Duration::from_mins(5));
+        found.between("worker.deadline_margin", worker.deadline_margin, Duration::ZERO, Duration::from_mins(1));
         found.between("worker.max_wait", worker.max_wait, Duration::ZERO, Duration::from_mins(5));
         let renew = worker.renew_every;
         let advice = format!(

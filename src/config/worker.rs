@@ -36,6 +36,9 @@ pub struct WorkerConfig {
     /// How long to wait for WhatsApp's answer to one message.
     #[serde(deserialize_with = "read::span")]
     pub ack_patience: Duration,
+    /// How long before its deadline a message must be on the wire.
+    #[serde(deserialize_with = "read::span")]
+    pub deadline_margin: Duration,
     /// How long a job may wait for its sender's pace before it is parked.
     #[serde(deserialize_with = "read::span")]
     pub max_wait: Duration,

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use kurir::adapters::whatsapp::{SessionFenced, StateBackend};
 use kurir_core::domain::{Fence, SessionId, TenantId, Timestamp, WorkerName};
-use kurir_core::memory::MemoryStores;
+use kurir_core::memory::{ManualClock, MemoryStores};
 use kurir_core::port::{Clock, NewSession, SessionStore as _, StateStore};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -182,4 +182,26 @@ async fn both_writers_of_a_token_keep_what_is_theirs() {
     received.unwrap();
     let entry = backend.get_tc_token("1@lid").await.unwrap().expect("the entry");
     assert_eq!((entry.token, entry.token_timestamp, entry.sender_timestamp), (b"token".to_vec(), 40, Some(50)));
+}
+
+/// An OTP that a phone could not read must not be sent again when its time is over, by a later owner either.
+#[tokio::test]
+async fn a_message_is_given_out_again_until_its_time_is_over() {
+    let store = Arc::new(MapStore::default());
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1000)));
+    let fence = store.claim(&session());
+    let open = || StateBackend::new(store.clone() as Arc<dyn StateStore>, fence.clone(), clock.clone());
+    let (backend, next) = (open(), open());
+    backend.limit_repetition("M", Timestamp::from_millis(3000));
+    backend.store_sent_message("chat", "M", b"code").await.unwrap();
+    backend.store_sent_message("chat", "N", b"other").await.unwrap();
+    // As the library does: taken, and put back for the other devices.
+    clock.advance(Duration::from_millis(1999));
+    assert_eq!(next.take_sent_message("chat", "M").await.unwrap().as_deref(), Some(&b"code"[..]));
+    next.store_sent_message("chat", "M", b"code").await.unwrap();
+    clock.advance(Duration::from_millis(1));
+    for backend in [next, open()] {
+        assert_eq!(backend.take_sent_message("chat", "M").await.unwrap(), None);
+    }
+    assert_eq!(backend.take_sent_message("chat", "N").await.unwrap().as_deref(), Some(&b"other"[..]));
 }

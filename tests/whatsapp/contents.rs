@@ -22,7 +22,7 @@ async fn shown(
     body: Body,
     reply_to: Option<Quoted>,
 ) -> InboxMessage {
-    let message = Outgoing { to: to.clone(), id: id(name), body, reply_to };
+    let message = Outgoing { to: to.clone(), id: id(name), body, reply_to, not_after: None };
     assert_eq!(connection.sender.send(&message, DEADLINE).await.unwrap(), SendAnswer::Accepted, "{name}");
     let arrived = world
         .sim

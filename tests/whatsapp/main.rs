@@ -4,6 +4,7 @@
 mod chats;
 mod contents;
 mod incoming;
+mod late;
 mod media;
 mod restriction;
 mod world;

@@ -22,7 +22,7 @@ async fn sent(world: &World, connection: &Connection, name: &str, kind: MediaKin
         caption: kind.has_caption().then(|| text("look")),
         filename: Some(text("tagihan.pdf")),
     });
-    let message = Outgoing { to: Recipient::from(number(FRIEND)), id: id(name), body, reply_to: None };
+    let message = Outgoing { to: Recipient::from(number(FRIEND)), id: id(name), body, reply_to: None, not_after: None };
     assert_eq!(connection.sender.send(&message, DEADLINE).await.unwrap(), SendAnswer::Accepted);
     let downloaded = world.sim.wait_until("the download", DEADLINE, |sim| {
         let message = sim.inbox(FRIEND).ok()?.into_iter().find(|message| message.id == name)?;

@@ -34,6 +34,8 @@ pub struct WorkerOptions {
     pub window_bulk: u16,
     /// How long to wait for the answer of WhatsApp's server.
     pub ack_patience: Duration,
+    /// How long before its deadline a message must be on the wire: its way to the phone takes a while.
+    pub deadline_margin: Duration,
     /// How long a job may wait in this process for its turn or for the connection before it is parked.
     pub max_wait: Duration,
     /// How long a stop may take before what is left is abandoned.

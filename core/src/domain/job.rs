@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -192,6 +193,11 @@ impl Job {
     /// Whether its deadline has passed.
     pub fn expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|deadline| now >= deadline)
+    }
+
+    /// The last moment to put it on the wire, where it takes `way` to its phone.
+    pub fn last_moment(&self, way: Duration) -> Option<Timestamp> {
+        self.expires_at.map(|deadline| deadline.minus(way))
     }
 }
 

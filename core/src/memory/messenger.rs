@@ -34,6 +34,8 @@ pub struct SentMessage {
     pub body: Body,
     /// What it answers.
     pub reply_to: Option<Quoted>,
+    /// By when it must be on the wire.
+    pub not_after: Option<Timestamp>,
 }
 
 impl SentMessage {
@@ -55,6 +57,8 @@ pub enum Reply {
     NotConnected,
     /// It is not on the wire: the store refused a write.
     Fenced,
+    /// It is not on the wire: it took until after its [`Outgoing::not_after`].
+    TooLate,
 }
 
 /// What a session showed beside messages.
@@ -369,12 +373,13 @@ impl Sender for MemorySender {
             if !self.connected(&state) {
                 return Err(MessengerError::NotConnected);
             }
-            let Outgoing { to, id, body, reply_to } = message.clone();
-            let message = SentMessage { fence: self.fence.clone(), to, id, body, reply_to };
+            let Outgoing { to, id, body, reply_to, not_after } = message.clone();
+            let message = SentMessage { fence: self.fence.clone(), to, id, body, reply_to, not_after };
             let reply = (state.script)(&message);
             match &reply {
                 Reply::NotConnected => return Err(MessengerError::NotConnected),
                 Reply::Fenced => return Err(MessengerError::Fenced),
+                Reply::TooLate => return Err(MessengerError::TooLate),
                 Reply::Answer(_) | Reply::Held(_) => state.sent.push(message),
             }
             reply
@@ -388,6 +393,7 @@ impl Sender for MemorySender {
             },
             Reply::NotConnected => Err(MessengerError::NotConnected),
             Reply::Fenced => Err(MessengerError::Fenced),
+            Reply::TooLate => Err(MessengerError::TooLate),
         }
     }
 

@@ -117,6 +117,9 @@ pub enum MessengerError {
     /// WhatsApp refused; it may allow it later.
     #[error("WhatsApp refused {0}")]
     Refused(&'static str),
+    /// The message was not on the wire by its [`Outgoing::not_after`].
+    #[error("the message was not on the wire in time")]
+    TooLate,
     /// The session's store refused a write because the session has another owner.
     #[error("the session belongs to another worker by now")]
     Fenced,

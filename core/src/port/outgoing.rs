@@ -1,6 +1,8 @@
 //! A message on its way to WhatsApp.
 
-use crate::domain::{ContactCard, MediaKind, MessageId, Place, Quoted, Reaction, Recipient, Referred, Secret};
+use crate::domain::{
+    ContactCard, MediaKind, MessageId, Place, Quoted, Reaction, Recipient, Referred, Secret, Timestamp,
+};
 
 /// A message to put on the wire, with all that is needed for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +15,8 @@ pub struct Outgoing {
     pub body: Body,
     /// The message that it answers.
     pub reply_to: Option<Quoted>,
+    /// What is not on the wire by then is never put there, also when the recipient's device asks for it again.
+    pub not_after: Option<Timestamp>,
 }
 
 /// What a message says.
@@ -78,6 +82,6 @@ pub struct Uploaded {
 impl Outgoing {
     /// A text that answers nothing.
     pub fn text(to: impl Into<Recipient>, id: MessageId, text: Secret<String>) -> Self {
-        Self { to: to.into(), id, body: Body::Text(text), reply_to: None }
+        Self { to: to.into(), id, body: Body::Text(text), reply_to: None, not_after: None }
     }
 }

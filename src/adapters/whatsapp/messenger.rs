@@ -29,6 +29,7 @@ use super::receipt_gate::ReceiptGate;
 use super::sender::WhatsAppSender;
 use super::state::StateBackend;
 use super::transport::{Dialer, tls_config};
+use super::write_fence::WriteFence;
 
 /// How long the store may take with a receipt before the connection is given up; WhatsApp delivers it again on the next. Less
 /// than the library's pings may stay unanswered, and than a send waits for its answer: what waits behind it must not go out
@@ -118,6 +119,7 @@ impl Messenger for WhatsAppMessenger {
         let backend = Arc::new(StateBackend::new(Arc::clone(&self.store), fence, Arc::clone(&self.clock)));
         let events = Arc::new(EventQueue::new(self.options.event_capacity));
         let receipts = Arc::new(ReceiptGate::new(STORE_LIMIT));
+        let writes = Arc::new(WriteFence::new(Arc::clone(&self.clock)));
         let pending = Arc::new(Pending::default());
         let court = Arc::new(Court::new());
         let shown = Arc::new(ShownCode::default());
@@ -130,6 +132,7 @@ impl Messenger for WhatsAppMessenger {
             limit: self.options.connect_limit,
             events: Arc::clone(&events),
             receipts: Arc::clone(&receipts),
+            fence: Arc::clone(&writes),
             tasks: tasks.clone(),
             stop: court.stop.clone(),
             abort: abort.clone(),
@@ -155,8 +158,20 @@ impl Messenger for WhatsAppMessenger {
         let driver = Driver::new(Arc::clone(&backend), pending.clone(), court.clone(), events, sends.clone());
         let driving = driver.start(bot, &tasks, &span, abort);
         let clock = Arc::clone(&self.clock);
-        let sender =
-            WhatsAppSender { client, backend, pending, court, shown, driving, sends, tasks, hurry, span, clock };
+        let sender = WhatsAppSender {
+            client,
+            backend,
+            pending,
+            writes,
+            court,
+            shown,
+            driving,
+            sends,
+            tasks,
+            hurry,
+            span,
+            clock,
+        };
         let sender = Arc::new(sender);
         Ok(Connection { sender, events: reader })
     }

@@ -23,6 +23,7 @@ mod restriction;
 mod sender;
 pub mod state;
 mod transport;
+mod write_fence;
 
 pub use messenger::{WhatsAppError, WhatsAppMessenger};
 pub use options::{Endpoint, OptionsError, WhatsAppOptions};

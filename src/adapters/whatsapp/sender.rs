@@ -27,6 +27,7 @@ use super::pairing::ShownCode;
 use super::pending::Pending;
 use super::restriction;
 use super::state::StateBackend;
+use super::write_fence::{self, WriteFence};
 
 /// How long WhatsApp may take to answer a query; the library itself would wait 75 s.
 const QUERY_LIMIT: Duration = Duration::from_secs(20);
@@ -38,6 +39,7 @@ pub(super) struct WhatsAppSender {
     pub client: Arc<Client>,
     pub backend: Arc<StateBackend>,
     pub pending: Arc<Pending>,
+    pub writes: Arc<WriteFence>,
     pub court: Arc<Court>,
     pub shown: Arc<ShownCode>,
     pub driving: Driving,
@@ -81,38 +83,63 @@ impl WhatsAppSender {
         Ok(registered)
     }
 
-    /// Sends, and gives up after `patience` or when the client stops. Giving up drops the send with it, so a message
-    /// that has not been written by then is never written.
+    /// Sends, and gives up after `patience` or when the client stops. What has not been given to the task that writes by
+    /// then is never written; the rest is the fence's.
     async fn send_within(&self, outgoing: &Outgoing, patience: Duration) -> Result<SendAnswer, MessengerError> {
         // The driver lets go of the connection only when no send holds this any more.
         let _sending = self.sends.token();
-        let mut written = self.client.wait_for_sent_node(NodeFilter::tag("message").attr("id", outgoing.id.as_str()));
+        // Told just before the stanza is given away; given up when a connection ended meanwhile.
+        let mut told = self.client.wait_for_sent_node(NodeFilter::tag("message").attr("id", outgoing.id.as_str()));
+        let place = self.writes.enter(outgoing.not_after, move || !matches!(told.try_recv(), Ok(None)));
         let fenced = self.backend.fenced();
         let gave_up = tokio::select! {
             biased;
-            outcome = self.put_on_wire(outgoing) => return outcome,
+            outcome = self.put_on_wire(outgoing, &place) => return outcome,
             () = tokio::time::sleep(patience) => MessengerError::NoAnswer("a query before a send"),
             () = self.court.stop.cancelled() => MessengerError::NotConnected,
             () = fenced.cancelled() => MessengerError::Fenced,
         };
-        // Told just before the stanza is written, or given up when a connection ended meanwhile.
-        match written.try_recv() {
-            Ok(None) => Err(self.explained(gave_up)),
-            Ok(Some(_)) | Err(_) => Ok(SendAnswer::Unknown),
-        }
+        if place.is_given() { Ok(SendAnswer::Unknown) } else { Err(self.explained(gave_up)) }
     }
 
-    async fn put_on_wire(&self, outgoing: &Outgoing) -> Result<SendAnswer, MessengerError> {
-        let mut place = self.pending.register(outgoing.id.as_str());
+    async fn put_on_wire(&self, outgoing: &Outgoing, place: &write_fence::Place) -> Result<SendAnswer, MessengerError> {
+        let mut answer = self.pending.register(outgoing.id.as_str());
+        tokio::select! {
+            biased;
+            written = self.write(outgoing) => {
+                if !written? {
+                    return Ok(SendAnswer::Unknown);
+                }
+                place.written();
+            }
+            () = self.until(outgoing.not_after) => {
+                if !place.is_given() {
+                    return Err(MessengerError::TooLate);
+                }
+                // Written just now, and then WhatsApp answers; or it never will be, and then the connection ends.
+            }
+        }
+        Ok(answer.answer().await)
+    }
+
+    /// Returns whether the message was written; `false`: nobody knows.
+    async fn write(&self, outgoing: &Outgoing) -> Result<bool, MessengerError> {
+        if let Some(not_after) = outgoing.not_after {
+            self.backend.limit_repetition(outgoing.id.as_str(), not_after);
+        }
         let options = SendOptions::default().with_message_id(outgoing.id.as_str());
         let chat = message::Chat::of(&self.client, outgoing).await?;
         let message = message::message(outgoing, &chat, self.clock.now());
         match self.client.send_message_with_options(message::address(&outgoing.to), message, options).await {
-            Ok(_) => Ok(place.answer().await),
-            Err(error) => match failure::send(&error) {
-                Some(error) => Err(self.explained(error)),
-                None => Ok(SendAnswer::Unknown),
-            },
+            Ok(_) => Ok(true),
+            Err(error) => failure::send(&error).map_or(Ok(false), |error| Err(self.explained(error))),
+        }
+    }
+
+    async fn until(&self, moment: Option<Timestamp>) {
+        match moment {
+            Some(moment) => tokio::time::sleep(moment.since(self.clock.now())).await,
+            None => std::future::pending().await,
         }
     }
 }

@@ -25,6 +25,7 @@ use whatsapp_rust::wacore::stats::TransportResourceReport;
 use super::event_queue::EventQueue;
 use super::options::Target;
 use super::receipt_gate::{Lost, ReceiptGate, Since};
+use super::write_fence::WriteFence;
 
 /// Why no connection came about.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +69,8 @@ pub(super) struct Dialer {
     pub events: Arc<EventQueue>,
     /// What must be stored before anything more is sent.
     pub receipts: Arc<ReceiptGate>,
+    /// What must not be sent late.
+    pub fence: Arc<WriteFence>,
     pub tasks: TaskTracker,
     /// The client stops: its reader is not waited for any more.
     pub stop: CancellationToken,
@@ -99,10 +102,12 @@ impl TransportFactory for Dialer {
             }
         };
         self.tasks.spawn(until_closed.instrument(self.span.clone()));
+        self.fence.renew();
         let gated = Gated {
             inner: transport,
             since: self.receipts.since(),
             receipts: Arc::clone(&self.receipts),
+            fence: Arc::clone(&self.fence),
             abort: self.abort.clone(),
         };
         Ok((Arc::new(gated), frames_held))
@@ -137,12 +142,21 @@ impl Dialer {
     }
 }
 
-/// Sends nothing before the receipts that came earlier are stored.
+/// Sends nothing before the receipts that came earlier are stored, and no message after its time.
 struct Gated {
     inner: Arc<dyn Transport>,
     receipts: Arc<ReceiptGate>,
     since: Since,
+    fence: Arc<WriteFence>,
     abort: CancellationToken,
+}
+
+impl Gated {
+    /// Ends the connection, on which nothing more may go out.
+    async fn end(&self, why: impl Into<anyhow::Error>) -> anyhow::Error {
+        let _ = tokio::time::timeout(CUT_LIMIT, self.inner.disconnect()).await;
+        why.into()
+    }
 }
 
 #[async_trait]
@@ -156,8 +170,11 @@ impl Transport for Gated {
             if !self.abort.is_cancelled() {
                 tracing::warn!("receipts can't be recorded; the connection ends, and WhatsApp delivers them again");
             }
-            let _ = tokio::time::timeout(CUT_LIMIT, self.inner.disconnect()).await;
-            return Err(lost.into());
+            return Err(self.end(lost).await);
+        }
+        if let Err(late) = self.fence.pass() {
+            tracing::warn!("a message would have been written after its time; the connection ends instead");
+            return Err(self.end(late).await);
         }
         self.inner.send(data).await
     }

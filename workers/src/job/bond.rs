@@ -77,7 +77,7 @@ impl<'a> Bond<'a> {
     }
 
     /// The pool to which the job goes back, and the pause before somebody else gets it: when it is the sender that can't
-    /// send it now. `hop`: how often it was put off before. `left`: until its deadline.
+    /// send it now. `hop`: how often it was put off before. `left`: until the last moment to send it.
     pub(super) fn to_others(
         self,
         outcome: &Outcome,

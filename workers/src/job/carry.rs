@@ -32,7 +32,7 @@ impl From<PortError> for NoFile {
     }
 }
 
-/// Makes the file ready to be named in a message. `left`: until the job's deadline.
+/// Makes the file ready to be named in a message. `left`: until the last moment to send it.
 pub(super) async fn carry(owned: &Owned, job: &Job, content: &MediaContent, left: Duration) -> Result<Body, NoFile> {
     let shared = &owned.shared;
     let store = &*shared.ports.media;

@@ -6,6 +6,7 @@ use kurir_core::domain::{FailReason, Job, LedgerEntry, MessageState, Outcome, Sp
 use kurir_core::port::{JobHeaders, PortError};
 
 use super::bond::Bond;
+use super::last_moment::{last_moment, too_late};
 use super::limits;
 use super::path::{Settlement, park};
 use super::send::Attempted;
@@ -31,10 +32,10 @@ pub(super) async fn conclude(
     let in_doubt = in_doubt || no_answer;
     if !in_doubt
         && let Some((pool, pause)) = {
-            let left = job.expires_at.map(|deadline| deadline.since(now));
+            let left = last_moment(owned, job).map(|last| last.since(now));
             bond.to_others(&outcome, code, headers.hop, left, owned.shared.ports.entropy.fraction())
         }
-        && !job.expired(now.plus(pause))
+        && !too_late(owned, job, now.plus(pause))
     {
         let spent = pace.map(Spent::from);
         return leave(owned, entry, Leaving { outcome, code, on_wire, spent, pool, pause }, headers).await;
@@ -62,7 +63,7 @@ pub(super) async fn conclude(
         (Settlement::Park(delay, headers), Some(home)) => Settlement::Pass(home, delay, headers),
         (settlement, _) => settlement,
     };
-    let too_late = until.is_some_and(|until| job.expires_at.is_some_and(|deadline| until >= deadline));
+    let too_late = until.is_some_and(|until| too_late(owned, job, until));
     let next = match next {
         // The entry goes on saying that it may have arrived, and the next attempt is a repetition.
         MessageState::Delayed if in_doubt && !too_late => return Ok(Some(at_home(again(until.unwrap_or(now))))),

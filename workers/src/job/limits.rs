@@ -9,6 +9,7 @@ use kurir_core::policy::{AttemptRule, rest};
 use kurir_core::port::{Charge, PortError, RecipientLimits};
 
 use super::bond::{AT_ONCE, Bond};
+use super::last_moment::last_moment;
 use super::pool::HELD;
 use crate::options::WhenDown;
 use crate::session::{Ask, Owned};
@@ -36,7 +37,7 @@ pub(super) async fn ask(
         Some(to) if !repeated && counts => owned.contacts.cold(&*owned.shared.ports.ledger, owned.id(), to).await?,
         _ => false,
     };
-    let mut deadline = job.expires_at;
+    let mut deadline = last_moment(owned, job);
     // Somebody else of the pool may send it at once. Where nobody does, it stands in line like any other.
     if bond.is_free() && job.lane == Lane::Otp && hop < AT_ONCE {
         let patience = owned.shared.ports.clock.now().plus(owned.shared.options.pace.every.max(HELD));

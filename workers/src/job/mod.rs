@@ -5,6 +5,7 @@ mod carry;
 mod conclude;
 mod in_work;
 mod lane;
+mod last_moment;
 mod limits;
 mod path;
 mod pool;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::bond::{Bond, Claim};
 use super::conclude::conclude;
+use super::last_moment::too_late;
 use super::limits;
 use super::ready::{Ready, ready};
 use super::send::{Attempted, send};
@@ -163,7 +164,7 @@ async fn attempt(
     };
     let now = clock.now();
     if let Some(until) = due(&entry, headers).filter(|until| *until > now)
-        && !job.expired(now)
+        && !too_late(owned, job, now)
     {
         // A long delay is made of several steps, and this was not the last one; or the moment was changed meanwhile.
         return Ok(Some(wait(until, now, headers.clone())));

@@ -7,6 +7,7 @@ use kurir_core::policy::Backoff;
 use kurir_core::port::{Charge, JobHeaders, NumberStatus, PortError};
 
 use super::bond::Bond;
+use super::last_moment::{last_moment, too_late};
 use super::limits;
 use crate::crash_point::CrashPoint;
 use crate::session::{Owned, Turn};
@@ -37,7 +38,7 @@ pub(super) async fn ready(
     let options = &owned.shared.options;
     let late = |now| {
         let outcome = if entry.state == MessageState::Sending { Outcome::Uncertain } else { Outcome::Expire };
-        job.expired(now).then_some(outcome)
+        too_late(owned, job, now).then_some(outcome)
     };
     if let Some(outcome) = late(ports.clock.now()) {
         return Ok(Ready::No(outcome));
@@ -46,7 +47,7 @@ pub(super) async fn ready(
         return Ok(Ready::No(Outcome::Uncertain));
     }
     // What others could send does not wait for this connection.
-    let linked = if bond.is_free() { *owned.link.borrow() } else { connected(owned, job.expires_at).await };
+    let linked = if bond.is_free() { *owned.link.borrow() } else { connected(owned, last_moment(owned, job)).await };
     if !linked {
         if owned.stopping.is_cancelled() || owned.lost.is_cancelled() {
             return Ok(Ready::No(Outcome::Abandon));
@@ -148,12 +149,12 @@ async fn suppressed(owned: &Owned, job: &Job) -> Result<bool, PortError> {
     owned.shared.suppressed.write((job.tenant.clone(), to.clone())).await
 }
 
-/// Waits until the session can send, at most `max_wait` and not beyond the deadline.
-async fn connected(owned: &Owned, deadline: Option<Timestamp>) -> bool {
+/// Waits until the session can send, at most `max_wait` and not beyond the last moment.
+async fn connected(owned: &Owned, last: Option<Timestamp>) -> bool {
     let options = &owned.shared.options;
     let mut patience = options.max_wait;
-    if let Some(deadline) = deadline {
-        patience = patience.min(deadline.since(owned.shared.ports.clock.now()));
+    if let Some(last) = last {
+        patience = patience.min(last.since(owned.shared.ports.clock.now()));
     }
     let mut link = owned.link.clone();
     tokio::select! {

@@ -8,6 +8,7 @@ use kurir_core::port::{Body, MessengerError, Outgoing};
 use tokio::sync::mpsc;
 
 use super::carry::{NoFile, carry};
+use super::last_moment::last_moment;
 use super::limits;
 use crate::crash_point::CrashPoint;
 use crate::session::Owned;
@@ -42,13 +43,15 @@ pub(super) async fn send(
 ) -> Attempted {
     let ports = &owned.shared.ports;
     let options = &owned.shared.options;
-    let left = job.expires_at.map_or(Duration::MAX, |deadline| deadline.since(ports.clock.now()));
-    if left.is_zero() {
-        return Attempted::not_on_wire(if in_doubt { Outcome::Uncertain } else { Outcome::Expire });
+    let last = last_moment(owned, job);
+    let left = || last.map_or(Duration::MAX, |last| last.since(ports.clock.now()));
+    let late = Attempted::not_on_wire(if in_doubt { Outcome::Uncertain } else { Outcome::Expire });
+    if left().is_zero() {
+        return late;
     }
     let rule = options.retry(job.lane);
     let body = tokio::select! {
-        body = body(owned, job, left) => body,
+        body = body(owned, job, left()) => body,
         () = out_of_time(owned) => return Attempted::not_on_wire(Outcome::Abandon),
     };
     let body = match body {
@@ -59,16 +62,22 @@ pub(super) async fn send(
         }
         Err(NoFile::NotNow(reason)) => return again(owned, sending, rule, reason),
     };
-    let message = Outgoing { to: job.to.clone(), id: sending.message_id.clone(), body, reply_to: job.reply_to.clone() };
     // A file may have taken a while.
-    let left = job.expires_at.map_or(Duration::MAX, |deadline| deadline.since(ports.clock.now()));
-    if left.is_zero() {
-        return Attempted::not_on_wire(if in_doubt { Outcome::Uncertain } else { Outcome::Expire });
+    if left().is_zero() {
+        return late;
     }
-    // At the deadline the send is dropped wherever it is: what WhatsApp's keys took so long for must not go out late.
+    let message = Outgoing {
+        to: job.to.clone(),
+        id: sending.message_id.clone(),
+        body,
+        reply_to: job.reply_to.clone(),
+        not_after: last,
+    };
     let sent = owned.sender.send(&message, options.ack_patience);
+    // An answer is of use until the deadline itself.
+    let until = job.expires_at.map_or(Duration::MAX, |deadline| deadline.since(ports.clock.now()));
     let answered = tokio::select! {
-        answered = tokio::time::timeout(left, sent) => answered.unwrap_or(Ok(SendAnswer::Unknown)),
+        answered = tokio::time::timeout(until, sent) => answered.unwrap_or(Ok(SendAnswer::Unknown)),
         () = out_of_time(owned) => return Attempted { outcome: Outcome::Abandon, code: None, on_wire: true, pace: None },
     };
     options.crash.pass(CrashPoint::Answered);
@@ -85,10 +94,11 @@ pub(super) async fn send(
             // WhatsApp may have been asked meanwhile, which takes a while.
             let now = ports.clock.now();
             let rest = rest.map(|rest| rest.until.since(now));
-            let outcome = verdict(answer, sending.attempts, rule, job.expires_at, now, fraction, rest);
+            let outcome = verdict(answer, sending.attempts, rule, last, now, fraction, rest);
             let code = if let SendAnswer::Refused(code) = answer { Some(code) } else { None };
             Attempted { outcome, code, on_wire: true, pace }
         }
+        Err(MessengerError::TooLate) => late,
         Err(error) => not_sent(owned, sending, rule, error),
     }
 }
@@ -104,10 +114,11 @@ fn not_sent(owned: &Owned, sending: &LedgerEntry, rule: AttemptRule, error: Mess
             owned.lost.cancel();
             Attempted::not_on_wire(Outcome::Abandon)
         }
-        // The last two are no answers to a message.
+        // The last three are no answers to a message.
         error @ (MessengerError::NoAnswer(_)
         | MessengerError::Client { .. }
         | MessengerError::Linked
+        | MessengerError::TooLate
         | MessengerError::Refused(_)) => {
             tracing::warn!(%error, "the message could not be put on the wire");
             again(owned, sending, rule, FailReason::SendFailed)
@@ -127,7 +138,7 @@ fn again(owned: &Owned, sending: &LedgerEntry, rule: AttemptRule, reason: FailRe
     Attempted { outcome, code: None, on_wire: true, pace: None }
 }
 
-/// What the message says. `left`: until the job's deadline.
+/// What the message says. `left`: until the last moment to send it.
 async fn body(owned: &Owned, job: &Job, left: Duration) -> Result<Body, NoFile> {
     Ok(match &job.content {
         Content::Text(_) | Content::Otp { .. } | Content::Template { .. } => {

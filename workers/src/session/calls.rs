@@ -92,7 +92,8 @@ async fn pairing_code(owned: &Owned, number: &PhoneNumber) -> CallAnswerV1 {
 fn failed(owned: &Owned, error: &MessengerError) -> CallAnswerV1 {
     match error {
         MessengerError::NotConnected | MessengerError::Fenced => CallAnswerV1::NotConnected,
-        MessengerError::NoAnswer(_) => CallAnswerV1::NoAnswer,
+        // Only a message can be too late.
+        MessengerError::NoAnswer(_) | MessengerError::TooLate => CallAnswerV1::NoAnswer,
         MessengerError::Linked => CallAnswerV1::Linked,
         MessengerError::Refused(_) => CallAnswerV1::Refused,
         MessengerError::Client { .. } => {

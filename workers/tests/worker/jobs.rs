@@ -282,6 +282,41 @@ async fn a_restricted_sender_rests_and_says_so_even_where_the_job_ends() {
 }
 
 #[tokio::test]
+async fn a_message_has_to_be_on_the_wire_a_while_before_its_deadline() {
+    let margin = Duration::from_secs(20);
+    let (world, worker) =
+        World::serving(kurir_workers::WorkerOptions { deadline_margin: margin, ..options("w") }).await;
+    let mut events = world.events().await;
+    let due = |at, left| {
+        let deadline = SystemClock.now().plus(left);
+        (JobV1 { expires_at: Some(deadline.to_rfc3339()), ..otp(at) }, deadline)
+    };
+    let (late, _) = due(16, Duration::from_millis(19_999));
+    world.publish(&late).await;
+    assert_eq!(job_events(&mut *events, &late, 1).await[0].0, "message.expired");
+    let (in_time, deadline) = due(17, Duration::from_mins(1));
+    world.publish(&in_time).await;
+    assert_eq!(job_events(&mut *events, &in_time, 1).await[0].0, "message.sent");
+    let sent = world.messenger.sent();
+    assert_eq!(sent.len(), 1, "the first one was not begun");
+    assert_eq!(sent[0].not_after, Some(deadline.minus(margin)), "the client has the last word");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_client_has_no_time_left_for_expires() {
+    let (world, worker) = World::serving(options("w")).await;
+    world.messenger.script(|_| Reply::TooLate);
+    let mut events = world.events().await;
+    let job = otp(18);
+    world.publish(&job).await;
+    assert_eq!(job_events(&mut *events, &job, 1).await[0].0, "message.expired");
+    worker.stop().await;
+    let entry = world.entry(&job).await.unwrap();
+    assert_eq!((entry.attempts, world.messenger.sent().len()), (0, 0));
+}
+
+#[tokio::test]
 async fn at_the_deadline_a_send_that_hangs_is_dropped() {
     let mut settings = options("w");
     settings.ack_patience = Duration::from_mins(1);

@@ -60,6 +60,7 @@ pub fn options(name: &str) -> WorkerOptions {
         window_otp: 8,
         window_bulk: 8,
         ack_patience: Duration::from_millis(300),
+        deadline_margin: Duration::from_millis(10),
         max_wait: Duration::from_millis(500),
         stop_deadline: Duration::from_secs(3),
         pace,

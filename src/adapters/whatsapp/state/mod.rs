@@ -9,6 +9,7 @@ mod app_sync;
 mod device;
 pub mod keys;
 mod protocol;
+mod repeatable;
 mod secrets;
 mod signal;
 
@@ -23,6 +24,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 use whatsapp_rust::wacore::store::error::{Result, StoreError};
+
+use self::repeatable::Repeatable;
 
 /// Why a write did not happen: the session has another owner.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +72,8 @@ pub struct StateBackend {
     /// Held shared by every write, so that a wipe comes after all of them and before none.
     retired: RwLock<bool>,
     failed_writes: AtomicU64,
+    /// Until when messages may be sent again, of those that are just being sent.
+    repeatable: Repeatable,
 }
 
 impl StateBackend {
@@ -82,6 +87,7 @@ impl StateBackend {
             fenced: CancellationToken::new(),
             retired: RwLock::new(false),
             failed_writes: AtomicU64::new(0),
+            repeatable: Repeatable::default(),
         }
     }
 
@@ -94,6 +100,11 @@ impl StateBackend {
     /// How many writes have failed so far. If it grows while the client flushes, something was not kept.
     pub fn failed_writes(&self) -> u64 {
         self.failed_writes.load(Ordering::Acquire)
+    }
+
+    /// The message that is about to be sent under this id is not sent again after this moment, whoever asks for it.
+    pub fn limit_repetition(&self, message: &str, not_after: Timestamp) {
+        self.repeatable.limit(message, not_after, self.clock.now());
     }
 
     /// Removes all state of the session and refuses every later write, so that a task of the client that still runs

@@ -15,6 +15,7 @@ use super::keys::{
     BASE_KEY, DEVICE_LIST, GROUP, INBOUND, LID, LID_OF_PHONE, SENDER_KEY_DEVICE, SENT, TC_TOKEN, joined, plain, prefix,
     second_part,
 };
+use super::repeatable;
 use super::{StateBackend, StateKey, decode, encode, from_secs, unreadable};
 
 /// How long a sent message waits for the recipient's request to encrypt it again. The library sweeps by a cut-off
@@ -206,9 +207,10 @@ impl ProtocolStore for StateBackend {
 
     async fn store_sent_message(&self, chat_jid: &str, message_id: &str, payload: &[u8]) -> Result<()> {
         let _writing = self.locks.sent.lock().await;
+        let not_after = self.repeatable.take(message_id);
         let put = StatePut {
             at: joined(SENT, &[chat_jid, message_id]),
-            value: Bytes::copy_from_slice(payload),
+            value: repeatable::encode(payload, not_after),
             expires_at: Some(self.clock.now().plus(SENT_KEPT)),
         };
         self.write(StateBatch { puts: vec![put], deletes: Vec::new() }).await
@@ -219,7 +221,18 @@ impl ProtocolStore for StateBackend {
         let at = joined(SENT, &[chat_jid, message_id]);
         let Some(payload) = self.read(at.clone()).await? else { return Ok(None) };
         self.delete(at).await?;
-        Ok(Some(Vec::from(payload)))
+        let Some((not_after, payload)) = repeatable::decode(&payload) else {
+            return Err(unreadable(SENT, "a message that was sent"));
+        };
+        if let Some(not_after) = not_after {
+            if self.clock.now() >= not_after {
+                tracing::debug!("a message is not sent again: its time is over");
+                return Ok(None);
+            }
+            // It is stored again right after this, for the other devices.
+            self.limit_repetition(message_id, not_after);
+        }
+        Ok(Some(payload.to_vec()))
     }
 
     async fn delete_expired_sent_messages(&self, cutoff_timestamp: i64) -> Result<u32> {
