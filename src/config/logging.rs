@@ -20,15 +20,14 @@ const OWN: &str = "kurir";
 
 /// The most that other people's code may say, by the first part of its target, whatever the filter says. All other
 /// targets are off: above all those of the WhatsApp client (`whatsapp_rust`, `wacore`, `Client/…`, `AppState`, `usync` and
-/// a dozen more), which print numbers at every level.
+/// a dozen more), which print numbers at every level, and of the AMQP client (`lapin`), which prints bodies in warnings and
+/// errors when a connection is closed; what happens to connections is told by our own adapter.
 pub const CAPS: &[(&str, LevelFilter)] = &[
     ("axum", LevelFilter::WARN),
     ("deadpool", LevelFilter::WARN),
     ("deadpool_redis", LevelFilter::WARN),
     ("hyper", LevelFilter::WARN),
     ("hyper_util", LevelFilter::WARN),
-    // Its warnings print returned messages with their bodies.
-    ("lapin", LevelFilter::ERROR),
     ("redis", LevelFilter::WARN),
     ("rustls", LevelFilter::WARN),
     // sqlx warns of slow statements with their text; values travel apart from it.

@@ -232,6 +232,8 @@ impl LedgerEntry {
         if !self.state.may_become(next) {
             return Err(LedgerError { job: self.key.job, from: self.state, to: next });
         }
+        // WhatsApp's receipts tell whole seconds, and clocks differ: no step lies before the one that it follows.
+        let at = self.history.steps().last().map_or(at, |last| at.max(last.at));
         let mut entry = self.clone();
         entry.state = next;
         for step in self.state.steps_to(next) {
@@ -283,6 +285,17 @@ mod tests {
         assert_eq!(Delivered.steps_to(Read), [Read]);
         assert_eq!(Uncertain.steps_to(Delivered), [Sent, Delivered]);
         assert_eq!(Sending.steps_to(Failed), [Failed]);
+    }
+
+    #[test]
+    fn a_receipt_in_whole_seconds_is_not_before_what_it_confirms() {
+        let at = Timestamp::from_millis;
+        let sent = entry().advance(Sending, at(1200)).unwrap().advance(Sent, at(1385)).unwrap();
+        let delivered = sent.advance(Delivered, at(1000)).unwrap();
+        assert_eq!(delivered.delivered_at, Some(at(1385)));
+        let moments: Vec<_> = delivered.history.steps().iter().map(|step| step.at).collect();
+        assert!(moments.is_sorted(), "{moments:?}");
+        assert_eq!(delivered.advance(Read, at(3000)).unwrap().read_at, Some(at(3000)));
     }
 
     #[test]

@@ -192,7 +192,19 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     if text.starts_with("unknown field") {
         return format!("{path}: no such field");
     }
-    format!("{path}: wrong type or value")
+    format!("{path}: {}", wrong_value(&text))
+}
+
+/// Says that a value does not fit and what would, from serde's own words; what was found is left out, since it may be a code.
+pub fn wrong_value(words: &str) -> String {
+    const WRONG: &str = "wrong type or value";
+    let known = ["unknown variant", "invalid type", "invalid value", "invalid length"];
+    // What was found may hold the same words; what was expected comes after it and is of our own making.
+    let expected = words.rsplit_once(", expected ").filter(|_| known.iter().any(|start| words.starts_with(start)));
+    let Some((_, expected)) = expected else { return WRONG.to_owned() };
+    // Where it stands in the text, of a body in one piece.
+    let expected = expected.rsplit_once(" at line ").map_or(expected, |(expected, _)| expected);
+    format!("{WRONG}, expected {expected}")
 }
 
 #[cfg(test)]
@@ -214,6 +226,17 @@ mod tests {
         assert_eq!(job.content.render().unwrap().expose(), "Kode: 493817");
         assert_eq!(job.target.routing_key(job.lane), "s.s1.otp");
         assert!(job.expired(Timestamp::parse_rfc3339("2026-11-21T13:15:30Z").unwrap()));
+    }
+
+    #[test]
+    fn what_was_expected_is_told_and_what_was_found_is_not() {
+        for (words, said) in [
+            ("unknown variant `493817`, expected `a` or `b`", "wrong type or value, expected `a` or `b`"),
+            ("invalid type: string \"x, expected 493817\", expected u32 at line 1 column 9", "wrong type or value, expected u32"),
+            ("493817, expected 1", "wrong type or value"),
+        ] {
+            assert_eq!(wrong_value(words), said);
+        }
     }
 
     #[test]

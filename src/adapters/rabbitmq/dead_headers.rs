@@ -6,14 +6,12 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::headers::{
-    DETAIL, QUEUE, REASON, Vouched, carried_over, foreign, integer, put_integer, put_text, read, text, value,
+    DETAIL, DIED_AT, QUEUE, REASON, Vouched, carried_over, foreign, integer, put_integer, put_text, read, text, value,
     with_headers,
 };
 
 /// The broker's reason on a letter that was published anew, since a copy's `x-death` is not the broker's word.
 const DIED_OF: &str = "kurir-died-of";
-/// The moment beside it, in milliseconds since the Unix epoch.
-const DIED_AT: &str = "kurir-died-at";
 
 /// The broker's word where a job came back from a delay and its session's queue was gone.
 const UNROUTABLE: &str = "unroutable";
@@ -21,12 +19,16 @@ const UNROUTABLE: &str = "unroutable";
 /// Why and, if that is known, when a letter died.
 pub(super) fn cause_of_death(properties: &BasicProperties) -> (String, Option<Timestamp>) {
     if let Some(reason) = text(properties, REASON) {
-        return (reason, None);
+        return (reason, died_at(properties));
     }
     if let Some(reason) = text(properties, DIED_OF) {
-        return (reason, integer(properties, DIED_AT).map(Timestamp::from_millis));
+        return (reason, died_at(properties));
     }
     last_death(properties).unwrap_or_else(|| ("unknown".to_owned(), None))
+}
+
+fn died_at(properties: &BasicProperties) -> Option<Timestamp> {
+    integer(properties, DIED_AT).map(Timestamp::from_millis)
 }
 
 /// The newest entry of `x-death`, which stands first.
@@ -112,6 +114,7 @@ mod tests {
         let mut table = FieldTable::default();
         put_text(&mut table, REASON, "bad_field");
         put_text(&mut table, DETAIL, "to: missing");
+        put_integer(&mut table, DIED_AT, 3000);
         let ours = BasicProperties::default().with_message_id("id".into()).with_headers(table);
         for original in [broker, ours] {
             let mut copy = of_dead_again(&original, "s.a.otp", WE);

@@ -22,6 +22,8 @@ pub(super) const TRACEPARENT: &str = "traceparent";
 pub(super) const USER: &str = "kurir-user";
 /// Why a dead letter is dead.
 pub(super) const REASON: &str = "kurir-reason";
+/// When it died, in milliseconds since the Unix epoch.
+pub(super) const DIED_AT: &str = "kurir-died-at";
 /// Which field or what detail.
 pub(super) const DETAIL: &str = "kurir-detail";
 /// The routing key under which a dead letter was a job.
@@ -90,10 +92,12 @@ pub(super) fn of_dead(
     original: &BasicProperties,
     letter: &DeadLetter,
     key: &str,
+    at: Timestamp,
     vouched: Vouched<'_>,
 ) -> BasicProperties {
     let mut table = foreign(original);
     put_text(&mut table, REASON, letter.reason.as_str());
+    put_integer(&mut table, DIED_AT, at.as_millis());
     put_text(&mut table, DETAIL, &letter.detail);
     put_text(&mut table, QUEUE, key);
     with_headers(carried_over(original), table, &read(original, vouched), vouched)
@@ -318,7 +322,7 @@ mod tests {
             assert_eq!(value(&copy, gone), None, "{gone}");
         }
         let letter = DeadLetter { reason: FailReason::BadField, detail: "to".into() };
-        let dead = of_dead(&copy, &letter, "s.a.otp", WE);
+        let dead = of_dead(&copy, &letter, "s.a.otp", Timestamp::from_millis(9), WE);
         assert_eq!(text(&dead, REASON).as_deref(), Some("bad_field"));
         assert_eq!((text(&dead, DETAIL), text(&dead, QUEUE)), (Some("to".into()), Some("s.a.otp".into())));
         assert_eq!(read(&dead, WE), full());

@@ -40,12 +40,6 @@ use self::publish::Publisher;
 pub use self::error::RabbitError;
 pub use self::options::{QueueKind, RabbitOptions};
 
-/// Log targets of the AMQP client that print message bodies: `returned_messages` prints a returned job at level
-/// `warn`, the others print whole frames at level `trace`. A body holds one-time passwords, so whoever sets up logging
-/// switches these targets off, at every level.
-pub const TARGETS_THAT_PRINT_BODIES: [&str; 5] =
-    ["lapin::returned_messages", "lapin::channels", "lapin::frames", "lapin::io_loop", "lapin::internal_rpc"];
-
 /// The job queues and the event exchange on RabbitMQ. Cheap to clone.
 #[derive(Clone)]
 pub struct RabbitMq {

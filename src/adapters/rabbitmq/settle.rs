@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kurir_core::domain::{Lane, Target};
+use kurir_core::memory::SystemClock;
 use kurir_core::policy::{Backoff, delay_step};
-use kurir_core::port::{DeadLetter, JobHeaders, PortError, Settle, Settled};
+use kurir_core::port::{Clock as _, DeadLetter, JobHeaders, PortError, Settle, Settled};
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 use lapin::{Acker, BasicProperties, Channel};
 use tokio::time::{Instant, timeout};
@@ -126,7 +127,8 @@ impl Settle for RabbitSettle {
     }
 
     async fn dead(self: Box<Self>, letter: DeadLetter) -> Result<Settled, PortError> {
-        let properties = headers::of_dead(&self.properties, &letter, &self.key, Vouched(&self.shared.user));
+        let properties =
+            headers::of_dead(&self.properties, &letter, &self.key, SystemClock.now(), Vouched(&self.shared.user));
         self.move_to(topology::DEAD_EXCHANGE, &self.key, properties, "dead-lettering a job").await
     }
 

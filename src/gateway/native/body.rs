@@ -114,5 +114,5 @@ fn describe(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     if text.starts_with("unknown field") {
         return at(path, bad("no such field"));
     }
-    at(path, bad("wrong type or value"))
+    at(path, bad(&kurir_core::wire::wrong_value(&text)))
 }
