@@ -3,7 +3,7 @@
 use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use kurir_core::domain::SessionId;
+use kurir_core::domain::{OwnLimits, SessionId};
 
 use super::remote::Output;
 use crate::compose::{self, SessionLimits};
@@ -68,6 +68,7 @@ fn of_session(session: &SessionLimits) -> Table {
         .map(|until| format!("until {until} ({})", session.rest_reason.as_deref().unwrap_or_default()));
     let day = format!("{}; the next begins at {}", session.time_zone, session.next_day);
     for (name, value) in [
+        ("of its own", own(&session.own)),
         ("day in", day),
         ("linked since", session.linked_at.clone().unwrap_or_else(|| "not yet".to_owned())),
         ("rests", resting.unwrap_or_else(|| "no".to_owned())),
@@ -82,4 +83,18 @@ fn of_session(session: &SessionLimits) -> Table {
         table.add_row([name.to_owned(), value]);
     }
     table
+}
+
+/// A session's own limits, by the names that `kurir sessions limits` takes.
+fn own(own: &OwnLimits) -> String {
+    let every = own.every_ms.map(|every| ("every", format!("{every}ms")));
+    let named = [
+        every,
+        own.burst.map(|burst| ("burst", burst.to_string())),
+        own.per_day.map(|most| ("per-day", most.to_string())),
+        own.cold_per_day.map(|most| ("new-per-day", most.to_string())),
+        own.warmed_up.map(|warm| ("warmed-up", warm.to_string())),
+    ];
+    let told: Vec<_> = named.into_iter().flatten().map(|(name, value)| format!("{name} {value}")).collect();
+    if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
 }

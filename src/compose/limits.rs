@@ -16,6 +16,9 @@ use crate::gateway::usecase::SenderDay;
 pub struct SessionLimits {
     /// Which session.
     pub session: String,
+    /// Its own limits; absent: none.
+    #[serde(skip_serializing_if = "OwnLimits::is_empty")]
+    pub own: OwnLimits,
     /// In which time zone its days are.
     pub time_zone: String,
     /// When its next day begins.
@@ -59,7 +62,7 @@ pub async fn session_limits(config: &Config, id: &SessionId) -> anyhow::Result<S
     let (record, now) = (store.sessions.get(id).await, store.clock.now());
     store.close().await;
     let record = record?.with_context(|| format!("there is no session {id}"))?;
-    Ok(told(id, &SenderDay::of(&settings::senders(config), &record, now)))
+    Ok(told(&record, &SenderDay::of(&settings::senders(config), &record, now)))
 }
 
 /// The limits of this configuration, for the gateway to show.
@@ -83,10 +86,11 @@ pub(super) fn in_force(config: &Config) -> Vec<LimitInForce> {
     shown.collect()
 }
 
-fn told(id: &SessionId, day: &SenderDay) -> SessionLimits {
+fn told(record: &SessionRecord, day: &SenderDay) -> SessionLimits {
     let DayLeft { cap, otp, bulk, cold_otp, cold_bulk } = day.left;
     SessionLimits {
-        session: id.to_string(),
+        session: record.id.to_string(),
+        own: record.limits,
         time_zone: day.zone.to_string(),
         next_day: day.next_day.to_rfc3339(),
         linked_at: day.linked.map(Timestamp::to_rfc3339),

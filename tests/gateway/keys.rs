@@ -52,7 +52,7 @@ fn a_key_does_what_its_scopes_say() {
     let mut message = text("s1");
     message["id"] = id.into();
     assert_eq!(it.post("/v1/messages", &message).status, 202);
-    let calls: [(&str, &str, String, Value); 7] = [
+    let calls: [(&str, &str, String, Value); 9] = [
         ("read", "GET", "/v1/sessions".into(), Value::Null),
         ("read", "GET", format!("/v1/messages/{id}"), Value::Null),
         ("send", "POST", "/v1/messages".into(), text("s1")),
@@ -60,6 +60,8 @@ fn a_key_does_what_its_scopes_say() {
         ("control", "GET", "/v1/sessions/s1/qr".into(), Value::Null),
         ("control", "POST", "/v1/sessions".into(), json!({"id": "s2"})),
         ("admin", "GET", "/v1/keys".into(), Value::Null),
+        ("read", "GET", "/v1/sessions/s1/limits".into(), Value::Null),
+        ("admin", "PUT", "/v1/sessions/s1/limits".into(), json!({"per_day": 5})),
     ];
     for scope in ["send", "read", "control", "admin"] {
         let (key, _) = it.key(&json!({"scopes": [scope]}));

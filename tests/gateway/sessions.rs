@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use kurir_core::domain::{Lane, QrCode, Secret, SessionState, Wanted};
+use kurir_core::policy::{DayRule, SenderRules};
 use kurir_core::port::{Clock as _, SessionStore as _};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, KEY, OTHER_KEY, session};
+use crate::fixture::{Fixture, KEY, OTHER_KEY, Wishes, session};
 use crate::queue::Fault;
 
 #[test]
@@ -93,6 +94,41 @@ fn the_list_comes_in_pages_of_ones_own_sessions() {
     }
     it.get("/v1/sessions?limit=x").error(422, "bad_field");
     it.get("/v1/sessions?page=2").error(422, "bad_field");
+}
+
+#[test]
+fn a_sessions_limits_are_shown_and_it_gets_its_own() {
+    let day = DayRule { per_day: 800, cold_per_day: 90, ..DayRule::default() };
+    let it = Fixture::with(Wishes { senders: SenderRules { day, ..SenderRules::default() }, ..Wishes::default() });
+    it.create("s1");
+    let path = "/v1/sessions/s1/limits";
+    let before = it.get(path).json();
+    let none = json!({"every_ms": null, "burst": null, "per_day": null, "cold_per_day": null, "warmed_up": null});
+    assert_eq!((&before["own"], &before["every_ms"], &before["cap"]), (&none, &json!(3000), &json!(800)));
+    let put = |path: &str, body: &Value| {
+        let headers = [("X-Api-Key", KEY), ("Content-Type", "application/json")];
+        it.call("PUT", path, &headers, body.to_string().as_bytes())
+    };
+    let own = json!({"every_ms": 1500, "burst": 2, "per_day": 300, "warmed_up": true});
+    let answer = put(path, &own);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let after = it.get(path).json();
+    assert_eq!(answer.json(), after);
+    assert_eq!((&after["every_ms"], &after["burst"], &after["cap"]), (&json!(1500), &json!(2), &json!(300)));
+    assert_eq!(after["new_otp_left"], json!(90), "what was not named is as for all");
+    for (bad, field) in [
+        (json!({"every_ms": 3_600_001}), "every_ms"),
+        (json!({"burst": 0}), "burst"),
+        (json!({"per_day": -1}), "per_day"),
+        (json!({"per_day": 5, "cold_per_day": 6}), "cold_per_day"),
+        (json!({"per_hour": 5}), "per_hour"),
+    ] {
+        assert_eq!(put(path, &bad).error(422, "bad_field")["field"], field, "{bad}");
+    }
+    assert_eq!(it.get(path).json(), after, "a refused one changes nothing");
+    assert_eq!(put(path, &json!({})).json()["own"], none, "each request replaces all of them");
+    put("/v1/sessions/none/limits", &own).error(404, "not_found");
+    it.get_with(path, &[("X-Api-Key", OTHER_KEY)]).error(404, "not_found");
 }
 
 #[test]

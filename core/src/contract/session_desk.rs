@@ -1,11 +1,13 @@
 //! The descriptions of sessions: names, labels, notes, restarts, the default, and the list of pools.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use super::Stores;
 use super::fixture::{now, session, status, tenant};
 use crate::domain::{
-    LabelChange, Labels, PoolId, SessionId, SessionName, SessionNote, SessionState, SessionStatus, TenantId, Wanted,
+    LabelChange, Labels, OwnLimits, PoolId, SessionId, SessionName, SessionNote, SessionState, SessionStatus, TenantId,
+    Wanted,
 };
 use crate::port::{Created, Described, Description, NewSession, PoolRecord, PoolRemoved, SessionFilter, Written};
 
@@ -43,6 +45,24 @@ pub(super) async fn a_described_session_is_read_back_whole(stores: Stores) {
     assert_eq!(stores.sessions.default_of(&mine).await.unwrap(), Some(id.clone()));
     let claimed = stores.sessions.claim(&id, &super::fixture::worker()).await.unwrap().unwrap();
     assert_eq!((claimed.name, claimed.labels), (record.name, record.labels), "an owner hears and keeps them");
+}
+
+pub(super) async fn a_sessions_own_limits_replace_those_before(stores: Stores) {
+    let id = session();
+    let before = stores.created(&tenant(), &id).await;
+    assert!(before.limits.is_empty());
+    let own = OwnLimits { every_ms: Some(1500), burst: NonZeroU32::new(2), per_day: Some(0), ..OwnLimits::default() };
+    for limits in [own, OwnLimits { warmed_up: Some(true), ..OwnLimits::default() }] {
+        assert!(stores.sessions.limit(&id, &limits).await.unwrap());
+        assert_eq!(stores.sessions.get(&id).await.unwrap().unwrap().limits, limits);
+        let claimed = stores.sessions.claim(&id, &super::fixture::worker()).await.unwrap().unwrap();
+        assert_eq!((claimed.limits, claimed.status), (limits, before.status.clone()), "its next owner goes by them");
+        let found = stores.sessions.find(&SessionFilter::default(), None, 10_000).await.unwrap();
+        assert!(found.iter().any(|record| record.id == id && record.limits == limits), "a look at all tells them");
+    }
+    assert!(stores.sessions.limit(&id, &OwnLimits::default()).await.unwrap());
+    assert!(stores.sessions.get(&id).await.unwrap().unwrap().limits.is_empty());
+    assert!(!stores.sessions.limit(&SessionId::new("nobody").unwrap(), &own).await.unwrap());
 }
 
 pub(super) async fn labels_are_merged_and_bounded(stores: Stores) {

@@ -7,8 +7,8 @@ use super::fixture::{entry, event, job, now, number, session};
 use super::stores::Owned;
 use super::suite::checks;
 use crate::domain::{
-    Account, Epoch, Fence, Labels, PaceState, SenderPace, SessionId, SessionName, SessionState, SessionStatus, Spent,
-    Timestamp, Wanted,
+    Account, Epoch, Fence, Labels, OwnLimits, PaceState, SenderPace, SessionId, SessionName, SessionState,
+    SessionStatus, Spent, Timestamp, Wanted,
 };
 use crate::port::{
     Acquaintance, Acquaintances, LedgerWrite, NewSession, Planted, SessionCopy, SessionEntry, SessionVault, StateBatch,
@@ -72,6 +72,7 @@ fn entry_of(copy: SessionCopy, id: &SessionId) -> SessionEntry {
         labels: record.labels,
         wanted: Wanted::Stopped,
         default,
+        limits: record.limits,
         pace: record.pace,
         status: record.status,
         created_at: record.created_at,
@@ -112,12 +113,14 @@ async fn a_copy_has_all_and_is_planted_whole(ports: VaultPorts) {
     entry.default = true;
     entry.name = Some(SessionName::new("Toko").unwrap());
     entry.labels = Labels::new([("team".to_owned(), "a".to_owned())].into()).unwrap();
+    entry.limits = OwnLimits { per_day: Some(70), ..OwnLimits::default() };
     entry.pace = SenderPace { next: PaceState(u64::MAX - 3), turn: 9, ..SenderPace::default() };
     entry.known = Acquaintances { met: vec![met.clone(), got_bulk.clone()], bulk: vec![got_bulk.clone()] };
     assert_eq!(ports.vault.plant(&entry, None).await.unwrap(), Planted::Done);
     let record = ports.stores.sessions.get(&new).await.unwrap().unwrap();
     assert_eq!((record.status, record.pace, record.owner), (entry.status, entry.pace, None));
     assert_eq!((record.name, record.labels, record.wanted), (entry.name, entry.labels, Wanted::Stopped));
+    assert_eq!(record.limits, entry.limits);
     assert_eq!(ports.stores.sessions.default_of(&owned.tenant).await.unwrap().as_ref(), Some(&new));
     let expected: Vec<_> = values.iter().map(|(_, value)| Some(value.to_vec())).collect();
     assert_eq!(ports.values(&new, &values).await, expected);

@@ -147,6 +147,7 @@ pub async fn stores(make: impl AsyncFn() -> Stores) {
             sessions_pools::nobody_joins_a_pool_that_is_nobodys,
             session_desk::a_described_session_is_read_back_whole,
             session_desk::labels_are_merged_and_bounded,
+            session_desk::a_sessions_own_limits_replace_those_before,
             session_desk::a_note_is_read_back_whole_and_goes_with_its_session,
             session_desk::filters_find_what_fits_all_of_them,
             session_desk::a_restart_counts_and_wants_running,

@@ -17,6 +17,7 @@ mod media;
 mod media_type;
 mod note;
 mod outcome;
+mod own_limits;
 mod phone;
 mod placeholder;
 mod prefix;
@@ -58,6 +59,7 @@ pub use media::{MediaContent, MediaDetail, MediaFrom, MediaId, MediaKind, MediaR
 pub use media_type::{Contradiction, MediaLimits, UNKNOWN_MEDIA, judge_media, media_fits};
 pub use note::{NoteError, SessionNote};
 pub use outcome::{FailReason, Outcome, SendAnswer};
+pub use own_limits::{BadLimit, OwnLimits};
 pub use phone::{PhoneError, PhoneNumber};
 pub use placeholder::{UnknownPlaceholder, is_placeholder, placeholders};
 pub use prefix::{ConversionRule, NumberPrefix, PrefixId, PrefixRecord, Traffic};

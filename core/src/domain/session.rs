@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Epoch, FailReason, FirstLink, Labels, PhoneNumber, PoolId, QrCode, Rest, SenderPace, SessionId, SessionName,
-    TenantId, Timestamp, WorkerName,
+    Epoch, FailReason, FirstLink, Labels, OwnLimits, PhoneNumber, PoolId, QrCode, Rest, SenderPace, SessionId,
+    SessionName, TenantId, Timestamp, WorkerName,
 };
 
 /// Where a session stands.
@@ -255,6 +255,8 @@ pub struct SessionRecord {
     /// Who claimed it last; whether that worker still holds it, the lease tells. `None` once the owner of a session that is not
     /// wanted running has let go of it.
     pub owner: Option<WorkerName>,
+    /// Its own limits.
+    pub limits: OwnLimits,
     /// What its limits have to remember, as of the last intent.
     pub pace: SenderPace,
     /// What its owner wrote last.

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use async_trait::async_trait;
 
 use super::MemoryStores;
-use crate::domain::{PoolId, SessionId, SessionNote, SessionRecord, TenantId, Wanted};
+use crate::domain::{OwnLimits, PoolId, SessionId, SessionNote, SessionRecord, TenantId, Wanted};
 use crate::port::{Described, Description, PoolRecord, PoolRemoved, PortError, SessionDesk, SessionFilter};
 
 fn fits(filter: &SessionFilter, record: &SessionRecord) -> bool {
@@ -64,6 +64,10 @@ impl SessionDesk for MemoryStores {
         let tables = self.tables();
         let note = |id: &SessionId| Some((id.clone(), tables.notes.get(id)?.clone()));
         Ok(ids.iter().filter_map(note).collect())
+    }
+
+    async fn limit(&self, id: &SessionId, limits: &OwnLimits) -> Result<bool, PortError> {
+        Ok(self.tables().sessions.get_mut(id).map(|record| record.limits = *limits).is_some())
     }
 
     async fn restart(&self, id: &SessionId) -> Result<bool, PortError> {

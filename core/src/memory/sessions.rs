@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::MemoryStores;
 use crate::domain::{
-    Epoch, Fence, OutboxEvent, PoolId, SenderPace, SessionId, SessionRecord, SessionStatus, TenantId, Wanted,
-    WorkerName,
+    Epoch, Fence, OutboxEvent, OwnLimits, PoolId, SenderPace, SessionId, SessionRecord, SessionStatus, TenantId,
+    Wanted, WorkerName,
 };
 use crate::port::{Created, NewSession, PortError, SessionStore, Written};
 
@@ -28,6 +28,7 @@ impl SessionStore for MemoryStores {
             restarts: 0,
             epoch: Epoch::default(),
             owner: None,
+            limits: OwnLimits::default(),
             pace: SenderPace::default(),
             status: SessionStatus::created(session.at),
             created_at: session.at,

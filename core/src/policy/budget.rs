@@ -62,6 +62,11 @@ impl Budget {
         self.linked = Some(linked);
     }
 
+    /// Another rule from now on; what was counted stays.
+    pub fn change(&mut self, rule: DayRule) {
+        self.rule = rule;
+    }
+
     /// Counts one message at `now` if it may go. `cold`: the session has never written to the recipient.
     pub fn take(&mut self, now: Timestamp, lane: Lane, cold: bool) -> Result<(), Over> {
         self.look(now, lane, cold)?;

@@ -81,6 +81,11 @@ impl Pacer {
         Self { rule, quota, saved }
     }
 
+    /// Another rule from now on. A state far ahead that the old rule made is taken back to what the new one allows.
+    pub fn change(&mut self, rule: PaceRule) {
+        *self = Self::new(rule, self.saved);
+    }
+
     /// Takes one message's worth at `now`, or tells how long to wait for it.
     pub fn take(&mut self, now: Timestamp) -> Result<(), Duration> {
         // A state further ahead than the whole burst comes from a clock that was wrong; following it could stop the
@@ -157,6 +162,18 @@ mod tests {
         let mut second = Pacer::new(rule(1000, 1), first.state());
         assert!(second.take(at(500)).is_err());
         second.take(at(1001)).unwrap();
+    }
+
+    #[test]
+    fn another_rule_is_no_new_burst_and_a_faster_one_is_felt_at_once() {
+        let mut pacer = Pacer::new(rule(60_000, 1), PaceState::default());
+        pacer.take(at(0)).unwrap();
+        pacer.change(rule(1000, 1));
+        assert!(pacer.take(at(500)).is_err(), "what was spent stays spent");
+        pacer.take(at(1001)).unwrap();
+        pacer.change(rule(5000, 1));
+        assert!(pacer.take(at(4000)).is_err());
+        pacer.take(at(6010)).unwrap();
     }
 
     #[test]

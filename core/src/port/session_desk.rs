@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::PortError;
 use crate::domain::{
-    LabelChange, Labels, PoolId, SessionId, SessionName, SessionNote, SessionRecord, SessionState, TenantId,
+    LabelChange, Labels, OwnLimits, PoolId, SessionId, SessionName, SessionNote, SessionRecord, SessionState, TenantId,
 };
 
 /// Which sessions are looked for. What is empty lets all through.
@@ -84,6 +84,10 @@ pub trait SessionDesk: Send + Sync {
 
     /// What was noted of these sessions, of those of which something was.
     async fn notes(&self, ids: &[SessionId]) -> Result<BTreeMap<SessionId, SessionNote>, PortError>;
+
+    /// Gives a session these limits of its own, in the place of those that it had; its owner hears of it. `false`: there is no
+    /// such session.
+    async fn limit(&self, id: &SessionId, limits: &OwnLimits) -> Result<bool, PortError>;
 
     /// Asks for a new connection: the session is wanted running, and its restarts count one more, which its owner hears
     /// and lets go of it. `false`: there is no such session, or it is being deleted.

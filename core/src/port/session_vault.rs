@@ -5,8 +5,8 @@ use bytes::Bytes;
 
 use super::{PortError, Written};
 use crate::domain::{
-    Fence, Labels, OutboxEvent, PhoneNumber, PoolId, SenderPace, SessionId, SessionName, SessionRecord, SessionStatus,
-    TenantId, Timestamp, Wanted,
+    Fence, Labels, OutboxEvent, OwnLimits, PhoneNumber, PoolId, SenderPace, SessionId, SessionName, SessionRecord,
+    SessionStatus, TenantId, Timestamp, Wanted,
 };
 
 /// A value of Signal state with its place, whatever area it is of.
@@ -75,6 +75,8 @@ pub struct SessionEntry {
     pub wanted: Wanted,
     /// Whether it becomes the tenant's default.
     pub default: bool,
+    /// Its own limits.
+    pub limits: OwnLimits,
     /// What its limits have to remember.
     pub pace: SenderPace,
     /// Where it stands.

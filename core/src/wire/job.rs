@@ -232,7 +232,10 @@ mod tests {
     fn what_was_expected_is_told_and_what_was_found_is_not() {
         for (words, said) in [
             ("unknown variant `493817`, expected `a` or `b`", "wrong type or value, expected `a` or `b`"),
-            ("invalid type: string \"x, expected 493817\", expected u32 at line 1 column 9", "wrong type or value, expected u32"),
+            (
+                "invalid type: string \"x, expected 493817\", expected u32 at line 1 column 9",
+                "wrong type or value, expected u32",
+            ),
             ("493817, expected 1", "wrong type or value"),
         ] {
             assert_eq!(wrong_value(words), said);

@@ -28,6 +28,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("users", include_str!("migrations/0014_users.sql")),
     ("notes of sessions, alerts", include_str!("migrations/0016_notes_alerts.sql")),
     ("messages by moment", include_str!("migrations/0017_messages_by_moment.sql")),
+    ("limits of single sessions", include_str!("migrations/0018_own_limits.sql")),
 ];
 
 fn migrator(schema: Option<&str>) -> Migrator {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use kurir_core::domain::{
-    LabelChange, Labels, PoolId, SessionId, SessionName, SessionNote, SessionRecord, SessionState, TenantId,
+    LabelChange, Labels, OwnLimits, PoolId, SessionId, SessionName, SessionNote, SessionRecord, SessionState, TenantId,
 };
 use kurir_core::port::{Described, Description, PoolRecord, PoolRemoved, PortError, SessionDesk, SessionFilter};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use super::{PostgresStore, rows};
 
 const FIND: &str = "\
 SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, s.pool, s.name, s.labels::text AS labels,
-       s.restarts, p.pace, p.spent
+       s.restarts, s.limits::text AS limits, p.pace, p.spent
 FROM session s LEFT JOIN session_pace p ON p.session = s.id
 WHERE ($1::text IS NULL OR s.tenant = $1) AND s.id > $2
   AND ($4::text IS NULL OR s.state = $4)
@@ -43,6 +43,8 @@ ON CONFLICT (session) DO UPDATE SET note = excluded.note";
 
 const NOTES: &str = "SELECT session, note FROM session_note WHERE session = ANY($1)";
 
+const LIMIT: &str = "UPDATE session SET limits = $2::text::jsonb WHERE id = $1";
+
 const RESTART: &str =
     "UPDATE session SET wanted = 'running', restarts = restarts + 1 WHERE id = $1 AND wanted <> 'deleted'";
 
@@ -67,9 +69,9 @@ SELECT (SELECT count(*) FROM session s WHERE s.pool = p.id) FROM pool p WHERE p.
 const REMOVE_POOL: &str = "\
 DELETE FROM pool p WHERE p.id = $1 AND p.tenant = $2 AND NOT EXISTS (SELECT 1 FROM session s WHERE s.pool = p.id)";
 
-/// Labels, or a change of them, as JSON.
-pub(super) fn json<T: Serialize>(labels: &T) -> Result<String, PortError> {
-    serde_json::to_string(labels).map_err(|error| refused("writing labels", error))
+/// Labels, a change of them, or limits as JSON.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String, PortError> {
+    serde_json::to_string(value).map_err(|error| refused("writing what is said of a session", error))
 }
 
 /// Whether a statement was refused because something refers to what it removes.
@@ -147,6 +149,15 @@ impl SessionDesk for PostgresStore {
             Ok((id, note))
         };
         rows.into_iter().map(note).collect()
+    }
+
+    async fn limit(&self, id: &SessionId, limits: &OwnLimits) -> Result<bool, PortError> {
+        let limits = &json(limits)?;
+        self.retrying("limiting a session", |_| async move {
+            let done = sqlx::query(LIMIT).bind(id.as_str()).bind(limits).execute(&self.pool).await?;
+            Ok(done.rows_affected() > 0)
+        })
+        .await
     }
 
     async fn restart(&self, id: &SessionId) -> Result<bool, PortError> {

@@ -23,8 +23,8 @@ const ROWS_AT_ONCE: usize = 1000;
 const HELD: &str = "SELECT epoch, wanted FROM session WHERE id = $1 FOR UPDATE";
 
 const INSERT: &str = "\
-INSERT INTO session (id, tenant, wanted, epoch, state, status, created_at, pool, name, labels)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::jsonb)
+INSERT INTO session (id, tenant, wanted, epoch, state, status, created_at, pool, name, labels, limits)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::jsonb, $11::text::jsonb)
 ON CONFLICT (id) DO NOTHING";
 
 const PACE: &str = "INSERT INTO session_pace (session, pace, turn, spent) VALUES ($1, $2, $3, $4)";
@@ -131,6 +131,7 @@ impl PostgresStore {
             .bind(entry.pool.as_ref().map(PoolId::as_str))
             .bind(entry.name.as_ref().map(SessionName::as_str))
             .bind(session_desk::json(&entry.labels)?)
+            .bind(session_desk::json(&entry.limits)?)
             .execute(&mut *connection)
             .await
             .map_err(failed)?;

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use kurir_core::domain::{
-    Epoch, Fence, OutboxEvent, PoolId, SenderPace, SessionId, SessionName, SessionRecord, SessionStatus, TenantId,
-    Timestamp, Wanted, WorkerName,
+    Epoch, Fence, OutboxEvent, OwnLimits, PoolId, SenderPace, SessionId, SessionName, SessionRecord, SessionStatus,
+    TenantId, Timestamp, Wanted, WorkerName,
 };
 use kurir_core::port::{Created, NewSession, PortError, SessionStore, Written};
 use sqlx::Row as _;
@@ -35,7 +35,7 @@ SELECT count(*) > 0 FROM new";
 
 pub(super) const GET: &str = "\
 SELECT s.id, s.tenant, s.wanted, s.epoch, s.owner, s.status, s.created_at, s.pool, s.name, s.labels::text AS labels,
-       s.restarts, p.pace, p.spent
+       s.restarts, s.limits::text AS limits, p.pace, p.spent
 FROM session s LEFT JOIN session_pace p ON p.session = s.id
 WHERE s.id = $1";
 
@@ -44,7 +44,7 @@ UPDATE session
 SET epoch = GREATEST(epoch, COALESCE((SELECT r.epoch FROM retired_session r WHERE r.id = $1), 0)) + 1, owner = $2
 WHERE id = $1
 RETURNING id, tenant, wanted, epoch, owner, status, created_at, pool, name, labels::text AS labels, restarts,
-          NULL::bigint AS pace, NULL::text AS spent";
+          limits::text AS limits, NULL::bigint AS pace, NULL::text AS spent";
 
 const SPENT: &str = "SELECT pace, spent FROM session_pace WHERE session = $1";
 
@@ -113,6 +113,7 @@ pub(super) fn record(vault: &Vault, row: &PgRow) -> Result<SessionRecord, PortEr
     let name: Option<String> = row.try_get("name").map_err(failed)?;
     let labels: &str = row.try_get("labels").map_err(failed)?;
     let restarts: i64 = row.try_get("restarts").map_err(failed)?;
+    let limits: &str = row.try_get("limits").map_err(failed)?;
     let status = vault.open_json(&Place::Status(&id), row.try_get("status").map_err(failed)?)?;
     Ok(SessionRecord {
         tenant: TenantId::new(row.try_get::<&str, _>("tenant").map_err(failed)?)
@@ -126,6 +127,7 @@ pub(super) fn record(vault: &Vault, row: &PgRow) -> Result<SessionRecord, PortEr
             .ok_or_else(|| corrupt(format!("session {id}"), UnknownWord { column: "wanted", found: wanted }))?,
         epoch: Epoch(rows::to_count(row.try_get("epoch").map_err(failed)?, || format!("the epoch of session {id}"))?),
         owner: owner.map(WorkerName::new).transpose().map_err(|e| corrupt(format!("the owner of session {id}"), e))?,
+        limits: serde_json::from_str(limits).map_err(|_| corrupt(format!("session {id}"), "its limits are none"))?,
         pace: spending::read(&id, pace, spent)?,
         status,
         created_at: Timestamp::from_millis(row.try_get("created_at").map_err(failed)?),
@@ -178,6 +180,7 @@ impl SessionStore for PostgresStore {
                     restarts: 0,
                     epoch: Epoch(0),
                     owner: None,
+                    limits: OwnLimits::default(),
                     pace: SenderPace::default(),
                     status,
                     created_at: session.at,

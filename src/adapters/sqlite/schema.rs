@@ -29,6 +29,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema/0014.sql"),
     include_str!("schema/0016.sql"),
     include_str!("schema/0017.sql"),
+    include_str!("schema/0018.sql"),
 ];
 
 /// Checks that the file has the newest version, for who may not change it.

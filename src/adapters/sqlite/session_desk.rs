@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use kurir_core::domain::{
-    Labels, PoolId, SessionId, SessionName, SessionNote, SessionRecord, SessionState, TenantId, Wanted,
+    Labels, OwnLimits, PoolId, SessionId, SessionName, SessionNote, SessionRecord, SessionState, TenantId, Wanted,
 };
 use kurir_core::port::{Described, Description, PoolRecord, PoolRemoved, PortError, SessionDesk, SessionFilter};
 use serde::Serialize;
@@ -27,9 +27,9 @@ const FIND: &str = "\
 const SESSIONS_OF: &str = "\
     SELECT (SELECT count(*) FROM session WHERE session.pool = pool.id) FROM pool WHERE id = ?1 AND tenant = ?2";
 
-/// Labels, or a change of them, as JSON.
-pub(super) fn json<T: Serialize>(labels: &T) -> Result<String, PortError> {
-    serde_json::to_string(labels).map_err(|error| corrupt("labels to write", error))
+/// Labels, a change of them, or limits as JSON.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String, PortError> {
+    serde_json::to_string(value).map_err(|error| corrupt("what is said of a session", error))
 }
 
 /// Where the note of a session is sealed for.
@@ -146,6 +146,23 @@ impl SessionDesk for SqliteStore {
             Ok((id, note))
         };
         rows.into_iter().map(note).collect()
+    }
+
+    async fn limit(&self, id: &SessionId, limits: &OwnLimits) -> Result<bool, PortError> {
+        let (id, limits) = (id.clone(), json(limits)?);
+        self.db
+            .writer
+            .write("limiting a session", move |connection| {
+                Box::pin(async move {
+                    let done = sqlx::query("UPDATE session SET limits = ?2 WHERE id = ?1")
+                        .bind(id.as_str())
+                        .bind(limits)
+                        .execute(connection)
+                        .await?;
+                    Ok(done.rows_affected() > 0)
+                })
+            })
+            .await
     }
 
     async fn restart(&self, id: &SessionId) -> Result<bool, PortError> {

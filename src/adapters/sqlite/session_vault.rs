@@ -22,6 +22,7 @@ struct Sealed {
     entry: SessionEntry,
     status: Vec<u8>,
     labels: String,
+    limits: String,
     spent: String,
     state: Vec<(String, String, Vec<u8>, Option<i64>)>,
     met: Vec<[u8; 16]>,
@@ -39,6 +40,7 @@ impl Sealed {
         Ok(Self {
             status: db.sealed_status(id, &entry.status)?,
             labels: session_desk::json(&entry.labels)?,
+            limits: session_desk::json(&entry.limits)?,
             spent: serde_json::to_string(&entry.pace).map_err(|error| corrupt("a sender's state to write", error))?,
             state: state.collect(),
             met: entry.known.met.iter().map(|number| spending::fingerprint(db, id, number)).collect(),
@@ -51,12 +53,12 @@ impl Sealed {
 
     /// Writes all of it; false when there is a session of this id. Its claims go on from `epoch`.
     async fn insert(self, connection: &mut SqliteConnection, epoch: u64) -> Result<bool, sqlx::Error> {
-        let Self { entry, status, labels, spent, state, met, bulk, events } = self;
+        let Self { entry, status, labels, limits, spent, state, met, bulk, events } = self;
         let id = entry.id.as_str();
         let done = sqlx::query(
             "INSERT INTO session \
-             (id, tenant, wanted, epoch, owner, pace, state, status, created_at, pool, name, labels, spent) \
-             VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (id) DO NOTHING",
+             (id, tenant, wanted, epoch, owner, pace, state, status, created_at, pool, name, labels, spent, limits) \
+             VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (id) DO NOTHING",
         )
         .bind(id)
         .bind(entry.tenant.as_str())
@@ -70,6 +72,7 @@ impl Sealed {
         .bind(entry.name.as_ref().map(SessionName::as_str))
         .bind(labels)
         .bind(spent)
+        .bind(limits)
         .execute(&mut *connection)
         .await?;
         if done.rows_affected() == 0 {

@@ -29,6 +29,7 @@ row! {
         name: Option<String>,
         labels: String,
         restarts: i64,
+        limits: String,
     }
 }
 
@@ -59,6 +60,7 @@ impl Database {
             wanted: Wanted::parse(&row.wanted).ok_or_else(|| corrupt(what(), "its wish is none"))?,
             epoch: Epoch(row.epoch.cast_unsigned()),
             owner: row.owner.map(WorkerName::new).transpose().map_err(name)?,
+            limits: serde_json::from_str(&row.limits).map_err(|_| corrupt(what(), "its limits are none"))?,
             pace: spending::read(&row.id, row.pace, row.spent.as_deref())?,
             status,
             created_at: Timestamp::from_millis(row.created_at),

@@ -6,6 +6,7 @@ mod keys;
 mod otp;
 mod qr;
 mod send;
+mod session_limits;
 mod sessions;
 mod show;
 mod status;

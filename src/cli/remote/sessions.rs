@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::send::{pair, span};
+use super::session_limits::{self, OwnLimitsArgs};
 use super::status::Usage;
 use super::{Gateway, Output, cleanup, qr, show};
 use crate::cli::transfer::Transfer;
@@ -114,6 +115,13 @@ pub enum Sessions {
         /// Out of its pool.
         #[arg(long, conflicts_with = "pool")]
         none: bool,
+    },
+    /// Shows its limits and what is left of today, or gives it limits of its own; those that are not named stay
+    Limits {
+        /// The session.
+        session: String,
+        #[command(flatten)]
+        own: OwnLimitsArgs,
     },
     /// Shows the session that sends where none is named, or names another one.
     Default {
@@ -222,6 +230,11 @@ pub async fn run(asked: Sessions, gateway: &Gateway) -> anyhow::Result<ExitCode>
             cleanup::run(&client, output, yes).await?;
             return Ok(ExitCode::SUCCESS);
         }
+        Sessions::Limits { session, own } => {
+            let told = session_limits::run(&client, &checked(session)?, &own).await?;
+            show::one(output, HEAD, &told);
+            return Ok(ExitCode::SUCCESS);
+        }
         Sessions::Qr { session, patience } => {
             let told = qr::link(&client, output, &checked(session)?, patience).await?;
             show::one(output, HEAD, &told);
@@ -318,9 +331,11 @@ fn request(asked: Sessions) -> anyhow::Result<Request> {
             (Method::Post, path(session, &["chats", &number, "typing"])?, Some(body))
         }
         // These are more than one request, or none.
-        Sessions::List { .. } | Sessions::Qr { .. } | Sessions::Cleanup { .. } | Sessions::Transfer(_) => {
-            bail!("no single request does that")
-        }
+        Sessions::List { .. }
+        | Sessions::Qr { .. }
+        | Sessions::Limits { .. }
+        | Sessions::Cleanup { .. }
+        | Sessions::Transfer(_) => bail!("no single request does that"),
     })
 }
 

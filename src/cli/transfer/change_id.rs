@@ -116,6 +116,7 @@ async fn change(tool: &ToolBackends, held: &Held, new: &SessionId, wanted: Wante
         labels: record.labels,
         wanted,
         default,
+        limits: record.limits,
         pace: record.pace,
         events: vec![created(&record.tenant, new, &status, now)?],
         tenant: record.tenant,

@@ -104,6 +104,7 @@ async fn write(
         created_at: record.created_at,
         status: record.status,
         pace: record.pace,
+        limits: record.limits,
         met: known.met,
         bulk: known.bulk,
         state: state.iter().map(StateEntry::of).collect(),

@@ -13,7 +13,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kurir_core::domain::{
-    Keyring, Labels, PhoneNumber, PoolId, Secret, SenderPace, SessionId, SessionStatus, TenantId, Timestamp,
+    Keyring, Labels, OwnLimits, PhoneNumber, PoolId, Secret, SenderPace, SessionId, SessionStatus, TenantId, Timestamp,
 };
 use kurir_core::port::{Entropy, StateValue};
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,9 @@ pub(super) struct SessionFile {
     pub(super) created_at: Timestamp,
     pub(super) status: SessionStatus,
     pub(super) pace: SenderPace,
+    /// Files of before there were such have none.
+    #[serde(default)]
+    pub(super) limits: OwnLimits,
     /// Whom it has written to, and who got bulk messages of it.
     pub(super) met: Vec<PhoneNumber>,
     pub(super) bulk: Vec<PhoneNumber>,
@@ -171,6 +174,7 @@ mod tests {
             created_at: Timestamp::from_millis(1),
             status: SessionStatus::created(Timestamp::from_millis(2)),
             pace: SenderPace::default(),
+            limits: OwnLimits { per_day: Some(7), ..OwnLimits::default() },
             met: vec![PhoneNumber::from_digits("6281234567890".into()).unwrap()],
             bulk: Vec::new(),
             state: vec![StateEntry {

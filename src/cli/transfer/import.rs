@@ -148,6 +148,7 @@ async fn plant(
         labels: file.labels,
         wanted: if how.start { Wanted::Running } else { Wanted::Stopped },
         default,
+        limits: file.limits,
         pace: file.pace,
         events: vec![created(tenant, id, &status, now)?],
         status,

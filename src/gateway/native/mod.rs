@@ -31,6 +31,7 @@ mod problem;
 mod qr;
 mod repeatable;
 mod schemas;
+mod session_limits;
 mod session_ops;
 mod sessions;
 mod suppression_files;
@@ -77,6 +78,7 @@ fn described(app: Option<&Arc<App>>) -> Routes {
         .merge(sessions::routes())
         .merge(media::routes())
         .merge(session_ops::routes())
+        .merge(session_limits::routes())
         .merge(qr::routes())
         .merge(pools::routes())
         .merge(messages::routes())

@@ -144,7 +144,7 @@ impl UseCases {
     /// A session's day and what holds it back. `workers`: those that live, if that is known.
     pub fn standing(&self, record: &SessionRecord, workers: Option<&BTreeSet<WorkerName>>) -> Standing {
         let day = SenderDay::of(&self.senders, record, self.ports.clock.now());
-        Standing { holds: holds(record, &day, workers), day, pace: self.pace }
+        Standing { holds: holds(record, &day, workers), day, pace: self.pace.with(&record.limits) }
     }
 
     /// The workers that live.
@@ -169,7 +169,7 @@ mod tests {
     use std::time::Duration;
 
     use kurir_core::domain::{
-        Account, Epoch, FirstLink, Labels, PhoneNumber, SenderPace, SessionId, SessionStatus, TenantId,
+        Account, Epoch, FirstLink, Labels, OwnLimits, PhoneNumber, SenderPace, SessionId, SessionStatus, TenantId,
     };
     use kurir_core::policy::DayRule;
 
@@ -203,6 +203,7 @@ mod tests {
             restarts: 0,
             epoch: Epoch(1),
             owner: Some(WorkerName::new("w1").unwrap()),
+            limits: OwnLimits::default(),
             pace: SenderPace::default(),
             status,
             created_at: linked,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kurir_core::domain::{
-    LabelChange, SessionId, SessionName, SessionNote, SessionRecord, TenantId, Wanted, WorkerName,
+    LabelChange, OwnLimits, SessionId, SessionName, SessionNote, SessionRecord, TenantId, Wanted, WorkerName,
 };
 use kurir_core::port::{Described, Description};
 
@@ -50,6 +50,22 @@ impl UseCases {
                 Err(UseCaseError::field("labels", kurir_core::domain::LabelError::TooMany.to_string()))
             }
             Described::Gone => Err(UseCaseError::NotFound { what: "session", field: None }),
+        }
+    }
+
+    /// Gives a session limits of its own, in the place of those that it had.
+    pub async fn limit_session(
+        &self,
+        tenant: &TenantId,
+        id: &SessionId,
+        limits: &OwnLimits,
+    ) -> Result<SessionRecord, UseCaseError> {
+        self.own_session(tenant, id).await?;
+        limits.check().map_err(|bad| UseCaseError::field(bad.field, bad.wanted))?;
+        if self.ports.sessions.limit(id, limits).await? {
+            self.own_session(tenant, id).await
+        } else {
+            Err(UseCaseError::NotFound { what: "session", field: None })
         }
     }
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kurir::config::{Config, Sources, limit_table};
 use kurir::gateway::LimitInForce;
-use kurir_core::domain::UserRole;
+use kurir_core::domain::{OwnLimits, UserRole};
 use kurir_core::policy::{DayRule, SenderRules};
+use kurir_core::port::SessionDesk as _;
 
 use super::reader::{Reader, row, words};
 use crate::fixture::{Fixture, OTHER_KEY, Wishes, session};
@@ -79,6 +80,11 @@ fn sessions_show_what_is_theirs_alone_and_only_to_their_tenant() {
     assert!(of("s1").last().unwrap().contains("limits.sender.time_zones Asia/Makassar"), "{:?}", of("s1"));
     assert!(of("s2").last().unwrap().contains("limits.sender.warmed_up"), "{:?}", of("s2"));
     assert_eq!(of("s3").last().unwrap(), "seperti yang lain");
+    let own = OwnLimits { every_ms: Some(1500), per_day: Some(0), warmed_up: Some(false), ..OwnLimits::default() };
+    assert!(it.runtime.block_on(it.stores.limit(&session("s2"), &own)).unwrap());
+    let english = Reader::new(&it, "acme", UserRole::Viewer).in_english();
+    let theirs = row(&english.page("/admin/limits"), "/admin/sessions/s2\"");
+    assert_eq!(theirs.last().unwrap(), "seconds per message: 1.5 a day: no limit with a warm-up");
     assert_eq!(of("s3")[1..5], ["800", "OTP 0 massal 0", "OTP 800 massal 800", "OTP 90 massal 90"]);
     assert!(!page.contains("/admin/sessions/o1"));
     let theirs = Reader::new(&it, "other", UserRole::Admin).page("/admin/limits");

@@ -1,9 +1,11 @@
 //! `/admin/sessions`: the list, a session's page, and what is done from there.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kurir_core::domain::{
-    Account, FailReason, Fence, FirstLink, PhoneNumber, SessionState, SessionStatus, UserRole, Wanted, WorkerName,
+    Account, FailReason, Fence, FirstLink, OwnLimits, PhoneNumber, SessionState, SessionStatus, UserRole, Wanted,
+    WorkerName,
 };
 use kurir_core::policy::{DayRule, SenderRules};
 use kurir_core::port::{
@@ -285,6 +287,22 @@ fn a_session_is_told_what_is_wanted_of_it() {
     let pins = it.runtime.block_on(it.wishes.pins()).unwrap();
     assert_eq!(pins.get(&session("s1")).map(kurir_core::domain::WorkerName::as_str), Some("w2"));
     assert!(words(&reader.page(path)).contains("Diminta pindah ke w2"));
+    let limits = [("every", "2,5"), ("burst", "3"), ("per_day", "120"), ("cold", ""), ("warm", "yes")];
+    act(&[&[("do", "limits")][..], &limits].concat());
+    let record = it.runtime.block_on(it.stores.get(&session("s1"))).unwrap().unwrap();
+    let own = OwnLimits {
+        every_ms: Some(2500),
+        burst: NonZeroU32::new(3),
+        per_day: Some(120),
+        cold_per_day: None,
+        warmed_up: Some(true),
+    };
+    assert_eq!(record.limits, own);
+    let page = reader.page(path);
+    assert!(words(&page).contains("1 pesan tiap 2.5 detik, paling banyak 3 sekaligus"), "{}", words(&page));
+    assert!(page.contains("value=\"2.5\"") && page.contains("placeholder=\"20\""), "typed, and as for all: {page}");
+    act(&[("do", "limits"), ("every", ""), ("burst", ""), ("per_day", ""), ("cold", ""), ("warm", "")]);
+    assert!(it.runtime.block_on(it.stores.get(&session("s1"))).unwrap().unwrap().limits.is_empty());
     // Empty fields take away.
     act(&[("do", "name"), ("name", "")]);
     act(&[("do", "labels"), ("labels", " ")]);
@@ -313,6 +331,22 @@ fn what_is_typed_wrongly_changes_nothing_and_stays_in_its_field() {
         assert_eq!(answer.status, 422, "{fields:?}: {text}");
         assert!(text.contains(says) && text.contains(kept), "{fields:?}: {text}");
     }
+    for (field, typed, says) in [
+        ("every", "cepat", "Detik per pesan: 0 sampai 3600"),
+        ("every", "3601", "Detik per pesan: 0 sampai 3600"),
+        ("burst", "0", "Paling banyak sekaligus: 1"),
+        ("per_day", "1000001", "Pesan per hari: 0 sampai"),
+        ("cold", "121", "Penerima baru per hari: 0 sampai"),
+    ] {
+        let mut fields =
+            vec![("do", "limits"), ("every", ""), ("burst", ""), ("per_day", "120"), ("cold", ""), ("warm", "")];
+        fields.iter_mut().filter(|(name, _)| *name == field).for_each(|(_, value)| *value = typed);
+        let answer = reader.post_from(path, path, &fields);
+        let text = answer.text();
+        assert_eq!(answer.status, 422, "{field}: {text}");
+        assert!(text.contains(says) && text.contains(&format!("value=\"{typed}\"")), "{field}: {text}");
+    }
+    assert!(it.runtime.block_on(it.stores.get(&session("s1"))).unwrap().unwrap().limits.is_empty());
     let long = "x".repeat(101);
     let answer = reader.post_from(path, path, &[("do", "name"), ("name", &long)]);
     assert!(answer.status == 422 && answer.text().contains(&long), "{}", answer.text());

@@ -69,6 +69,7 @@ impl Fleet {
         self.errands = errands.map(|record| (record.id.clone(), record.wanted)).collect();
         self.drop_unwanted(&records);
         self.tell_pools(&records);
+        self.tell_limits(&records);
         let (era, boot) = (self.shared.ports.leases.era().await?, self.shared.ports.clock.boot());
         if self.quarantine.holds(era, boot, self.shared.options.lease_ttl) {
             self.takes.fill(Vec::new());
@@ -231,6 +232,14 @@ impl Fleet {
                 }
                 changed
             });
+        }
+    }
+
+    /// Tells the owners of sessions which limits those have of their own now.
+    fn tell_limits(&self, records: &[SessionRecord]) {
+        for record in records {
+            let Some(held) = self.held.get(&record.id) else { continue };
+            held.limits.send_if_modified(|told| std::mem::replace(told, record.limits) != record.limits);
         }
     }
 

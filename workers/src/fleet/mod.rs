@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use kurir_core::domain::{EventKind, PoolId, SessionId, Sight, Wanted};
+use kurir_core::domain::{EventKind, OwnLimits, PoolId, SessionId, Sight, Wanted};
 use kurir_core::policy::Backoff;
 use kurir_core::port::Beat;
 use kurir_core::wire::FleetDataV1;
@@ -18,7 +18,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::session::{Ended, Orders, Shared, own};
+use crate::session::{Ended, Orders, Shared, Told, own};
 use crate::worker::StopReport;
 
 use look::Quarantine;
@@ -42,6 +42,8 @@ struct Held {
     restarts: Arc<AtomicU64>,
     /// Tells its owner which pool it belongs to.
     pool: watch::Sender<Option<PoolId>>,
+    /// Tells its owner which limits it has of its own.
+    limits: watch::Sender<OwnLimits>,
 }
 
 /// What a worker knows of the fleet and holds of it.
@@ -140,11 +142,14 @@ impl Fleet {
     fn take(&mut self, session: SessionId) {
         let stop = CancellationToken::new();
         let (pool, joined) = watch::channel(self.pools.get(&session).cloned());
+        // Its owner begins with what it reads when it claims the session.
+        let (limits, limited) = watch::channel(OwnLimits::default());
         // Until it is claimed, no restart that was asked for is older than its connection.
         let restarts = Arc::new(AtomicU64::new(u64::MAX));
         let errand = self.errands.get(&session).copied();
-        let orders = Orders { pool: joined, restarts: Arc::clone(&restarts), stop: stop.clone() };
-        self.held.insert(session.clone(), Held { stop, errand, restarts, pool });
+        let told = Told { pool: joined, limits: limited };
+        let orders = Orders { told, restarts: Arc::clone(&restarts), stop: stop.clone() };
+        self.held.insert(session.clone(), Held { stop, errand, restarts, pool, limits });
         let span = tracing::info_span!("session", %session, worker = %self.shared.options.name, epoch = tracing::field::Empty, tenant = tracing::field::Empty);
         let owning = own(Arc::clone(&self.shared), session.clone(), orders);
         self.tasks.spawn(async move { (session, owning.await) }.instrument(span));

@@ -31,16 +31,25 @@ const HELD: Duration = Duration::from_mins(5);
 /// Serves a lane until the session stops or is lost. Tells how many jobs were cut off. `limited` hears of the rests
 /// that WhatsApp demands.
 pub(crate) async fn serve_lane(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sender<Rest>) -> usize {
-    let window = fitting(owned.shared.options.window(lane), owned.shared.options.pace.every, HELD);
-    let slots = Arc::new(Semaphore::new(usize::from(window)));
+    let mut limits = owned.limits.subscribe();
+    let mut slots = Slots::default();
     let mut jobs: JoinSet<()> = JoinSet::new();
     let mut attempt = 0;
     let mut refused = false;
     while !owned.stopping.is_cancelled() && !owned.lost.is_cancelled() {
-        let failed = match subscribe(&owned, lane, window, refused).await {
+        limits.mark_unchanged();
+        let window = || fitting(owned.shared.options.window(lane), owned.pace().every, HELD);
+        let fits = window();
+        let slots = slots.of(fits);
+        let failed = match subscribe(&owned, lane, fits, refused).await {
             Ok(mut stream) => {
                 (attempt, refused) = (0, false);
-                let taken = take(&owned, &mut *stream, &slots, &mut jobs, &limited).await;
+                // As many as another pace lets go in time.
+                let another = async { while window() == fits && limits.changed().await.is_ok() {} };
+                let taken = tokio::select! {
+                    taken = take(&owned, &mut *stream, &slots, &mut jobs, &limited) => taken,
+                    () = another => Ok(()),
+                };
                 if let Err(error) = stream.close().await {
                     tracing::debug!(session = %owned.id(), %lane, error = %error.chain(), "the lane's stream did not close well");
                 }
@@ -84,6 +93,24 @@ async fn subscribe(owned: &Owned, lane: Lane, window: u16, again: bool) -> Resul
         }
     }
     ports.jobs.subscribe(owned.id(), lane, window).await
+}
+
+/// A place for each job in work.
+#[derive(Default)]
+pub(super) struct Slots(Option<(u16, Arc<Semaphore>)>);
+
+impl Slots {
+    /// For this many jobs. Those that are in work under another number keep their places there.
+    pub(super) fn of(&mut self, window: u16) -> Arc<Semaphore> {
+        match &self.0 {
+            Some((fits, slots)) if *fits == window => Arc::clone(slots),
+            _ => {
+                let slots = Arc::new(Semaphore::new(usize::from(window)));
+                self.0 = Some((window, Arc::clone(&slots)));
+                slots
+            }
+        }
+    }
 }
 
 /// As many jobs as the pace lets go within `held`, at least one: those that wait for their turn are held unsettled, and

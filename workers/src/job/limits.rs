@@ -31,7 +31,7 @@ pub(super) async fn ask(
 ) -> Result<Ask, PortError> {
     let repeated = entry.state == MessageState::Sending;
     // Nobody looks where nobody counts.
-    let counts = owned.shared.options.senders.day.cold_per_day > 0;
+    let counts = owned.day().cold_per_day > 0;
     // A group that one is a member of is no new chat.
     let cold = match job.to.number() {
         Some(to) if !repeated && counts => owned.contacts.cold(&*owned.shared.ports.ledger, owned.id(), to).await?,
@@ -40,7 +40,7 @@ pub(super) async fn ask(
     let mut deadline = last_moment(owned, job);
     // Somebody else of the pool may send it at once. Where nobody does, it stands in line like any other.
     if bond.is_free() && job.lane == Lane::Otp && hop < AT_ONCE {
-        let patience = owned.shared.ports.clock.now().plus(owned.shared.options.pace.every.max(HELD));
+        let patience = owned.shared.ports.clock.now().plus(owned.pace().every.max(HELD));
         deadline = Some(deadline.map_or(patience, |deadline| deadline.min(patience)));
     }
     Ok(Ask { lane: job.lane, deadline, cold, repeated, elsewhere: bond.is_free() })

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kurir_core::domain::{Lane, PoolId, Rest};
+use kurir_core::domain::{Lane, OwnLimits, PoolId, Rest};
 use kurir_core::port::{JobStream, PortError, Share};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::lane;
@@ -17,13 +17,12 @@ pub(super) const HELD: Duration = Duration::from_secs(2);
 /// Serves a lane of whatever pool the session belongs to, until the session stops or is lost. Tells how many jobs were
 /// cut off.
 pub(crate) async fn serve_pool(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sender<Rest>) -> usize {
-    let window = lane::fitting(owned.shared.options.window(lane), owned.shared.options.pace.every, HELD);
-    let slots = Arc::new(Semaphore::new(usize::from(window)));
+    let mut slots = lane::Slots::default();
     let mut jobs = JoinSet::new();
     let mut watches = Watches::new(&owned);
     let mut attempt = 0;
     while !owned.stopping.is_cancelled() && !owned.lost.is_cancelled() {
-        let Some(reader) = watches.reader(lane) else {
+        let Some(reader) = watches.reader(&owned, lane) else {
             tokio::select! {
                 () = owned.stopping.cancelled() => {}
                 () = owned.lost.cancelled() => {}
@@ -33,11 +32,13 @@ pub(crate) async fn serve_pool(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sen
             }
             continue;
         };
-        let failed = match subscribe(&owned, &reader, lane, window, attempt > 0).await {
+        let slots = slots.of(reader.window);
+        let failed = match subscribe(&owned, &reader, lane, attempt > 0).await {
             Ok(mut stream) => {
                 attempt = 0;
-                let until =
-                    async { while watches.reader(lane).as_ref() == Some(&reader) && watches.changed().await {} };
+                let until = async {
+                    while watches.reader(&owned, lane).as_ref() == Some(&reader) && watches.changed().await {}
+                };
                 let taken = tokio::select! {
                     taken = lane::take(&owned, &mut *stream, &slots, &mut jobs, &limited) => taken,
                     () = until => Ok(()),
@@ -63,6 +64,8 @@ pub(crate) async fn serve_pool(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sen
 struct Reader {
     pool: PoolId,
     priority: u8,
+    /// How many jobs it takes at a time.
+    window: u16,
 }
 
 /// What decides whether the session reads its pool's queue.
@@ -70,20 +73,28 @@ struct Watches {
     pool: watch::Receiver<Option<PoolId>>,
     link: watch::Receiver<bool>,
     standings: watch::Receiver<Standings>,
+    limits: watch::Receiver<OwnLimits>,
 }
 
 impl Watches {
     fn new(owned: &Owned) -> Self {
-        Self { pool: owned.pool.clone(), link: owned.link.clone(), standings: owned.turnstile.standings() }
+        Self {
+            pool: owned.pool.clone(),
+            link: owned.link.clone(),
+            standings: owned.turnstile.standings(),
+            limits: owned.limits.subscribe(),
+        }
     }
 
-    fn reader(&mut self, lane: Lane) -> Option<Reader> {
+    fn reader(&mut self, owned: &Owned, lane: Lane) -> Option<Reader> {
+        self.limits.mark_unchanged();
+        let window = lane::fitting(owned.shared.options.window(lane), owned.pace().every, HELD);
         let pool = self.pool.borrow_and_update().clone()?;
         if !*self.link.borrow_and_update() {
             return None;
         }
         match self.standings.borrow_and_update().of(lane) {
-            Standing::Open { priority } => Some(Reader { pool, priority }),
+            Standing::Open { priority } => Some(Reader { pool, priority, window }),
             Standing::Shut { .. } => None,
         }
     }
@@ -94,22 +105,17 @@ impl Watches {
             changed = self.pool.changed() => changed,
             changed = self.link.changed() => changed,
             changed = self.standings.changed() => changed,
+            changed = self.limits.changed() => changed,
         };
         changed.is_ok()
     }
 }
 
 /// Subscribes. After a refusal (`again`) the queues are declared first, since somebody may have deleted them.
-async fn subscribe(
-    owned: &Owned,
-    reader: &Reader,
-    lane: Lane,
-    window: u16,
-    again: bool,
-) -> Result<Box<dyn JobStream>, PortError> {
+async fn subscribe(owned: &Owned, reader: &Reader, lane: Lane, again: bool) -> Result<Box<dyn JobStream>, PortError> {
     let pools = &owned.shared.ports.pools;
     if again {
         pools.declare_pool(&reader.pool).await?;
     }
-    pools.subscribe_pool(&reader.pool, lane, Share { window, priority: reader.priority }).await
+    pools.subscribe_pool(&reader.pool, lane, Share { window: reader.window, priority: reader.priority }).await
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use kurir_core::domain::{FailReason, Lane, Rest, SenderPace, Timestamp};
-use kurir_core::policy::{Budget, Pacer, Zone};
+use kurir_core::policy::{Budget, DayRule, PaceRule, Pacer, Zone};
 use tokio::sync::oneshot;
 
 use super::standing::{Standing, Standings, priority};
@@ -100,6 +100,12 @@ impl Gate {
     /// The session has been linked to a number of this zone, at this moment for the first time.
     pub(super) const fn settle(&mut self, zone: Zone, linked: Timestamp) {
         self.limits.budget.settle(zone, linked);
+    }
+
+    /// From now on these rules hold; what was spent stays spent.
+    pub(super) fn change(&mut self, pace: PaceRule, day: DayRule) {
+        self.limits.pacer.change(pace);
+        self.limits.budget.change(day);
     }
 
     /// Where a job would be sent away at once, whoever waits before it.

@@ -20,13 +20,14 @@ mod turnstile;
 pub(crate) use contacts::Contacts;
 pub(crate) use gate::{Ask, Turn};
 pub(crate) use numbers::{Belief, Numbers};
-pub(crate) use owner::{Ended, Orders, Shared, own};
+pub(crate) use owner::{Ended, Orders, Shared, Told, own};
 pub(crate) use standing::{Standing, Standings};
 pub(crate) use turnstile::Turnstile;
 
 use std::sync::Arc;
 
-use kurir_core::domain::{Fence, PoolId, SessionId, TenantId};
+use kurir_core::domain::{Fence, OwnLimits, PoolId, SessionId, TenantId};
+use kurir_core::policy::{DayRule, PaceRule};
 use kurir_core::port::Sender;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,8 @@ pub(crate) struct Owned {
     pub(crate) turnstile: Turnstile,
     /// The pool whose jobs it shares, if any.
     pub(crate) pool: watch::Receiver<Option<PoolId>>,
+    /// Its own limits.
+    pub(crate) limits: watch::Sender<OwnLimits>,
     /// Whom it has written to.
     pub(crate) contacts: Contacts,
     /// Which numbers have WhatsApp.
@@ -65,5 +68,15 @@ impl Owned {
     /// Which session.
     pub(crate) fn id(&self) -> &SessionId {
         &self.fence.session
+    }
+
+    /// How fast it may send.
+    pub(crate) fn pace(&self) -> PaceRule {
+        self.shared.options.pace.with(&self.limits.borrow())
+    }
+
+    /// What it may do in a day.
+    pub(crate) fn day(&self) -> DayRule {
+        self.shared.options.senders.day_of(self.id(), &self.limits.borrow())
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use kurir_core::domain::{
-    FailReason, Fence, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, PhoneNumber, PoolId, Rest, SessionId,
-    SessionRecord, TenantId, Wanted,
+    FailReason, Fence, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, OwnLimits, PhoneNumber, PoolId, Rest,
+    SessionId, SessionRecord, TenantId, Wanted,
 };
 use kurir_core::policy::Pacer;
 use kurir_core::port::{
@@ -85,10 +85,18 @@ pub(crate) enum EndError {
     Panicked,
 }
 
-/// What a worker tells the owner of one of its sessions.
-pub(crate) struct Orders {
+/// What is said of a session while it has an owner.
+pub(crate) struct Told {
     /// Which pool it belongs to.
     pub(crate) pool: watch::Receiver<Option<PoolId>>,
+    /// Which limits it has of its own.
+    pub(crate) limits: watch::Receiver<OwnLimits>,
+}
+
+/// What a worker tells the owner of one of its sessions.
+pub(crate) struct Orders {
+    /// What changes while it has it.
+    pub(crate) told: Told,
     /// Where the owner notes how many restarts had been asked for when it took the session: its connection is newer.
     pub(crate) restarts: Arc<AtomicU64>,
     /// Cancelled when it is to let go.
@@ -115,7 +123,7 @@ pub(crate) async fn own(shared: Arc<Shared>, session: SessionId, orders: Orders)
 async fn claimed(
     shared: &Arc<Shared>,
     session: &SessionId,
-    Orders { pool, restarts, stop }: Orders,
+    Orders { told, restarts, stop }: Orders,
     lost: CancellationToken,
 ) -> Result<Ended, EndError> {
     let Some(record) = shared.ports.sessions.claim(session, &shared.options.name).await? else {
@@ -127,7 +135,7 @@ async fn claimed(
     span.record("epoch", tracing::field::display(fence.epoch));
     span.record("tenant", tracing::field::display(&record.tenant));
     tracing::info!(state = %record.status.state, "session claimed");
-    let ended = held(shared, record, fence.clone(), pool, stop, lost).await;
+    let ended = held(shared, record, fence.clone(), told, stop, lost).await;
     // Whoever waits for the end of a stop looks for it. A session that is wanted running finds its next owner anyway.
     if let Err(error) = shared.ports.sessions.let_go(&fence).await {
         tracing::warn!(%session, error = %error.chain(), "that the session was let go of could not be written");
@@ -140,7 +148,7 @@ async fn held(
     shared: &Arc<Shared>,
     record: SessionRecord,
     fence: Fence,
-    pool: watch::Receiver<Option<PoolId>>,
+    told: Told,
     stop: CancellationToken,
     lost: CancellationToken,
 ) -> Result<Ended, EndError> {
@@ -151,7 +159,7 @@ async fn held(
     }
     shared.ports.jobs.declare(&record.id).await?;
     let connection = shared.ports.messenger.open(fence.clone()).await?;
-    Ok(serve(shared, record, fence, connection, pool, stop, lost).await)
+    Ok(serve(shared, record, fence, connection, told, stop, lost).await)
 }
 
 async fn serve(
@@ -159,7 +167,7 @@ async fn serve(
     record: SessionRecord,
     fence: Fence,
     connection: Connection,
-    pool: watch::Receiver<Option<PoolId>>,
+    told: Told,
     stop: CancellationToken,
     lost: CancellationToken,
 ) -> Ended {
@@ -177,7 +185,8 @@ async fn serve(
         sender: Arc::clone(&sender),
         link: linked,
         turnstile: Turnstile::start(limits::of(options, &record), Arc::clone(&clock), parts.clone()),
-        pool,
+        pool: told.pool,
+        limits: watch::Sender::new(record.limits),
         contacts: Contacts::default(),
         numbers: Numbers::start(
             Arc::clone(&sender),
@@ -197,6 +206,7 @@ async fn serve(
     let fetching = fetch::fetch_files(Arc::clone(&owned));
     tokio::spawn(parts.clone().run_until_cancelled_owned(fetching));
     tokio::spawn(calls::serve(Arc::clone(&owned)));
+    tokio::spawn(parts.clone().run_until_cancelled_owned(limits::follow(Arc::clone(&owned), told.limits)));
     let (limited, mut rests) = mpsc::channel(4);
     // Connect, then consume: the lanes start with the first connection.
     let mut lanes = Vec::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kurir_core::domain::{FailReason, Rest, SenderPace, Timestamp};
-use kurir_core::policy::Zone;
+use kurir_core::policy::{DayRule, PaceRule, Zone};
 use kurir_core::port::Clock;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ enum Request {
     Rest { rest: Rest, answer: oneshot::Sender<SenderPace> },
     Lift,
     Settle { zone: Zone, linked: Timestamp },
+    Change { pace: PaceRule, day: DayRule },
 }
 
 /// The entrance to a sender's turnstile.
@@ -82,6 +83,11 @@ impl Turnstile {
     pub(crate) async fn settle(&self, zone: Zone, linked: Timestamp) {
         let _ = self.queue.send(Request::Settle { zone, linked }).await;
     }
+
+    /// From now on these rules hold, also for those who wait already.
+    pub(crate) async fn change(&self, pace: PaceRule, day: DayRule) {
+        let _ = self.queue.send(Request::Change { pace, day }).await;
+    }
 }
 
 async fn run(
@@ -112,6 +118,7 @@ async fn run(
             Some(Request::Rest { rest, answer }) => drop(answer.send(gate.rest(rest))),
             Some(Request::Lift) => gate.lift(),
             Some(Request::Settle { zone, linked }) => gate.settle(zone, linked),
+            Some(Request::Change { pace, day }) => gate.change(pace, day),
         }
     }
 }
@@ -121,7 +128,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use kurir_core::domain::{DayCount, Lane, PaceState};
-    use kurir_core::policy::{Budget, DayRule, PaceRule, Pacer};
+    use kurir_core::policy::{Budget, Pacer};
 
     use super::*;
 

@@ -1,14 +1,19 @@
 //! The limits of senders and recipients, seen from outside: what goes, what waits, and what the next owner knows.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kurir_core::domain::{FailReason, JobKey, Lane, MessageState, PhoneNumber, Rest, SendAnswer, Timestamp};
+use kurir_core::domain::{
+    FailReason, JobKey, Lane, LedgerEntry, MessageState, OwnLimits, PhoneNumber, Rest, SendAnswer, Timestamp,
+};
 use kurir_core::memory::{MemoryLeases, MemoryMembership, MemoryRecipientLimits, Reply, SystemClock};
 use kurir_core::policy::{DayRule, Zone};
-use kurir_core::port::{Charge, Clock as _, MessengerEvent, PortError, RecipientLimits, RecipientRule};
+use kurir_core::port::{
+    Charge, Clock as _, JobQueue as _, MessengerEvent, PortError, RecipientLimits, RecipientRule, SessionDesk as _,
+};
 use kurir_core::wire::{ContentV1, JobV1};
 use kurir_workers::{WhenDown, Worker, WorkerOptions};
 
@@ -296,4 +301,55 @@ async fn while_the_recipients_limit_is_down_otps_wait_or_go_as_the_operator_chos
     world.publish(&code).await;
     until_sent(&world, &code).await;
     worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_sessions_own_limits_hold_while_it_runs_and_for_its_next_owner() {
+    let rule = DayRule { per_day: 2, ..DayRule::default() };
+    let (world, worker) = World::serving(with_day("w", rule.clone())).await;
+    let ended = async |at| {
+        let job = bulk(at);
+        world.publish(&job).await;
+        let decided = |entry: &LedgerEntry| matches!(entry.state, MessageState::Sent | MessageState::Delayed);
+        world.until_entry(&job, "word of it", decided).await.state
+    };
+    assert_eq!([ended(1).await, ended(2).await, ended(3).await], {
+        use MessageState::{Delayed, Sent};
+        [Sent, Sent, Delayed]
+    });
+    let more = OwnLimits { per_day: Some(4), ..OwnLimits::default() };
+    assert!(world.ports.sessions.limit(&session(), &more).await.unwrap());
+    // Its owner hears of it at its next look.
+    let mut at = 3;
+    while ended(at + 1).await == MessageState::Delayed {
+        at += 1;
+    }
+    let second = handed_over(&world, worker, with_day("w2", rule)).await;
+    let last = [ended(at + 2).await, ended(at + 3).await];
+    assert_eq!(last, [MessageState::Sent, MessageState::Delayed], "what was sent under the old rule counts");
+    in_time("stop", second.stop()).await;
+}
+
+#[tokio::test]
+async fn a_slower_pace_of_its_own_takes_fewer_jobs_at_a_time() {
+    let (world, worker) = World::serving(options("w")).await;
+    let first = bulk(1);
+    world.publish(&first).await;
+    until_sent(&world, &first).await;
+    let slow = OwnLimits { every_ms: Some(3_600_000), burst: NonZeroU32::new(1), ..OwnLimits::default() };
+    assert!(world.ports.sessions.limit(&session(), &slow).await.unwrap());
+    // Heard of at the owner's next look: from then on one goes an hour, and one is held at a time.
+    let mut at = 1;
+    until("the slow pace", async || {
+        at += 1;
+        world.publish(&bulk(at)).await;
+        (world.queue.depth(&session(), Lane::Bulk).await.unwrap() > 2).then_some(())
+    })
+    .await;
+    let fast = OwnLimits::default();
+    assert!(world.ports.sessions.limit(&session(), &fast).await.unwrap());
+    for job in (2..=at).map(bulk) {
+        until_sent(&world, &job).await;
+    }
+    in_time("stop", worker.stop()).await;
 }

@@ -1,7 +1,8 @@
 //! The limits: what each is and where it is set, and what single sessions have left of theirs today.
 //!
-//! They can't be changed here. Workers read them when they start, and a limit that one process changes and another does not
-//! know of is none; so they have one place, the configuration, and the page says how to change them there.
+//! A session's own limits are changed on its page: they lie with its record, and its one owner goes by them. Those of all can't be
+//! changed here: every process reads them when it starts, and a limit that one of them changes and another does not know of is
+//! none. They have one place, the configuration, and the page says how to change them there.
 
 mod sessions;
 mod table;

@@ -4,8 +4,10 @@ use kurir_core::domain::SessionRecord;
 use maud::{Markup, html};
 
 use super::texts::{self, Words};
+use crate::gateway::admin::language::Language;
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::Refused;
+use crate::gateway::admin::sessions::own_limits_said;
 use crate::gateway::admin::words::{self as frame_words, moment};
 use crate::gateway::app::App;
 use crate::gateway::usecase::{Overrides, Search, SenderDay};
@@ -18,10 +20,8 @@ pub(super) async fn part(app: &App, reader: &Reader) -> Result<Markup, Refused> 
     let words = texts::of(reader.language());
     let after = reader.asked("after").map(SessionId::new).transpose().map_err(|_| Refused::NoSuchPage)?;
     let page = app.cases.sessions(reader.tenant(), Search::default(), after.as_ref(), PAGE).await?;
-    let rows = page
-        .sessions
-        .iter()
-        .map(|record| (record, app.cases.standing(record, None).day, app.cases.overrides(&record.id)));
+    let rows =
+        page.sessions.iter().map(|record| (record, app.cases.standing(record, None).day, app.cases.overrides(record)));
     Ok(html! {
         @if page.sessions.is_empty() {
             p { (frame_words::of(reader.language()).none) }
@@ -41,7 +41,7 @@ pub(super) async fn part(app: &App, reader: &Reader) -> Result<Markup, Refused> 
                         }
                     }
                     tbody {
-                        @for (record, day, overrides) in rows { (row(words, record, &day, overrides)) }
+                        @for (record, day, overrides) in rows { (row(reader.language(), record, &day, overrides)) }
                     }
                 }
             }
@@ -58,7 +58,8 @@ fn left(words: &Words, otp: Option<u32>, bulk: Option<u32>) -> Markup {
     html! { "OTP " (count(otp)) br; (words.bulk) " " (count(bulk)) }
 }
 
-fn row(words: &Words, record: &SessionRecord, day: &SenderDay, overrides: Overrides) -> Markup {
+fn row(language: Language, record: &SessionRecord, day: &SenderDay, overrides: Overrides) -> Markup {
+    let words = texts::of(language);
     html! {
         tr {
             th scope="row" {
@@ -84,8 +85,9 @@ fn row(words: &Words, record: &SessionRecord, day: &SenderDay, overrides: Overri
             }
             td {
                 @if let Some(zone) = overrides.zone { code { "limits.sender.time_zones" } " " (zone.to_string()) br; }
-                @if overrides.warm { code { "limits.sender.warmed_up" } }
-                @if overrides.zone.is_none() && !overrides.warm { span .faint { (words.as_all) } }
+                @if overrides.warm && overrides.own.warmed_up.is_none() { code { "limits.sender.warmed_up" } br; }
+                (own_limits_said(language, &overrides.own))
+                @if overrides.zone.is_none() && !overrides.warm && overrides.own.is_empty() { span .faint { (words.as_all) } }
             }
         }
     }

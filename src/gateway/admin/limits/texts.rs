@@ -38,8 +38,8 @@ pub(super) struct Words {
 
 const ID: Words = Words {
     title: "Batas",
-    how: "Batas ditetapkan di berkas konfigurasi, bukan di halaman ini: semua worker dan gateway harus memakai nilai yang sama. \
-          Tulis pengaturannya di berkas itu, misalnya:",
+    how: "Batas satu sesi diubah di halamannya (klik namanya di bawah). Batas untuk semua ditetapkan di berkas konfigurasi: semua \
+          worker dan gateway harus memakai nilai yang sama. Tulis pengaturannya di berkas itu, misalnya:",
     or_else: "Atau sebagai variabel lingkungan:",
     then: "Lalu mulai ulang worker dan gateway satu per satu. Yang tampak di bawah adalah nilai yang dipakai gateway ini.",
     all: "Semua batas",
@@ -69,8 +69,8 @@ const ID: Words = Words {
 
 const EN: Words = Words {
     title: "Limits",
-    how: "Limits are set in the configuration file and not on this page: all workers and gateways must go by the same values. Write \
-          the setting into that file, like this:",
+    how: "The limits of one session are changed on its own page (follow its name below). Those of all are set in the configuration \
+          file, since all workers and gateways must go by the same values. Write the setting into that file, like this:",
     or_else: "Or as a variable of the environment:",
     then: "Then restart workers and gateways one by one. What is shown below is what this gateway goes by.",
     all: "All limits",

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::problems::Problem;
 use super::words::Words;
-use super::{back_to, called, named, one, path};
+use super::{back_to, called, named, one, own_limits, path};
 use crate::gateway::admin::change::Change;
 use crate::gateway::admin::reader::Reader;
 use crate::gateway::admin::refusal::{Answer, Refused};
@@ -33,6 +33,7 @@ pub(super) enum Wish {
     Labels { labels: Option<String> },
     Pool { pool: Option<String> },
     Move { worker: Option<String> },
+    Limits { every: String, burst: String, per_day: String, cold: String, warm: String },
 }
 
 /// What stands in the fields.
@@ -40,6 +41,7 @@ pub(super) struct Typed {
     name: String,
     labels: String,
     pool: String,
+    limits: own_limits::Typed,
 }
 
 impl Typed {
@@ -50,6 +52,7 @@ impl Typed {
             name: record.name.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default(),
             labels: labels.collect::<Vec<_>>().join("\n"),
             pool: record.pool.as_ref().map(ToString::to_string).unwrap_or_default(),
+            limits: own_limits::Typed::of(&record.limits),
         }
     }
 
@@ -59,6 +62,10 @@ impl Typed {
             Wish::Name { name } => Self { name: name.clone().unwrap_or_default(), ..self },
             Wish::Labels { labels } => Self { labels: labels.clone().unwrap_or_default(), ..self },
             Wish::Pool { pool } => Self { pool: pool.clone().unwrap_or_default(), ..self },
+            Wish::Limits { every, burst, per_day, cold, warm } => {
+                let [every, burst, per_day, cold, warm] = [every, burst, per_day, cold, warm].map(Clone::clone);
+                Self { limits: own_limits::Typed { every, burst, per_day, cold, warm }, ..self }
+            }
             Wish::Start | Wish::Stop | Wish::Restart | Wish::Default | Wish::Move { .. } => self,
         }
     }
@@ -81,6 +88,7 @@ pub(super) async fn act(
             "Label: tulis satu per baris sebagai kunci: nilai, setiap kunci satu kali.",
             "Labels: write one a line as key: value, each key once.",
         )),
+        Err(NotDone::Limit(field)) => Problem::form(own_limits::refused(language, field).unwrap_or(field)),
         Err(NotDone::Refused(UseCaseError::NotFound { .. })) => return Err(Refused::NoSuchPage),
         Err(NotDone::Refused(error)) => Problem::of(language, error),
     };
@@ -91,6 +99,8 @@ pub(super) async fn act(
 enum NotDone {
     /// What was typed is no list of labels.
     Labels,
+    /// A limit is no number.
+    Limit(&'static str),
     Refused(UseCaseError),
 }
 
@@ -123,6 +133,11 @@ async fn carry_out(app: &App, tenant: &TenantId, record: &SessionRecord, wish: W
         }
         Wish::Pool { pool } => {
             cases.join_pool(tenant, id, trimmed(pool).as_deref()).await?;
+            Notice::Saved
+        }
+        Wish::Limits { every, burst, per_day, cold, warm } => {
+            let typed = own_limits::Typed { every, burst, per_day, cold, warm };
+            cases.limit_session(tenant, id, &typed.read().map_err(NotDone::Limit)?).await?;
             Notice::Saved
         }
         Wish::Move { worker } => {
@@ -193,6 +208,10 @@ pub(super) async fn forms(
                 datalist #pools { @for pool in &pools { option value=(pool.id.as_str()) {} } }
                 small #pool-hint .faint { (words.pool_hint) }
                 (save(words.save_pool))
+            }))
+            (form("limits", html! {
+                (own_limits::fields(reader.language(), &app.cases, &typed.limits))
+                (save(words.save_limits))
             }))
             (form("move", html! { (relocate) (save(words.move_to)) }))
             @if is_default {

@@ -9,6 +9,7 @@ mod events;
 mod link;
 mod list;
 mod one;
+mod own_limits;
 mod pairing;
 mod problems;
 mod words;
@@ -19,6 +20,8 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
 use kurir_core::domain::{SessionId, SessionRecord};
+
+pub(super) use own_limits::said as own_limits_said;
 
 use super::page::done;
 use super::refusal::Refused;

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 
+use super::own_limits;
 use crate::gateway::admin::language::Language;
 use crate::gateway::admin::refusal::Refused;
 use crate::gateway::usecase::UseCaseError;
@@ -80,7 +81,7 @@ fn in_words(language: Language, error: &UseCaseError) -> Option<&'static str> {
                 "Ini bukan nomor telepon. Contoh: 0812 3456 7890 atau +62 812 3456 7890.",
                 "This is no phone number. Examples: 0812 3456 7890 or +62 812 3456 7890.",
             ),
-            _ => return None,
+            other => return own_limits::refused(language, other),
         },
         _ => return None,
     };
