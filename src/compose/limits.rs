@@ -1,7 +1,7 @@
 //! What is left of a session's limits, as the store has it.
 
 use anyhow::Context as _;
-use kurir_core::domain::{SessionId, Timestamp};
+use kurir_core::domain::{OwnLimits, SessionId, SessionRecord, Timestamp};
 use kurir_core::policy::DayLeft;
 use serde::Serialize;
 

@@ -28,8 +28,6 @@ struct Entry {
     not_after: Option<Timestamp>,
     /// Whether its stanza was given to the task that writes.
     given: Box<dyn FnMut() -> bool + Send>,
-    /// Whether its send was given up.
-    left: bool,
 }
 
 /// A message would have been written when its time was over.
@@ -64,14 +62,14 @@ impl WriteFence {
         let mut inner = self.lock();
         let number = inner.next;
         inner.next += 1;
-        inner.open.insert(number, Entry { not_after, given: Box::new(given), left: false });
+        inner.open.insert(number, Entry { not_after, given: Box::new(given) });
         drop(inner);
         Place { fence: Arc::clone(self), number }
     }
 
     /// For a connection that begins now: what was given to its predecessors is not written any more.
     pub fn renew(&self) {
-        self.lock().open.retain(|_, entry| !entry.left);
+        self.lock().open.retain(|_, entry| !(entry.given)());
     }
 
     /// Whether anything may be written now.
@@ -99,7 +97,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut inner = self.fence.lock();
         let Some(entry) = inner.open.get_mut(&self.number) else { return };
-        entry.left = true;
         if entry.not_after.is_none() || !(entry.given)() {
             inner.open.remove(&self.number);
         }
@@ -178,6 +175,17 @@ mod tests {
         world.give();
         assert_eq!(world.at(2000), Err(Late));
         drop(place);
+    }
+
+    #[test]
+    fn what_ended_with_its_connection_costs_the_next_one_nothing() {
+        let world = World::new();
+        let place = world.enter(Some(2000));
+        world.give();
+        world.fence.renew();
+        assert!(place.is_given(), "it may have been written before the end");
+        drop(place);
+        assert_eq!(world.at(2500), Ok(()));
     }
 
     #[test]
