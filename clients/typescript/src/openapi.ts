@@ -459,6 +459,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/{id}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a session may send, and what is left of today. */
+        get: operations["getSessionLimits"];
+        /**
+         * Give a session limits of its own, in the place of those that it had. Its worker goes by them within seconds; what was sent
+         *     today stays counted. It takes the scope `admin`, since limits protect the number.
+         */
+        put: operations["setSessionLimits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions/{id}/logout": {
         parameters: {
             query?: never;
@@ -1985,6 +2006,38 @@ export interface components {
              */
             numbers: string[];
         };
+        /** @description A session's own limits; what is `null` or left out is as the settings say. */
+        OwnLimits: {
+            /**
+             * Format: int64
+             * @description One message per this many milliseconds, in the long run; 0: as fast as it goes.
+             * @example 6000
+             */
+            every_ms?: number | null;
+            /**
+             * Format: int32
+             * @description As many at once after a pause.
+             * @example 3
+             */
+            burst?: number | null;
+            /**
+             * Format: int32
+             * @description At most this many messages in a day of the number's own time zone; 0: no such limit.
+             * @example 300
+             */
+            per_day?: number | null;
+            /**
+             * Format: int32
+             * @description At most this many recipients a day for the first time; 0: no such limit.
+             * @example 60
+             */
+            cold_per_day?: number | null;
+            /**
+             * @description Whether its number is old enough to need no warm-up.
+             * @example true
+             */
+            warmed_up?: boolean | null;
+        };
         /** @description A code to type on the phone. */
         PairingCode: {
             /**
@@ -2459,6 +2512,92 @@ export interface components {
             labels?: {
                 [key: string]: string | null;
             };
+        };
+        /** @description What a session may send. The counts are as of its last message. */
+        SessionLimits: {
+            /** @description Its own limits. */
+            own: components["schemas"]["OwnLimits"];
+            /**
+             * Format: int64
+             * @description One message per this many milliseconds, in the long run.
+             * @example 6000
+             */
+            every_ms: number;
+            /**
+             * Format: int32
+             * @description As many at once after a pause.
+             * @example 3
+             */
+            burst: number;
+            /**
+             * @description In which time zone its days are.
+             * @example Asia/Jakarta
+             */
+            time_zone: string;
+            /**
+             * @description When its next day begins.
+             * @example 2026-11-21T17:00:00.000Z
+             */
+            next_day: string;
+            /**
+             * Format: int32
+             * @description Today's cap on messages; `null`: none. The same in what follows.
+             * @example 300
+             */
+            cap?: number | null;
+            /**
+             * Format: int32
+             * @description Which day of its number's warm-up it is, when that sets the cap.
+             * @example null
+             */
+            warm_up_day?: number | null;
+            /**
+             * Format: int32
+             * @description Today's one-time passwords.
+             * @example 41
+             */
+            otp_sent: number;
+            /**
+             * Format: int32
+             * @description Today's bulk messages.
+             * @example 12
+             */
+            bulk_sent: number;
+            /**
+             * Format: int32
+             * @description Messages that one-time passwords may still use.
+             * @example 247
+             */
+            otp_left?: number | null;
+            /**
+             * Format: int32
+             * @description Messages that bulk jobs may still use.
+             * @example 228
+             */
+            bulk_left?: number | null;
+            /**
+             * Format: int32
+             * @description Today's new recipients.
+             * @example 9
+             */
+            new_recipients: number;
+            /**
+             * Format: int32
+             * @description New recipients that one-time passwords may still have.
+             * @example 51
+             */
+            new_otp_left?: number | null;
+            /**
+             * Format: int32
+             * @description New recipients that bulk jobs may still have.
+             * @example 39
+             */
+            new_bulk_left?: number | null;
+            /**
+             * @description Until when it rests because WhatsApp demands it; `null`: it does not.
+             * @example null
+             */
+            rests_until?: string | null;
         };
         /** @description A page of sessions. */
         SessionList: {
@@ -4522,6 +4661,80 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSessionLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The session
+                 * @example toko-1
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its limits */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionLimits"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setSessionLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The session
+                 * @example toko-1
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnLimits"];
+            };
+        };
+        responses: {
+            /** @description Its limits from now on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionLimits"];
                 };
             };
             /** @description What went wrong */

@@ -11,9 +11,7 @@ use kurir_core::domain::{
 };
 use kurir_core::memory::{MemoryLeases, MemoryMembership, MemoryRecipientLimits, Reply, SystemClock};
 use kurir_core::policy::{DayRule, Zone};
-use kurir_core::port::{
-    Charge, Clock as _, JobQueue as _, MessengerEvent, PortError, RecipientLimits, RecipientRule, SessionDesk as _,
-};
+use kurir_core::port::{Charge, Clock as _, JobQueue as _, MessengerEvent, PortError, RecipientLimits, RecipientRule};
 use kurir_core::wire::{ContentV1, JobV1};
 use kurir_workers::{WhenDown, Worker, WorkerOptions};
 

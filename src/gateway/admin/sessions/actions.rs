@@ -33,7 +33,7 @@ pub(super) enum Wish {
     Labels { labels: Option<String> },
     Pool { pool: Option<String> },
     Move { worker: Option<String> },
-    Limits { every: String, burst: String, per_day: String, cold: String, warm: String },
+    Limits(own_limits::Typed),
 }
 
 /// What stands in the fields.
@@ -62,10 +62,7 @@ impl Typed {
             Wish::Name { name } => Self { name: name.clone().unwrap_or_default(), ..self },
             Wish::Labels { labels } => Self { labels: labels.clone().unwrap_or_default(), ..self },
             Wish::Pool { pool } => Self { pool: pool.clone().unwrap_or_default(), ..self },
-            Wish::Limits { every, burst, per_day, cold, warm } => {
-                let [every, burst, per_day, cold, warm] = [every, burst, per_day, cold, warm].map(Clone::clone);
-                Self { limits: own_limits::Typed { every, burst, per_day, cold, warm }, ..self }
-            }
+            Wish::Limits(limits) => Self { limits: limits.clone(), ..self },
             Wish::Start | Wish::Stop | Wish::Restart | Wish::Default | Wish::Move { .. } => self,
         }
     }
@@ -135,8 +132,7 @@ async fn carry_out(app: &App, tenant: &TenantId, record: &SessionRecord, wish: W
             cases.join_pool(tenant, id, trimmed(pool).as_deref()).await?;
             Notice::Saved
         }
-        Wish::Limits { every, burst, per_day, cold, warm } => {
-            let typed = own_limits::Typed { every, burst, per_day, cold, warm };
+        Wish::Limits(typed) => {
             cases.limit_session(tenant, id, &typed.read().map_err(NotDone::Limit)?).await?;
             Notice::Saved
         }

@@ -6,63 +6,64 @@ use std::time::Duration;
 
 use kurir_core::domain::OwnLimits;
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use crate::gateway::admin::language::Language;
 use crate::gateway::usecase::UseCases;
 
 /// What stands in the fields; an empty one is as the settings say.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Typed {
-    pub every: String,
-    pub burst: String,
-    pub per_day: String,
-    pub cold: String,
-    pub warm: String,
+    every: Option<String>,
+    burst: Option<String>,
+    per_day: Option<String>,
+    cold: Option<String>,
+    warm: Option<String>,
 }
 
 impl Typed {
     /// As the session's are.
     pub fn of(own: &OwnLimits) -> Self {
-        let text = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
+        let text = |value: Option<u32>| value.map(|value| value.to_string());
         Self {
-            every: own.every_ms.map(|every| seconds(Duration::from_millis(every))).unwrap_or_default(),
+            every: own.every_ms.map(|every| seconds(Duration::from_millis(every))),
             burst: text(own.burst.map(NonZeroU32::get)),
             per_day: text(own.per_day),
             cold: text(own.cold_per_day),
-            warm: own.warmed_up.map_or("", |warm| if warm { "yes" } else { "no" }).to_owned(),
+            warm: own.warmed_up.map(|warm| if warm { "yes" } else { "no" }.to_owned()),
         }
     }
 
     /// What was typed; an error names the field that is no number.
     pub fn read(&self) -> Result<OwnLimits, &'static str> {
         Ok(OwnLimits {
-            every_ms: millis(&self.every).ok_or("every_ms")?,
-            burst: number(&self.burst).ok_or("burst")?,
-            per_day: number(&self.per_day).ok_or("per_day")?,
-            cold_per_day: number(&self.cold).ok_or("cold_per_day")?,
-            warmed_up: match self.warm.as_str() {
-                "yes" => Some(true),
-                "no" => Some(false),
+            every_ms: millis(self.every.as_deref(), "every_ms")?,
+            burst: number(self.burst.as_deref(), "burst")?,
+            per_day: number(self.per_day.as_deref(), "per_day")?,
+            cold_per_day: number(self.cold.as_deref(), "cold_per_day")?,
+            warmed_up: match self.warm.as_deref() {
+                Some("yes") => Some(true),
+                Some("no") => Some(false),
                 _ => None,
             },
         })
     }
 }
 
-/// Empty, or a number; `None`: neither.
-fn number<T: FromStr>(text: &str) -> Option<Option<T>> {
-    let text = text.trim();
-    if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
+/// A number, if one was typed; `field` where it is none.
+fn number<T: FromStr>(text: Option<&str>, field: &'static str) -> Result<Option<T>, &'static str> {
+    let text = text.unwrap_or_default().trim();
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|_| field) }
 }
 
 /// Seconds with a point or a comma, as milliseconds.
-fn millis(text: &str) -> Option<Option<u64>> {
-    let text = text.trim().replace(',', ".");
-    if text.is_empty() {
-        return Some(None);
-    }
-    let span = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
-    u64::try_from(span.as_millis()).ok().map(Some)
+fn millis(text: Option<&str>, field: &'static str) -> Result<Option<u64>, &'static str> {
+    let Some(seconds) = number::<f64>(text.map(|text| text.replace(',', ".")).as_deref(), field)? else {
+        return Ok(None);
+    };
+    let span = Duration::try_from_secs_f64(seconds).map_err(|_| field)?;
+    u64::try_from(span.as_millis()).map(Some).map_err(|_| field)
 }
 
 fn seconds(span: Duration) -> String {
@@ -74,19 +75,19 @@ pub(super) fn fields(language: Language, cases: &UseCases, typed: &Typed) -> Mar
     let (pace, day) = cases.limits_of_all();
     let no_limit = language.of_two("tanpa batas", "no limit");
     let most = |most: u32| if most == 0 { no_limit.to_owned() } else { most.to_string() };
-    let field = |id: &'static str, en: &'static str, name: &'static str, value: &str, all: String| {
+    let field = |id: &'static str, en: &'static str, name: &'static str, value: Option<&str>, all: String| {
         html! {
             label {
                 (language.of_two(id, en))
-                input name=(name) value=(value) placeholder=(all) inputmode="decimal" maxlength="10" autocomplete="off" aria-describedby="limits-hint";
+                input name=(name) value=[value] placeholder=(all) inputmode="decimal" maxlength="10" autocomplete="off" aria-describedby="limits-hint";
             }
         }
     };
     html! {
-        (field("Detik per pesan", "Seconds per message", "every", &typed.every, seconds(pace.every)))
-        (field("Paling banyak sekaligus", "At once at most", "burst", &typed.burst, pace.burst.to_string()))
-        (field("Pesan per hari", "Messages a day", "per_day", &typed.per_day, most(day.per_day)))
-        (field("Penerima baru per hari", "New recipients a day", "cold", &typed.cold, most(day.cold_per_day)))
+        (field("Detik per pesan", "Seconds per message", "every", typed.every.as_deref(), seconds(pace.every)))
+        (field("Paling banyak sekaligus", "At once at most", "burst", typed.burst.as_deref(), pace.burst.to_string()))
+        (field("Pesan per hari", "Messages a day", "per_day", typed.per_day.as_deref(), most(day.per_day)))
+        (field("Penerima baru per hari", "New recipients a day", "cold", typed.cold.as_deref(), most(day.cold_per_day)))
         label {
             (language.of_two("Pemanasan nomor baru", "Warm-up of a new number"))
             select name="warm" {
@@ -95,7 +96,7 @@ pub(super) fn fields(language: Language, cases: &UseCases, typed: &Typed) -> Mar
                     ("yes", "tidak perlu, nomor sudah lama dipakai", "not needed, the number is old"),
                     ("no", "perlu", "needed"),
                 ] {
-                    option value=(value) selected[typed.warm == value] { (language.of_two(id, en)) }
+                    option value=(value) selected[typed.warm.as_deref().unwrap_or_default() == value] { (language.of_two(id, en)) }
                 }
             }
         }
@@ -161,7 +162,7 @@ mod tests {
         for own in [own, OwnLimits::default()] {
             assert_eq!(Typed::of(&own).read(), Ok(own));
         }
-        let comma = Typed { every: " 0,25 ".into(), ..Typed::default() };
+        let comma = Typed { every: Some(" 0,25 ".into()), ..Typed::default() };
         assert_eq!(comma.read().unwrap().every_ms, Some(250));
     }
 
@@ -173,10 +174,10 @@ mod tests {
             typed.read().unwrap_err()
         };
         for every in ["x", "-1", "NaN", "inf", "1e300"] {
-            assert_eq!(Typed { every: every.into(), ..Typed::default() }.read(), Err("every_ms"), "{every}");
+            assert_eq!(Typed { every: Some(every.into()), ..Typed::default() }.read(), Err("every_ms"), "{every}");
         }
-        assert_eq!(bad(|typed| typed.burst = "0".into()), "burst");
-        assert_eq!(bad(|typed| typed.per_day = "-3".into()), "per_day");
-        assert_eq!(bad(|typed| typed.cold = "1.5".into()), "cold_per_day");
+        assert_eq!(bad(|typed| typed.burst = Some("0".into())), "burst");
+        assert_eq!(bad(|typed| typed.per_day = Some("-3".into())), "per_day");
+        assert_eq!(bad(|typed| typed.cold = Some("1.5".into())), "cold_per_day");
     }
 }
