@@ -130,4 +130,20 @@ async fn sessions_are_described_found_pooled_and_one_is_the_default() {
     it.run(&["sessions", "default", "--none"]).await.good();
     it.run(&["sessions", "default"]).await.bad(3, "not_found");
     it.run(&["sessions", "delete", "default"]).await.bad(2, "kurir sessions default");
+
+    let limits = async |more: &[&str]| json(&[&["sessions", "limits", "toko-1"], more].concat()).await;
+    let before = limits(&[]).await;
+    let (own, pace) = (&before["own"], &before["every_ms"]);
+    let after = limits(&["--per-day", "300", "--every", "6s"]).await;
+    assert_eq!((&after["own"]["per_day"], &after["every_ms"]), (&json!(300), &json!(6000)));
+    let more = limits(&["--burst", "2", "--warmed-up", "true"]).await;
+    assert_eq!((&more["own"]["per_day"], &more["burst"]), (&json!(300), &json!(2)), "what is not named stays");
+    let less = limits(&["--as-all", "--new-per-day", "7"]).await;
+    assert_eq!(
+        (&less["own"]["cold_per_day"], &less["own"]["per_day"], &less["every_ms"]),
+        (&json!(7), &json!(null), pace)
+    );
+    assert_eq!(&limits(&["--as-all"]).await["own"], own);
+    it.run(&["sessions", "limits", "toko-1", "--every", "2h"]).await.bad(3, "every_ms");
+    it.run(&["sessions", "limits", "toko-1", "--burst", "0"]).await.bad(2, "burst");
 }

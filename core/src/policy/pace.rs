@@ -170,10 +170,11 @@ mod tests {
         pacer.take(at(0)).unwrap();
         pacer.change(rule(1000, 1));
         assert!(pacer.take(at(500)).is_err(), "what was spent stays spent");
-        pacer.take(at(1001)).unwrap();
+        pacer.take(at(1501)).unwrap();
         pacer.change(rule(5000, 1));
-        assert!(pacer.take(at(4000)).is_err());
-        pacer.take(at(6010)).unwrap();
+        assert!(pacer.take(at(2000)).is_err());
+        pacer.take(at(2510)).unwrap();
+        assert!(pacer.take(at(7000)).is_err());
     }
 
     #[test]
