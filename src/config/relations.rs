@@ -123,7 +123,7 @@ impl Config {
         let (short, hour) = (Duration::from_millis(100), Duration::from_hours(1));
         found.between("worker.scan_every", worker.scan_every, short, hour);
         found.between("worker.ack_patience", worker.ack_patience, short, Duration::from_mins(5));
-        found.between("worker.deadline_margin", worker.deadline_margin, Duration::ZERO, Duration::from_mins(1));
+        found.between("worker.deadline_margin", worker.deadline_margin, Duration::ZERO, Duration::from_secs(10));
         found.between("worker.max_wait", worker.max_wait, Duration::ZERO, Duration::from_mins(5));
         let renew = worker.renew_every;
         let advice = format!(
@@ -326,16 +326,19 @@ impl Config {
             Duration::from_mins(5),
         );
         if let Some(ttl) = gateway.otp_ttl {
-            let first_retry = self.worker.ack_patience.saturating_add(self.retry.backoff_base);
+            let margin = self.worker.deadline_margin;
+            let first_retry = self.worker.ack_patience.saturating_add(self.retry.backoff_base).saturating_add(margin);
             let every = self.limits.recipient.otp_every;
             let advice = format!(
-                "must be longer than limits.recipient.otp_every ({}), or an OTP that the limit delays has always expired \
-                 when its turn comes",
-                show_span(every)
+                "must be longer than limits.recipient.otp_every ({}) and worker.deadline_margin ({}) together, or an OTP that \
+                 the limit delays has always expired when its turn comes",
+                show_span(every),
+                show_span(margin)
             );
-            found.span(ttl > every, "gateway.otp_ttl", ttl, advice);
+            found.span(ttl > every.saturating_add(margin), "gateway.otp_ttl", ttl, advice);
             let advice = format!(
-                "must be longer than {}, worker.ack_patience and retry.backoff_base together, or no OTP is ever retried",
+                "must be longer than {}, worker.ack_patience, retry.backoff_base and worker.deadline_margin together, or no \
+                 OTP is ever retried",
                 show_span(first_retry)
             );
             found.span(ttl > first_retry, "gateway.otp_ttl", ttl, advice);

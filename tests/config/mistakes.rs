@@ -158,8 +158,8 @@ fn relations_between_settings_are_checked() {
         ),
         (
             "[gateway]\notp_ttl = \"45s\"",
-            "gateway.otp_ttl = \"45s\" (from mine.toml): must be longer than limits.recipient.otp_every (1m), or an OTP that \
-             the limit delays has always expired when its turn comes",
+            "gateway.otp_ttl = \"45s\" (from mine.toml): must be longer than limits.recipient.otp_every (1m) and \
+             worker.deadline_margin (1s) together, or an OTP that the limit delays has always expired when its turn comes",
         ),
         (
             "[admin]\nsession_max = \"1h\"",

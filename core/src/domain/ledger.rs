@@ -211,7 +211,8 @@ impl LedgerEntry {
             read_at: None,
             ended_at: None,
             metadata: job.metadata.clone(),
-            history: History::begun(MessageState::Queued, job.enqueued_at.unwrap_or(now)),
+            // A producer's clock may be ahead, and later steps are not to follow it there.
+            history: History::begun(MessageState::Queued, job.enqueued_at.map_or(now, |at| at.min(now))),
             batch: None,
             to: job.to.number().cloned(),
         }

@@ -81,9 +81,17 @@ impl Pacer {
         Self { rule, quota, saved }
     }
 
-    /// Another rule from now on. A state far ahead that the old rule made is taken back to what the new one allows.
-    pub fn change(&mut self, rule: PaceRule) {
-        *self = Self::new(rule, self.saved);
+    /// Another rule from `now` on. As many messages as were ahead of the old pace are ahead of the new one: neither is a slower
+    /// pace a new burst, nor does a faster one wait for what the old one would have.
+    pub fn change(&mut self, rule: PaceRule, now: Timestamp) {
+        let (before, now) = (self.rule.every.as_nanos().max(1), nanos(now));
+        let ahead = u128::from(self.saved.0.saturating_sub(now));
+        let ahead = ahead.saturating_mul(rule.every.as_nanos()).div_ceil(before);
+        let mut saved = self.saved;
+        if ahead > 0 {
+            saved.0 = now.saturating_add(u64::try_from(ahead).unwrap_or(u64::MAX));
+        }
+        *self = Self::new(rule, saved);
     }
 
     /// Takes one message's worth at `now`, or tells how long to wait for it.
@@ -168,13 +176,23 @@ mod tests {
     fn another_rule_is_no_new_burst_and_a_faster_one_is_felt_at_once() {
         let mut pacer = Pacer::new(rule(60_000, 1), PaceState::default());
         pacer.take(at(0)).unwrap();
-        pacer.change(rule(1000, 1));
+        pacer.change(rule(1000, 1), at(0));
         assert!(pacer.take(at(500)).is_err(), "what was spent stays spent");
-        pacer.take(at(1501)).unwrap();
-        pacer.change(rule(5000, 1));
-        assert!(pacer.take(at(2000)).is_err());
-        pacer.take(at(2510)).unwrap();
-        assert!(pacer.take(at(7000)).is_err());
+        pacer.take(at(1001)).unwrap();
+        pacer.change(rule(5000, 1), at(1001));
+        assert!(pacer.take(at(4000)).is_err());
+        pacer.take(at(6010)).unwrap();
+
+        let mut pacer = Pacer::new(rule(3000, 5), PaceState::default());
+        for _ in 0..5 {
+            pacer.take(at(0)).unwrap();
+        }
+        pacer.change(rule(60_000, 5), at(0));
+        assert_eq!(pacer.left(at(0)), 0, "a slower pace is no new burst");
+        let wait = pacer.take(at(0)).unwrap_err();
+        assert!(wait >= Duration::from_mins(1) && wait <= Duration::from_millis(60_002), "{wait:?}");
+        pacer.change(rule(0, 1), at(0));
+        pacer.take(at(1)).unwrap();
     }
 
     #[test]

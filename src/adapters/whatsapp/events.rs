@@ -17,6 +17,7 @@ use super::pairing::ShownCode;
 use super::pending::Pending;
 use super::receipt_gate::ReceiptGate;
 use super::restriction;
+use super::write_fence::WriteFence;
 
 /// Why a client stops for good; told once it has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,7 @@ pub(super) struct Listener {
     pub events: Arc<EventQueue>,
     pub receipts: Arc<ReceiptGate>,
     pub pending: Arc<Pending>,
+    pub writes: Arc<WriteFence>,
     pub court: Arc<Court>,
     pub shown: Arc<ShownCode>,
 }
@@ -126,7 +128,10 @@ impl EventHandler for Listener {
                 self.pending.give_up();
                 self.events.push(MessengerEvent::Disconnected);
             }
-            Step::Answer(id, answer) => self.pending.answer(&id, answer),
+            Step::Answer(id, answer) => {
+                self.writes.answered(&id);
+                self.pending.answer(&id, answer);
+            }
             Step::Stop(verdict) => self.court.pass(verdict),
             Step::Nothing => {}
         }

@@ -116,10 +116,11 @@ impl WhatsAppMessenger {
 impl Messenger for WhatsAppMessenger {
     async fn open(&self, fence: Fence) -> Result<Connection, MessengerError> {
         let span = tracing::info_span!("whatsapp", session = %fence.session, epoch = %fence.epoch);
-        let backend = Arc::new(StateBackend::new(Arc::clone(&self.store), fence, Arc::clone(&self.clock)));
+        let writes = Arc::new(WriteFence::new(Arc::clone(&self.clock)));
+        let backend = StateBackend::new(Arc::clone(&self.store), fence, Arc::clone(&self.clock));
+        let backend = Arc::new(backend.watched_by(Arc::clone(&writes)));
         let events = Arc::new(EventQueue::new(self.options.event_capacity));
         let receipts = Arc::new(ReceiptGate::new(STORE_LIMIT));
-        let writes = Arc::new(WriteFence::new(Arc::clone(&self.clock)));
         let pending = Arc::new(Pending::default());
         let court = Arc::new(Court::new());
         let shown = Arc::new(ShownCode::default());
@@ -147,6 +148,7 @@ impl Messenger for WhatsAppMessenger {
             events: Arc::clone(&events),
             receipts,
             pending: Arc::clone(&pending),
+            writes: Arc::clone(&writes),
             court: Arc::clone(&court),
             shown: Arc::clone(&shown),
         };

@@ -1,6 +1,7 @@
 //! The sending side of a connection.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,13 +89,18 @@ impl WhatsAppSender {
     async fn send_within(&self, outgoing: &Outgoing, patience: Duration) -> Result<SendAnswer, MessengerError> {
         // The driver lets go of the connection only when no send holds this any more.
         let _sending = self.sends.token();
-        // Told just before the stanza is given away; given up when a connection ended meanwhile.
-        let mut told = self.client.wait_for_sent_node(NodeFilter::tag("message").attr("id", outgoing.id.as_str()));
-        let place = self.writes.enter(outgoing.not_after, move || !matches!(told.try_recv(), Ok(None)));
+        let stanza = || NodeFilter::tag("message").attr("id", outgoing.id.as_str());
+        // Told just before the stanza is given away; dropped when the connection ends before that.
+        let (mut told, ended) = (self.client.wait_for_sent_node(stanza()), self.client.wait_for_sent_node(stanza()));
+        let mut given = false;
+        let place = self.writes.enter(outgoing.not_after, move || {
+            given = given || matches!(told.try_recv(), Ok(Some(_)));
+            given
+        });
         let fenced = self.backend.fenced();
         let gave_up = tokio::select! {
             biased;
-            outcome = self.put_on_wire(outgoing, &place) => return outcome,
+            outcome = self.put_on_wire(outgoing, &place, ended) => return outcome,
             () = tokio::time::sleep(patience) => MessengerError::NoAnswer("a query before a send"),
             () = self.court.stop.cancelled() => MessengerError::NotConnected,
             () = fenced.cancelled() => MessengerError::Fenced,
@@ -102,24 +108,53 @@ impl WhatsAppSender {
         if place.is_given() { Ok(SendAnswer::Unknown) } else { Err(self.explained(gave_up)) }
     }
 
-    async fn put_on_wire(&self, outgoing: &Outgoing, place: &write_fence::Place) -> Result<SendAnswer, MessengerError> {
+    /// `ended` fails when the connection ends before the stanza is given away: the library would go on with the next one, which
+    /// knows nothing of this message.
+    async fn put_on_wire<N, E>(
+        &self,
+        outgoing: &Outgoing,
+        place: &write_fence::Place,
+        ended: impl Future<Output = Result<N, E>>,
+    ) -> Result<SendAnswer, MessengerError> {
         let mut answer = self.pending.register(outgoing.id.as_str());
-        tokio::select! {
-            biased;
-            written = self.write(outgoing) => {
-                if !written? {
-                    return Ok(SendAnswer::Unknown);
-                }
-                place.written();
+        let mut write = pin!(self.write(outgoing));
+        let mut last = pin!(self.until(outgoing.not_after));
+        let mut ended = pin!(async {
+            if ended.await.is_ok() {
+                std::future::pending::<()>().await;
             }
-            () = self.until(outgoing.not_after) => {
-                if !place.is_given() {
-                    return Err(MessengerError::TooLate);
+        });
+        let mut late = false;
+        loop {
+            tokio::select! {
+                biased;
+                written = &mut write => {
+                    if !written? {
+                        return Ok(SendAnswer::Unknown);
+                    }
+                    place.written();
+                    return Ok(answer.answer().await);
                 }
-                // Written just now, and then WhatsApp answers; or it never will be, and then the connection ends.
+                said = answer.answer() => {
+                    if said == SendAnswer::Unknown {
+                        return if place.is_given() { Ok(said) } else { Err(MessengerError::NotConnected) };
+                    }
+                    place.written();
+                    // The client has something to note yet.
+                    let _ = write.await;
+                    return Ok(said);
+                }
+                () = &mut ended => return Err(MessengerError::NotConnected),
+                // Given away before, it is written just now, and then WhatsApp answers; or it never is, and then the
+                // connection ends.
+                () = &mut last, if !late => {
+                    if !place.is_given() {
+                        return Err(MessengerError::TooLate);
+                    }
+                    late = true;
+                }
             }
         }
-        Ok(answer.answer().await)
     }
 
     /// Returns whether the message was written; `false`: nobody knows.

@@ -5,7 +5,7 @@
 //! for the store, or in a process that was stopped for a while. So the last look at the clock is the transport's. It can't
 //! tell one encrypted frame from another, and none may be left out of their sequence; so it ends the connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kurir_core::domain::Timestamp;
@@ -21,6 +21,8 @@ pub(super) struct WriteFence {
 struct Inner {
     next: u64,
     open: BTreeMap<u64, Entry>,
+    /// Messages that a phone has asked for again, and until when they may be written.
+    repetitions: HashMap<String, Timestamp>,
 }
 
 /// A message that is not known to be written.
@@ -69,15 +71,29 @@ impl WriteFence {
 
     /// For a connection that begins now: what was given to its predecessors is not written any more.
     pub fn renew(&self) {
-        self.lock().open.retain(|_, entry| !(entry.given)());
+        let mut inner = self.lock();
+        inner.open.retain(|_, entry| !(entry.given)());
+        inner.repetitions.clear();
+    }
+
+    /// The client begins to send this message again, for a phone that could not read it. Nobody tells when it is given to the
+    /// task that writes, so from its moment on nothing is written before WhatsApp has answered it.
+    pub fn repeat(&self, message: &str, not_after: Timestamp) {
+        self.lock().repetitions.insert(message.to_owned(), not_after);
+    }
+
+    /// WhatsApp has answered this message, so it is written.
+    pub fn answered(&self, message: &str) {
+        self.lock().repetitions.remove(message);
     }
 
     /// Whether anything may be written now.
     pub fn pass(&self) -> Result<(), Late> {
         let now = self.clock.now();
         let mut inner = self.lock();
+        let repeated_late = inner.repetitions.values().any(|last| now >= *last);
         let mut late = inner.open.values_mut().filter(|entry| entry.not_after.is_some_and(|last| now >= last));
-        if late.any(|entry| (entry.given)()) { Err(Late) } else { Ok(()) }
+        if repeated_late || late.any(|entry| (entry.given)()) { Err(Late) } else { Ok(()) }
     }
 }
 
@@ -186,6 +202,18 @@ mod tests {
         assert!(place.is_given(), "it may have been written before the end");
         drop(place);
         assert_eq!(world.at(2500), Ok(()));
+    }
+
+    #[test]
+    fn a_repetition_is_watched_until_it_is_answered() {
+        let world = World::new();
+        world.fence.repeat("A", Timestamp::from_millis(2000));
+        world.fence.repeat("B", Timestamp::from_millis(3000));
+        world.fence.answered("B");
+        assert_eq!(world.at(1999), Ok(()));
+        assert_eq!(world.at(2000), Err(Late));
+        world.fence.renew();
+        assert_eq!(world.at(3000), Ok(()));
     }
 
     #[test]

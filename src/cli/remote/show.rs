@@ -52,9 +52,11 @@ pub fn sheet(head: [&str; 2], value: &Value) -> Table {
     for (field, part) in value.as_object().into_iter().flatten() {
         let told = match part {
             Value::Null => continue,
-            Value::Object(map) if map.is_empty() => continue,
+            // What is unknown, or as always, is not worth a line.
+            Value::Object(map) if map.values().all(Value::is_null) => continue,
             Value::Object(map) => map
                 .iter()
+                .filter(|(_, value)| !value.is_null())
                 .map(|(key, value)| match value.as_str() {
                     Some(value) => format!("{}={}", plain(key), plain(value)),
                     None => format!("{}={}", plain(key), plain(&value.to_string())),

@@ -239,7 +239,7 @@ impl Fleet {
     fn tell_limits(&self, records: &[SessionRecord]) {
         for record in records {
             let Some(held) = self.held.get(&record.id) else { continue };
-            held.limits.send_if_modified(|told| std::mem::replace(told, record.limits) != record.limits);
+            held.limits.send_if_modified(|told| told.replace(record.limits) != Some(record.limits));
         }
     }
 

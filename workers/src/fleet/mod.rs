@@ -42,8 +42,8 @@ struct Held {
     restarts: Arc<AtomicU64>,
     /// Tells its owner which pool it belongs to.
     pool: watch::Sender<Option<PoolId>>,
-    /// Tells its owner which limits it has of its own.
-    limits: watch::Sender<OwnLimits>,
+    /// Tells its owner which limits it has of its own; `None` before the first look.
+    limits: watch::Sender<Option<OwnLimits>>,
 }
 
 /// What a worker knows of the fleet and holds of it.
@@ -142,8 +142,8 @@ impl Fleet {
     fn take(&mut self, session: SessionId) {
         let stop = CancellationToken::new();
         let (pool, joined) = watch::channel(self.pools.get(&session).cloned());
-        // Its owner begins with what it reads when it claims the session.
-        let (limits, limited) = watch::channel(OwnLimits::default());
+        // Its owner begins with what it reads when it claims the session, and hears what the next look finds.
+        let (limits, limited) = watch::channel(None);
         // Until it is claimed, no restart that was asked for is older than its connection.
         let restarts = Arc::new(AtomicU64::new(u64::MAX));
         let errand = self.errands.get(&session).copied();

@@ -26,7 +26,7 @@ const AFTER_REMOVAL: Duration = Duration::from_secs(2);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// How long a job may be held unsettled while it waits for its turn; RabbitMQ's own limit is 30 minutes.
-const HELD: Duration = Duration::from_mins(5);
+pub(crate) const HELD: Duration = Duration::from_mins(5);
 
 /// Serves a lane until the session stops or is lost. Tells how many jobs were cut off. `limited` hears of the rests
 /// that WhatsApp demands.

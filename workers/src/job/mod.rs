@@ -15,7 +15,7 @@ mod send;
 mod step;
 
 pub(crate) use in_work::InWork;
-pub(crate) use lane::serve_lane;
+pub(crate) use lane::{HELD, serve_lane};
 pub(crate) use limits::bounded;
-pub(crate) use pool::serve_pool;
+pub(crate) use pool::{HELD as HELD_FOR_POOL, serve_pool};
 pub(crate) use remains::{Remains, conclude_remains};

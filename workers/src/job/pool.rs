@@ -12,7 +12,7 @@ use super::lane;
 use crate::session::{Owned, Standing, Standings};
 
 /// As long as this a job of the pool may wait for its turn at one sender: others could send it meanwhile.
-pub(super) const HELD: Duration = Duration::from_secs(2);
+pub(crate) const HELD: Duration = Duration::from_secs(2);
 
 /// Serves a lane of whatever pool the session belongs to, until the session stops or is lost. Tells how many jobs were
 /// cut off.

@@ -8,6 +8,7 @@ use kurir_core::policy::{Budget, DayRule, PaceRule, Pacer, Zone};
 use tokio::sync::oneshot;
 
 use super::standing::{Standing, Standings, priority};
+use crate::job::{HELD, HELD_FOR_POOL};
 
 /// What a job asks for.
 #[derive(Clone, Copy, Debug)]
@@ -102,10 +103,26 @@ impl Gate {
         self.limits.budget.settle(zone, linked);
     }
 
-    /// From now on these rules hold; what was spent stays spent.
-    pub(super) fn change(&mut self, pace: PaceRule, day: DayRule) {
-        self.limits.pacer.change(pace);
+    /// From now on these rules hold; what was spent stays spent. Who would wait too long under a slower pace goes back to its
+    /// queue: what waits here is held unsettled.
+    pub(super) fn change(&mut self, pace: PaceRule, day: DayRule, now: Timestamp) {
+        self.limits.pacer.change(pace, now);
         self.limits.budget.change(day);
+        let mut place = 0;
+        for queue in [&mut self.otp, &mut self.bulk] {
+            let mut stay = VecDeque::with_capacity(queue.len());
+            for waiting in queue.drain(..) {
+                place += 1;
+                let held = if waiting.ask.elsewhere { HELD_FOR_POOL } else { HELD };
+                // The first one waits as one that comes now would.
+                if place > 1 && pace.every.saturating_mul(place) > held {
+                    let _ = waiting.answer.send(Turn::Park(now.plus(held), FailReason::SenderLimited));
+                } else {
+                    stay.push_back(waiting);
+                }
+            }
+            *queue = stay;
+        }
     }
 
     /// Where a job would be sent away at once, whoever waits before it.
@@ -297,6 +314,26 @@ mod tests {
         let looked = gate.look(ask(Lane::Otp), now());
         assert_eq!(looked, Some((midnight(), FailReason::SenderDailyCap)), "an OTP does not stand in that line");
         assert!(matches!(turn(&mut gate, ask(Lane::Bulk), midnight()), Some(Turn::Go(_))));
+    }
+
+    #[test]
+    fn a_slower_pace_sends_back_who_would_be_held_too_long() {
+        let mut gate = gate(DayRule::default(), SenderPace::default());
+        for _ in 0..3 {
+            assert!(matches!(turn(&mut gate, ask(Lane::Bulk), now()), Some(Turn::Go(_))));
+        }
+        let mut line = || {
+            let (answer, answered) = oneshot::channel();
+            gate.line_up(Waiting { ask: ask(Lane::Bulk), answer });
+            answered
+        };
+        let mut line: Vec<_> = (0..4).map(|_| line()).collect();
+        let slow = PaceRule { every: HELD / 2, burst: NonZeroU32::MIN };
+        gate.change(slow, DayRule::default(), now());
+        let parked = Turn::Park(now().plus(HELD), FailReason::SenderLimited);
+        let told: Vec<_> = line.iter_mut().map(|answered| answered.try_recv().ok()).collect();
+        assert_eq!(told, [None, None, Some(parked), Some(parked)]);
+        assert!(gate.serve(now()).is_some_and(|wait| wait <= HELD), "the first one waits on");
     }
 
     #[test]

@@ -29,9 +29,9 @@ pub(super) async fn settle(owned: &Owned, status: &SessionStatus) {
 }
 
 /// Goes by the session's own limits as they change. What was spent stays spent.
-pub(super) async fn follow(owned: Arc<Owned>, mut told: watch::Receiver<OwnLimits>) {
+pub(super) async fn follow(owned: Arc<Owned>, mut told: watch::Receiver<Option<OwnLimits>>) {
     while told.changed().await.is_ok() {
-        let limits = *told.borrow_and_update();
+        let Some(limits) = *told.borrow_and_update() else { continue };
         if owned.limits.send_replace(limits) != limits {
             tracing::info!(session = %owned.id(), "the session's own limits have changed");
             owned.turnstile.change(owned.pace(), owned.day()).await;

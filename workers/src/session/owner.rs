@@ -90,7 +90,7 @@ pub(crate) struct Told {
     /// Which pool it belongs to.
     pub(crate) pool: watch::Receiver<Option<PoolId>>,
     /// Which limits it has of its own.
-    pub(crate) limits: watch::Receiver<OwnLimits>,
+    pub(crate) limits: watch::Receiver<Option<OwnLimits>>,
 }
 
 /// What a worker tells the owner of one of its sessions.

@@ -118,7 +118,7 @@ async fn run(
             Some(Request::Rest { rest, answer }) => drop(answer.send(gate.rest(rest))),
             Some(Request::Lift) => gate.lift(),
             Some(Request::Settle { zone, linked }) => gate.settle(zone, linked),
-            Some(Request::Change { pace, day }) => gate.change(pace, day),
+            Some(Request::Change { pace, day }) => gate.change(pace, day, clock.now()),
         }
     }
 }

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use whatsapp_rust::wacore::store::error::{Result, StoreError};
 
 use self::repeatable::Repeatable;
+use super::write_fence::WriteFence;
 
 /// Why a write did not happen: the session has another owner.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,8 @@ pub struct StateBackend {
     failed_writes: AtomicU64,
     /// Until when messages may be sent again, of those that are just being sent.
     repeatable: Repeatable,
+    /// What watches over messages that are sent again.
+    writes: Option<Arc<WriteFence>>,
 }
 
 impl StateBackend {
@@ -88,7 +91,13 @@ impl StateBackend {
             retired: RwLock::new(false),
             failed_writes: AtomicU64::new(0),
             repeatable: Repeatable::default(),
+            writes: None,
         }
+    }
+
+    /// With a watch over messages that are sent again.
+    pub(super) fn watched_by(self, writes: Arc<WriteFence>) -> Self {
+        Self { writes: Some(writes), ..self }
     }
 
     /// Fires when the store has refused a write because the session has another owner. From then on nothing that the

@@ -231,6 +231,9 @@ impl ProtocolStore for StateBackend {
             }
             // It is stored again right after this, for the other devices.
             self.limit_repetition(message_id, not_after);
+            if let Some(writes) = &self.writes {
+                writes.repeat(message_id, not_after);
+            }
         }
         Ok(Some(payload.to_vec()))
     }

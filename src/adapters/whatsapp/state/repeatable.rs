@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use kurir_core::domain::Timestamp;
@@ -16,6 +17,9 @@ const FOREVER: Timestamp = Timestamp::from_millis(i64::MAX);
 /// The mark and the moment, in milliseconds, big-endian.
 const HEAD: usize = 1 + size_of::<i64>();
 
+/// How long after its moment a message is surely not stored any more.
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
+
 /// The moments of messages that the library has not stored yet.
 #[derive(Default)]
 pub(super) struct Repeatable(Mutex<HashMap<String, Timestamp>>);
@@ -24,8 +28,9 @@ impl Repeatable {
     /// This message may be sent again until then.
     pub fn limit(&self, message: &str, not_after: Timestamp, now: Timestamp) {
         let mut moments = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those of sends that failed before they were stored.
-        moments.retain(|_, not_after| *not_after > now);
+        // Those of sends that failed before they were stored. One that is over may still be on its way to the store, which
+        // would keep it without its moment.
+        moments.retain(|_, not_after| not_after.plus(FORGOTTEN_AFTER) > now);
         moments.insert(message.to_owned(), not_after);
     }
 
@@ -73,12 +78,14 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_kept_until_its_message_is_stored_or_it_is_over() {
+    fn a_moment_is_kept_until_its_message_is_stored_or_it_is_long_over() {
         let (moments, at) = (Repeatable::default(), Timestamp::from_millis);
-        moments.limit("A", at(10), at(0));
+        let later = at(5).plus(FORGOTTEN_AFTER);
+        moments.limit("A", later, at(0));
         moments.limit("B", at(5), at(0));
-        moments.limit("C", at(20), at(5));
-        assert_eq!(moments.0.lock().unwrap().len(), 2);
-        assert_eq!((moments.take("A"), moments.take("A"), moments.take("B")), (Some(at(10)), None, None));
+        moments.limit("C", later, later.minus(Duration::from_millis(1)));
+        assert_eq!(moments.0.lock().unwrap().len(), 3, "B may be on its way to the store");
+        moments.limit("C", later, later);
+        assert_eq!((moments.take("A"), moments.take("A"), moments.take("B")), (Some(later), None, None));
     }
 }
