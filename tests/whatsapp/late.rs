@@ -43,7 +43,8 @@ async fn what_waits_behind_a_receipt_until_its_time_is_over_never_arrives() {
         wait(&mut connection, "word of the end", end).await;
     };
     let (answer, ()) = tokio::join!(sender.send(&second, DEADLINE), recorded_late);
-    assert_eq!(answer.unwrap(), SendAnswer::Unknown, "it may have been on the wire, as far as the client can tell");
+    // Whether it shared a write with another frame decides whether the client knows that it was not written.
+    assert!(matches!(answer, Ok(SendAnswer::Unknown) | Err(MessengerError::NotConnected)), "{answer:?}");
     connected(&mut connection).await;
     let mut connection = crate::world::recording(connection);
     let third = message("3EB0CC", SystemClock.now().plus(DEADLINE));
