@@ -5,6 +5,7 @@ use std::time::Duration;
 use kurir_core::domain::Timestamp;
 use kurir_core::memory::SystemClock;
 use kurir_core::port::{Clock as _, Connection, MessengerError, MessengerEvent, Outgoing, SendAnswer, Stored};
+use kurir_sim::PhoneBehaviour;
 
 use crate::world::{DEADLINE, FRIEND, World, connected, number, wait};
 use crate::{id, text};
@@ -65,4 +66,30 @@ async fn what_is_late_already_is_not_begun() {
     assert_eq!(connection.sender.send(&next, DEADLINE).await.unwrap(), SendAnswer::Accepted, "and costs nothing");
     let inbox = world.sim.wait_for_messages(FRIEND, 1, DEADLINE).await.unwrap();
     assert_eq!(inbox[0].id, "3EB0BB");
+}
+
+/// A phone that could not read a message asks for it again, and gets it as long as there is time; that the message came twice to
+/// the wire costs the connection nothing afterwards.
+#[tokio::test]
+async fn a_message_that_is_asked_for_again_in_time_arrives_and_leaves_nothing_behind() {
+    let world = World::start().await;
+    let (connection, _) = world.link("a").await;
+    let mut connection = crate::world::recording(connection);
+    world.sim.set_phone(FRIEND, PhoneBehaviour { asks_for_retry: true, ..PhoneBehaviour::default() }).unwrap();
+    let not_after = SystemClock.now().plus(Duration::from_secs(3));
+    let sent = connection.sender.send(&message("3EB0AA", not_after), DEADLINE).await;
+    assert_eq!(sent.unwrap(), SendAnswer::Accepted);
+    let inbox = world.sim.wait_for_messages(FRIEND, 1, DEADLINE).await.unwrap();
+    assert_eq!((inbox[0].id.as_str(), inbox[0].text.as_deref(), inbox[0].shown), ("3EB0AA", Some("123456"), 1));
+    assert_eq!(inbox[0].arrivals, 2, "it was not asked for again");
+
+    let left = not_after.since(SystemClock.now());
+    tokio::time::sleep(left).await; // tidy: until the message's own moment [sleep]
+    world.sim.set_phone(FRIEND, PhoneBehaviour::default()).unwrap();
+    let next = message("3EB0BB", SystemClock.now().plus(DEADLINE));
+    assert_eq!(connection.sender.send(&next, DEADLINE).await.unwrap(), SendAnswer::Accepted);
+    connection.events.close();
+    while let Some(event) = connection.events.recv().await {
+        assert!(!matches!(event, MessengerEvent::Disconnected), "the connection was cut");
+    }
 }
