@@ -189,6 +189,30 @@ async fn an_unreachable_broker_is_told_with_its_reason() {
     rabbit.close().await;
 }
 
+/// Others get at once what the one who was cut off has; what it says of it afterwards comes too late.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_cut_gives_back_what_it_had_handed_out() {
+    let rabbit = rabbit(QueueKind::Quorum).await;
+    let session = session();
+    rabbit.declare(&session).await.unwrap();
+    put(&rabbit, &session, &["1", "2", "3"]).await;
+    let mut stream = JobQueue::subscribe(&rabbit, &session, Lane::Otp, 2).await.unwrap();
+    let [acked, held] = [next(&mut stream).await, next(&mut stream).await];
+    assert_eq!((text(&acked), text(&held)), ("1".to_owned(), "2".to_owned()));
+    assert_eq!(acked.settle.ack().await.unwrap(), Settled::Yes);
+    stream.cut().await.unwrap();
+    assert!(stream.next().await.unwrap().is_none());
+    stream.cut().await.unwrap();
+
+    let mut other = JobQueue::subscribe(&rabbit, &session, Lane::Otp, 2).await.unwrap();
+    let again = [next(&mut other).await, next(&mut other).await];
+    assert_eq!(again.each_ref().map(text), ["2", "3"]);
+    assert_eq!(held.settle.ack().await.unwrap(), Settled::Stale);
+    for delivery in again {
+        assert_eq!(delivery.settle.ack().await.unwrap(), Settled::Yes);
+    }
+}
+
 /// A broker that allows few channels tells of every one that is left open.
 #[tokio::test(flavor = "multi_thread")]
 async fn ended_streams_leave_no_channel_open() {

@@ -85,6 +85,7 @@ struct State {
     script: Script,
     connect_on_open: bool,
     unregistered: HashSet<PhoneNumber>,
+    unanswered: Option<SessionId>,
     restricted: Option<Timestamp>,
     clients: HashMap<SessionId, Client>,
     opened: Vec<Fence>,
@@ -126,6 +127,7 @@ impl MemoryMessenger {
             script: Box::new(|_| Reply::Answer(SendAnswer::Accepted)),
             connect_on_open: true,
             unregistered: HashSet::new(),
+            unanswered: None,
             restricted: None,
             clients: HashMap::new(),
             opened: Vec::new(),
@@ -156,6 +158,11 @@ impl MemoryMessenger {
     /// From now on these numbers, and no others, have no account.
     pub fn unregistered(&self, numbers: impl IntoIterator<Item = PhoneNumber>) {
         lock(&self.shared.state).unregistered = numbers.into_iter().collect();
+    }
+
+    /// From now on this session's questions about numbers get no answer, not even an error.
+    pub fn leave_checks_unanswered(&self, session: Option<SessionId>) {
+        lock(&self.shared.state).unanswered = session;
     }
 
     /// What is said from now on when somebody asks until when new chats are restricted.
@@ -356,15 +363,23 @@ impl Drop for MemorySender {
 #[async_trait]
 impl Sender for MemorySender {
     async fn check(&self, numbers: &[PhoneNumber]) -> Result<Vec<NumberStatus>, MessengerError> {
-        let mut state = lock(&self.shared.state);
-        if !self.connected(&state) {
-            return Err(MessengerError::NotConnected);
+        let answer = {
+            let mut state = lock(&self.shared.state);
+            if !self.connected(&state) {
+                return Err(MessengerError::NotConnected);
+            }
+            state.checked.extend_from_slice(numbers);
+            let of = |number| match state.unregistered.contains(number) {
+                true => NumberStatus::Unregistered,
+                false => NumberStatus::Registered,
+            };
+            (state.unanswered.as_ref() != Some(&self.fence.session)).then(|| numbers.iter().map(of).collect())
+        };
+        self.shared.changed.notify_waiters();
+        match answer {
+            Some(answer) => Ok(answer),
+            None => std::future::pending().await,
         }
-        state.checked.extend_from_slice(numbers);
-        let unregistered = &state.unregistered;
-        let status =
-            |number| if unregistered.contains(number) { NumberStatus::Unregistered } else { NumberStatus::Registered };
-        Ok(numbers.iter().map(status).collect())
     }
 
     async fn send(&self, message: &Outgoing, patience: Duration) -> Result<SendAnswer, MessengerError> {

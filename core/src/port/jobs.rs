@@ -119,6 +119,13 @@ pub trait JobStream: Send {
 
     /// Takes no more jobs. Those handed out may still be settled; those that were not handed out go back.
     async fn close(&mut self) -> Result<(), PortError>;
+
+    /// Takes no more jobs, of a reader that can't do any more with those that it has: what was handed out and is not settled may
+    /// go back at once, as when a connection is lost, and settling it is then in vain ([`Settled::Stale`]). Where nobody gains
+    /// by that it is [`JobStream::close`].
+    async fn cut(&mut self) -> Result<(), PortError> {
+        self.close().await
+    }
 }
 
 /// The queues.

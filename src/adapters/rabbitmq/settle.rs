@@ -91,6 +91,9 @@ impl RabbitSettle {
     }
 
     async fn acknowledge(&self) -> Result<Settled, PortError> {
+        if self.is_stale() {
+            return Ok(Settled::Stale);
+        }
         told(self.acker.ack(BasicAckOptions::default())).await
     }
 }
@@ -136,6 +139,9 @@ impl Settle for RabbitSettle {
     /// queue of RabbitMQ 4 counts this as a delivery, as it counts a closed channel; a job that has used up the
     /// queue's delivery limit goes to the dead letters and is not lost.
     async fn release(self: Box<Self>) -> Result<Settled, PortError> {
+        if self.is_stale() {
+            return Ok(Settled::Stale);
+        }
         told(self.acker.nack(BasicNackOptions { requeue: true, multiple: false })).await
     }
 }

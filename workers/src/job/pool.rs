@@ -43,7 +43,9 @@ pub(crate) async fn serve_pool(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sen
                     taken = lane::take(&owned, &mut *stream, &slots, &mut jobs, &limited) => taken,
                     () = until => Ok(()),
                 };
-                if let Err(error) = stream.close().await {
+                // Who was cut off can't send what it has, and the others need not wait until it has noticed that with each job.
+                let cut_off = !*owned.link.borrow();
+                if let Err(error) = if cut_off { stream.cut().await } else { stream.close().await } {
                     tracing::debug!(session = %owned.id(), pool = %reader.pool, %lane, error = %error.chain(), "the pool's stream did not close well");
                 }
                 taken

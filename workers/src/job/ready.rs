@@ -84,6 +84,8 @@ pub(super) async fn ready(
     }
     let turn = tokio::select! {
         turn = owned.turnstile.turn(ask) => turn,
+        // The others need not wait until its turn would have come here.
+        () = cut_off(owned), if bond.is_free() => Turn::Park(ports.clock.now(), FailReason::SenderDisconnected),
         () = owned.lost.cancelled() => Turn::Closed,
         () = owned.stopping.cancelled() => Turn::Closed,
     };
@@ -128,6 +130,7 @@ async fn unreachable(owned: &Owned, job: &Job, headers: &JobHeaders) -> Result<O
         match checked {
             Some(NumberStatus::Registered) => {}
             Some(NumberStatus::Unregistered) => return Ok(Some(Outcome::Fail(FailReason::NotOnWhatsapp))),
+            None if !*owned.link.borrow() => return Ok(later(FailReason::SenderDisconnected)),
             None => return Ok(later(FailReason::NoAnswer)),
         }
     }
@@ -147,6 +150,12 @@ async fn unreachable(owned: &Owned, job: &Job, headers: &JobHeaders) -> Result<O
 async fn suppressed(owned: &Owned, job: &Job) -> Result<bool, PortError> {
     let Some(to) = job.to.number() else { return Ok(false) };
     owned.shared.suppressed.write((job.tenant.clone(), to.clone())).await
+}
+
+/// Waits until the session can't send any more.
+async fn cut_off(owned: &Owned) {
+    // Nobody to tell any more is an end as well.
+    let _ = owned.link.clone().wait_for(|up| !up).await;
 }
 
 /// Waits until the session can send, at most `max_wait` and not beyond the last moment.

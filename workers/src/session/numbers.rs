@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use kurir_core::domain::{PhoneNumber, Timestamp};
 use kurir_core::policy::Pacer;
-use kurir_core::port::{Clock, NumberStatus, Sender};
-use tokio::sync::{mpsc, oneshot};
+use kurir_core::port::{Clock, MessengerError, NumberStatus, Sender};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Most numbers in one query; WhatsApp's own clients ask for that many.
@@ -70,9 +70,10 @@ impl Known {
 }
 
 impl Numbers {
-    /// Starts it; it ends with `stop`.
+    /// Starts it; it ends with `stop`. `link`: whether there is a connection to ask on.
     pub(crate) fn start(
         sender: Arc<dyn Sender>,
+        link: watch::Receiver<bool>,
         clock: Arc<dyn Clock>,
         pacer: Pacer,
         belief: Belief,
@@ -80,7 +81,7 @@ impl Numbers {
     ) -> Self {
         let (queue, asked) = mpsc::channel(BATCH * 2);
         let known = Arc::new(Known { answers: Mutex::default(), clock: Arc::clone(&clock), belief });
-        tokio::spawn(run(asked, sender, clock, pacer, Arc::clone(&known), stop));
+        tokio::spawn(run(asked, sender, link, clock, pacer, Arc::clone(&known), stop));
         Self { queue, known }
     }
 
@@ -98,6 +99,7 @@ impl Numbers {
 async fn run(
     mut asked: mpsc::Receiver<Asked>,
     sender: Arc<dyn Sender>,
+    mut link: watch::Receiver<bool>,
     clock: Arc<dyn Clock>,
     mut pacer: Pacer,
     known: Arc<Known>,
@@ -126,6 +128,8 @@ async fn run(
         let statuses = tokio::select! {
             () = stop.cancelled() => return,
             checked = sender.check(&numbers) => checked,
+            // The library waits for an answer that can't come any more.
+            _ = link.wait_for(|up| !up) => Err(MessengerError::NotConnected),
         };
         match statuses {
             Ok(statuses) => {

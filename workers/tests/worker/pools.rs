@@ -218,6 +218,27 @@ async fn a_sender_that_drops_leaves_its_jobs_to_the_others() {
     worker.stop().await;
 }
 
+/// WhatsApp's answer to its question about their numbers will not come any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_drops_gives_away_what_it_has_in_hand() {
+    let world = World::of_pool(&["a", "b"]).await;
+    world.messenger.leave_checks_unanswered(Some(id("a")));
+    let worker = Worker::start(options("w1"), world.ports.clone());
+    world.connect("a").await;
+    world.connect("b").await;
+    world.disconnect("b").await;
+    let jobs: Vec<JobV1> = (0..3).map(job).collect();
+    for job in &jobs {
+        publish(&world, job).await;
+    }
+    until("a question", async || (!world.messenger.checked().is_empty()).then_some(())).await;
+    world.tell("b", MessengerEvent::Connected).await;
+    world.disconnect("a").await;
+    world.until_sent(&jobs).await;
+    assert_eq!(world.sent_by(), HashMap::from([("b".to_owned(), 3)]));
+    worker.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_more_left_of_the_day_sends_first_and_the_others_go_on_after_it() {
     let world = World::of_pool(&["new", "warm"]).await;
