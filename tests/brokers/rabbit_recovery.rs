@@ -189,7 +189,8 @@ async fn an_unreachable_broker_is_told_with_its_reason() {
     rabbit.close().await;
 }
 
-/// Others get at once what the one who was cut off has; what it says of it afterwards comes too late.
+/// Others get at once what the one who was cut off has; what it says of it afterwards comes too late, but what it passes on
+/// goes there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_cut_gives_back_what_it_had_handed_out() {
     let rabbit = rabbit(QueueKind::Quorum).await;
@@ -207,7 +208,12 @@ async fn a_stream_that_is_cut_gives_back_what_it_had_handed_out() {
     let mut other = JobQueue::subscribe(&rabbit, &session, Lane::Otp, 2).await.unwrap();
     let again = [next(&mut other).await, next(&mut other).await];
     assert_eq!(again.each_ref().map(text), ["2", "3"]);
-    assert_eq!(held.settle.ack().await.unwrap(), Settled::Stale);
+    let elsewhere = self::session();
+    rabbit.declare(&elsewhere).await.unwrap();
+    let to = Target::Session(elsewhere.clone());
+    assert_eq!(held.settle.pass(&to, Duration::ZERO, JobHeaders::default()).await.unwrap(), Settled::Stale);
+    let mut there = JobQueue::subscribe(&rabbit, &elsewhere, Lane::Otp, 2).await.unwrap();
+    assert_eq!(text(&next(&mut there).await), "2");
     for delivery in again {
         assert_eq!(delivery.settle.ack().await.unwrap(), Settled::Yes);
     }

@@ -47,6 +47,7 @@ fn compose_has_every_part_with_a_health_check() {
     }
     assert!(services["redis"].iter().any(|line| line.contains("noeviction")), "Redis must not evict leases");
     assert_eq!(text.matches("config/rabbitmq/definitions.json:").count(), 1, "the policies are not loaded");
+    assert!(services["rabbitmq"].iter().any(|line| line.contains("config/rabbitmq/advanced.config:/etc/rabbitmq/")));
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub trait Settle: Send + Sync {
     async fn park(self: Box<Self>, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError>;
 
     /// The job goes to the queue of the same lane of another target after about `delay` (never earlier), with these
-    /// headers. Where that has none, it goes to the dead letters.
+    /// headers. Where that has none, it goes to the dead letters. [`Settled::Stale`]: a copy may be there all the same.
     async fn pass(self: Box<Self>, to: &Target, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError>;
 
     /// The job goes to the dead letters.

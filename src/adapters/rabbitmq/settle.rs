@@ -50,9 +50,6 @@ impl RabbitSettle {
         properties: BasicProperties,
         action: &'static str,
     ) -> Result<Settled, PortError> {
-        if self.is_stale() {
-            return Ok(Settled::Stale);
-        }
         if let Err(error) = self.place(exchange, key, properties).await {
             if self.is_stale() {
                 return Ok(Settled::Stale);
@@ -117,12 +114,16 @@ impl Settle for RabbitSettle {
     /// Goes through the largest delay step that fits; `headers.not_before` tells the next reader whether another one
     /// must follow.
     async fn park(self: Box<Self>, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError> {
+        if self.is_stale() {
+            return Ok(Settled::Stale);
+        }
         let properties = headers::of_parked(&self.properties, &headers, Vouched(&self.shared.user));
         self.move_to(&topology::delay_name(delay_step(delay)), &self.key, properties, "parking a job").await
     }
 
     /// Without a delay by way of the exchange that delays end in: what it can't route becomes a dead letter, while the
-    /// producers' one would return it.
+    /// producers' one would return it. Also when it came back meanwhile: who has it now may have put it where this one no
+    /// longer belongs.
     async fn pass(self: Box<Self>, to: &Target, delay: Duration, headers: JobHeaders) -> Result<Settled, PortError> {
         let properties = headers::of_parked(&self.properties, &headers, Vouched(&self.shared.user));
         let exchange = if delay.is_zero() { topology::REQUEUE } else { &topology::delay_name(delay_step(delay)) };
@@ -130,6 +131,9 @@ impl Settle for RabbitSettle {
     }
 
     async fn dead(self: Box<Self>, letter: DeadLetter) -> Result<Settled, PortError> {
+        if self.is_stale() {
+            return Ok(Settled::Stale);
+        }
         let properties =
             headers::of_dead(&self.properties, &letter, &self.key, SystemClock.now(), Vouched(&self.shared.user));
         self.move_to(topology::DEAD_EXCHANGE, &self.key, properties, "dead-lettering a job").await

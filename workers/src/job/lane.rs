@@ -213,6 +213,16 @@ async fn serve(owned: &Owned, delivery: Delivery, limited: &mpsc::Sender<Rest>) 
     }
 }
 
+/// Waits until no job is in work, at most `limit` and not beyond the end of the session.
+pub(super) async fn ended(owned: &Owned, jobs: &mut JoinSet<()>, limit: Duration) {
+    let all = async { while jobs.join_next().await.is_some() {} };
+    tokio::select! {
+        () = all => {}
+        () = tokio::time::sleep(limit) => {}
+        () = owned.lost.cancelled() => {}
+    }
+}
+
 /// Waits for the jobs in work; once the session is lost, cuts off what is left and counts it.
 pub(super) async fn finish(owned: &Owned, mut jobs: JoinSet<()>) -> usize {
     loop {

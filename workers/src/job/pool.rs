@@ -14,6 +14,9 @@ use crate::session::{Owned, Standing, Standings};
 /// As long as this a job of the pool may wait for its turn at one sender: others could send it meanwhile.
 pub(crate) const HELD: Duration = Duration::from_secs(2);
 
+/// How long the jobs in work may take to notice that the connection is gone.
+const TO_TELL: Duration = Duration::from_secs(2);
+
 /// Serves a lane of whatever pool the session belongs to, until the session stops or is lost. Tells how many jobs were
 /// cut off.
 pub(crate) async fn serve_pool(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sender<Rest>) -> usize {
@@ -43,9 +46,7 @@ pub(crate) async fn serve_pool(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sen
                     taken = lane::take(&owned, &mut *stream, &slots, &mut jobs, &limited) => taken,
                     () = until => Ok(()),
                 };
-                // Who was cut off can't send what it has, and the others need not wait until it has noticed that with each job.
-                let cut_off = !*owned.link.borrow();
-                if let Err(error) = if cut_off { stream.cut().await } else { stream.close().await } {
+                if let Err(error) = end(&owned, &mut *stream, &mut jobs).await {
                     tracing::debug!(session = %owned.id(), pool = %reader.pool, %lane, error = %error.chain(), "the pool's stream did not close well");
                 }
                 taken
@@ -59,6 +60,16 @@ pub(crate) async fn serve_pool(owned: Arc<Owned>, lane: Lane, limited: mpsc::Sen
         }
     }
     lane::finish(&owned, jobs).await
+}
+
+/// Ends a subscription. Who was cut off can't send what it has, and gives it to the others at once; those jobs that it tells so
+/// itself come to them with what was learned of them.
+async fn end(owned: &Owned, stream: &mut dyn JobStream, jobs: &mut JoinSet<()>) -> Result<(), PortError> {
+    if *owned.link.borrow() {
+        return stream.close().await;
+    }
+    lane::ended(owned, jobs, TO_TELL).await;
+    stream.cut().await
 }
 
 /// How the session reads its pool's queue now; another subscription is needed when that changes.
