@@ -19,7 +19,7 @@ mod turnstile;
 
 pub(crate) use contacts::Contacts;
 pub(crate) use gate::{Ask, Turn};
-pub(crate) use numbers::{Belief, Numbers};
+pub(crate) use numbers::Numbers;
 pub(crate) use owner::{Ended, Orders, Shared, Told, own};
 pub(crate) use standing::{Standing, Standings};
 pub(crate) use turnstile::Turnstile;

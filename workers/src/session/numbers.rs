@@ -4,11 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kurir_core::domain::{PhoneNumber, Timestamp};
+use kurir_core::domain::{PaceState, PhoneNumber, Timestamp};
 use kurir_core::policy::Pacer;
 use kurir_core::port::{Clock, MessengerError, NumberStatus, Sender};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+
+use crate::options::WorkerOptions;
 
 /// Most numbers in one query; WhatsApp's own clients ask for that many.
 const BATCH: usize = 50;
@@ -18,9 +20,9 @@ const REMEMBERED: usize = 20_000;
 
 /// How long answers are believed.
 #[derive(Clone, Copy)]
-pub(crate) struct Belief {
-    pub(crate) registered: Duration,
-    pub(crate) unregistered: Duration,
+struct Belief {
+    registered: Duration,
+    unregistered: Duration,
 }
 
 type Asked = (PhoneNumber, oneshot::Sender<Option<NumberStatus>>);
@@ -75,10 +77,11 @@ impl Numbers {
         sender: Arc<dyn Sender>,
         link: watch::Receiver<bool>,
         clock: Arc<dyn Clock>,
-        pacer: Pacer,
-        belief: Belief,
+        options: &WorkerOptions,
         stop: CancellationToken,
     ) -> Self {
+        let pacer = Pacer::new(options.check_pace, PaceState::default());
+        let belief = Belief { registered: options.registered_ttl, unregistered: options.unregistered_ttl };
         let (queue, asked) = mpsc::channel(BATCH * 2);
         let known = Arc::new(Known { answers: Mutex::default(), clock: Arc::clone(&clock), belief });
         tokio::spawn(run(asked, sender, link, clock, pacer, Arc::clone(&known), stop));

@@ -10,7 +10,6 @@ use kurir_core::domain::{
     FailReason, Fence, JobKey, Lane, LeaseHolder, LeaseToken, LedgerEntry, OwnLimits, PhoneNumber, PoolId, Rest,
     SessionId, SessionRecord, TenantId, Wanted,
 };
-use kurir_core::policy::Pacer;
 use kurir_core::port::{
     Connection, LedgerWrite, MessengerError, MessengerEvent, PortError, Receipt, Sender, Stored, Written,
 };
@@ -19,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::life::{Life, Next};
-use super::{Belief, Contacts, Numbers, Owned, Turnstile, calls, errand, fetch, limits, receipts};
+use super::{Contacts, Numbers, Owned, Turnstile, calls, errand, fetch, limits, receipts};
 use crate::group::Group;
 use crate::job;
 use crate::lease::Keeper;
@@ -188,14 +187,7 @@ async fn serve(
         pool: told.pool,
         limits: watch::Sender::new(record.limits),
         contacts: Contacts::default(),
-        numbers: Numbers::start(
-            Arc::clone(&sender),
-            linked,
-            clock,
-            Pacer::new(options.check_pace, kurir_core::domain::PaceState::default()),
-            Belief { registered: options.registered_ttl, unregistered: options.unregistered_ttl },
-            parts.clone(),
-        ),
+        numbers: Numbers::start(Arc::clone(&sender), linked, clock, options, parts.clone()),
         in_work: job::InWork::default(),
         files: tokio::sync::Notify::new(),
         lost,
