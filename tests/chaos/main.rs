@@ -18,6 +18,7 @@ mod running;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod servers;
 mod shares;
+mod story;
 mod strike;
 mod told;
 mod verdict;

@@ -14,6 +14,7 @@ use crate::load::Published;
 use crate::phones::{self, Phones};
 use crate::plan::Plan;
 use crate::shares::Shares;
+use crate::story;
 use crate::strike::Killed;
 use crate::told::{self, Told};
 use crate::words;
@@ -27,6 +28,7 @@ const BATCH: usize = 1000;
 /// How many cases of what is wrong are printed.
 const TOLD: usize = 5;
 
+const NOT_THERE: &str = "recorded as sent, and not at its phone";
 const OLD_EPOCH: &str = "writes accepted from an old epoch";
 
 /// The types of event that end a job.
@@ -43,6 +45,8 @@ pub struct Verdict {
     told: Told,
     /// What must not be, and each time that it was.
     wrong: BTreeMap<&'static str, Vec<String>>,
+    /// What the simulator noted of messages that are missing.
+    stories: Vec<String>,
     ended_after: Duration,
 }
 
@@ -64,7 +68,12 @@ pub async fn reach(fleet: &Fleet, jobs: &[Published]) -> Verdict {
     let (status, audit) = fleet.world.sim.get("/audit?limit=1000000").await;
     assert_eq!(status, 200, "{audit}");
     assert_eq!(audit["complete"], true, "the journal must hold all of the run");
-    judge(jobs, &entries, audit, told, ended_after)
+    let mut verdict = judge(jobs, &entries, audit, told, ended_after);
+    let missing = verdict.wrong.get(NOT_THERE).into_iter().flatten().take(TOLD);
+    let missing = missing.filter_map(|case| jobs.iter().find(|job| case.starts_with(&job.key.job.to_string())));
+    let missing: Vec<String> = missing.map(|job| job.message.to_string()).collect();
+    verdict.stories = story::of(&fleet.world.sim, &missing).await;
+    verdict
 }
 
 fn judge(
@@ -102,7 +111,7 @@ fn judge(
             *reasons.entry(reason.as_str()).or_default() += 1;
         }
         let there = arrivals.iter().any(|arrival| arrival.id == job.message.as_str());
-        is_wrong("recorded as sent, and not at its phone", taken && !there, &entry);
+        is_wrong(NOT_THERE, taken && !there, &entry);
         let unsent = matches!(entry.state, MessageState::Failed | MessageState::Expired | MessageState::Cancelled);
         is_wrong("recorded as not sent, and at its phone", unsent && there, &entry);
         let kinds = told.jobs.get(&id).unwrap_or(&nothing);
@@ -126,7 +135,7 @@ fn judge(
     }
     wrong.insert("at a phone that no job was for", phones.left().collect());
     wrong.insert("too few of a kind were sent", shares.too_small());
-    Verdict { states, reasons, shares, audit, told, wrong, ended_after }
+    Verdict { states, reasons, shares, audit, told, wrong, stories: Vec::new(), ended_after }
 }
 
 const fn is_sent(state: MessageState) -> bool {
@@ -183,6 +192,9 @@ impl Verdict {
         line("repeated on the wire, shown once", totals["twice_on_wire"].to_string());
         line("copies of events beyond the first", self.told.repeated.to_string());
         line("sessions of killed workers, connected again", self.takeovers(killed));
+        for story in &self.stories {
+            println!("  of a missing message: {story}");
+        }
         let wrong = self.wrong.iter().filter(|(_, cases)| !cases.is_empty());
         let told = |cases: &[String]| cases[..cases.len().min(TOLD)].join("\n  ");
         wrong.map(|(what, cases)| format!("{what}: {} of them:\n  {}", cases.len(), told(cases))).collect()

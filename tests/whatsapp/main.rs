@@ -3,6 +3,7 @@
 
 mod chats;
 mod contents;
+mod copies;
 mod incoming;
 mod late;
 mod media;

@@ -5,6 +5,7 @@
 //! `events`), and one task sees it to its end (`driver`).
 
 mod chat;
+mod copies;
 mod driver;
 mod event_queue;
 mod events;

@@ -17,8 +17,10 @@ use tracing::Instrument as _;
 use whatsapp_rust::features::ContactError;
 use whatsapp_rust::send::SendOptions;
 use whatsapp_rust::wacore::iq::devices::RemoveCompanionDeviceSpec;
+use whatsapp_rust::wacore_binary::Node;
 use whatsapp_rust::{Client, Jid, NodeFilter};
 
+use super::copies;
 use super::driver::{Driving, Ended};
 use super::events::{Court, Verdict};
 use super::failure;
@@ -92,20 +94,32 @@ impl WhatsAppSender {
         let stanza = || NodeFilter::tag("message").attr("id", outgoing.id.as_str());
         // Told just before the stanza is given away; dropped when the connection ends before that.
         let (mut told, ended) = (self.client.wait_for_sent_node(stanza()), self.client.wait_for_sent_node(stanza()));
+        let mut shown = self.client.wait_for_sent_node(stanza());
         let mut given = false;
         let place = self.writes.enter(outgoing.not_after, move || {
             given = given || matches!(told.try_recv(), Ok(Some(_)));
             given
         });
         let fenced = self.backend.fenced();
-        let gave_up = tokio::select! {
+        let given_up = |error| if place.is_given() { Ok(SendAnswer::Unknown) } else { Err(self.explained(error)) };
+        let outcome = tokio::select! {
             biased;
-            outcome = self.put_on_wire(outgoing, &place, ended) => return outcome,
-            () = tokio::time::sleep(patience) => MessengerError::NoAnswer("a query before a send"),
-            () = self.court.stop.cancelled() => MessengerError::NotConnected,
-            () = fenced.cancelled() => MessengerError::Fenced,
+            outcome = self.put_on_wire(outgoing, &place, ended) => outcome,
+            () = tokio::time::sleep(patience) => given_up(MessengerError::NoAnswer("a query before a send")),
+            () = self.court.stop.cancelled() => given_up(MessengerError::NotConnected),
+            () = fenced.cancelled() => given_up(MessengerError::Fenced),
         };
-        if place.is_given() { Ok(SendAnswer::Unknown) } else { Err(self.explained(gave_up)) }
+        let own = [self.client.pn(), self.client.lid()];
+        let for_nobody = |stanza: &Node| !copies::reaches_a_phone(stanza, own.as_slice());
+        match outcome {
+            // WhatsApp has taken what goes to nobody but the account's own phone. It may be sent again under the same id.
+            Ok(SendAnswer::Accepted | SendAnswer::Unknown)
+                if shown.try_recv().is_ok_and(|stanza| stanza.is_some_and(|stanza| for_nobody(&stanza))) =>
+            {
+                Err(failure::client("sending a message", &"the client had no copy for the recipient's phone"))
+            }
+            outcome => outcome,
+        }
     }
 
     /// `ended` fails when the connection ends before the stanza is given away: the library would go on with the next one, which
