@@ -20,6 +20,7 @@ mod servers;
 mod shares;
 mod story;
 mod strike;
+mod stuck;
 mod told;
 mod verdict;
 mod witness;

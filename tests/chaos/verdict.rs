@@ -14,10 +14,10 @@ use crate::load::Published;
 use crate::phones::{self, Phones};
 use crate::plan::Plan;
 use crate::shares::Shares;
-use crate::story;
 use crate::strike::Killed;
 use crate::told::{self, Told};
 use crate::words;
+use crate::{story, stuck};
 
 /// How long the fleet may take to bring everything to its end once all is whole again.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -59,7 +59,13 @@ pub async fn reach(fleet: &Fleet, jobs: &[Published]) -> Verdict {
         timer.tick().await;
         let entries = read(&ledger, jobs).await;
         let open = jobs.iter().filter(|job| entries.get(&job.key).is_none_or(|entry| entry.state.is_open())).count();
-        if open == 0 || since.elapsed() > PATIENCE {
+        if open == 0 {
+            break entries;
+        }
+        if since.elapsed() > PATIENCE {
+            for line in stuck::look(fleet).await {
+                println!("  stuck: {line}");
+            }
             break entries;
         }
     };
