@@ -14,6 +14,10 @@ enum Mode {
     Pass,
     /// Nothing goes through, in neither direction, and no end is told.
     Swallow,
+    /// Once the client says this, what the server says waits.
+    HoldAnswerTo([u8; 4]),
+    /// What the server says waits.
+    Hold,
     /// Both ends are closed.
     Cut,
 }
@@ -22,7 +26,7 @@ enum Mode {
 pub struct Proxy {
     address: SocketAddr,
     /// In the order in which they were made.
-    connections: Arc<Mutex<Vec<watch::Sender<Mode>>>>,
+    connections: Arc<Mutex<Vec<Arc<watch::Sender<Mode>>>>>,
     accept: JoinHandle<()>,
 }
 
@@ -30,17 +34,18 @@ impl Proxy {
     pub async fn start(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let connections: Arc<Mutex<Vec<watch::Sender<Mode>>>> = Arc::default();
+        let connections: Arc<Mutex<Vec<Arc<watch::Sender<Mode>>>>> = Arc::default();
         let made = connections.clone();
         let accept = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (tell, mode) = watch::channel(Mode::Pass);
-                made.lock().unwrap().push(tell);
+                let tell = Arc::new(tell);
+                made.lock().unwrap().push(Arc::clone(&tell));
                 let server = TcpStream::connect(&server).await.unwrap();
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
-                tokio::spawn(pass(from_client, to_server, mode.clone()));
-                tokio::spawn(pass(from_server, to_client, mode));
+                tokio::spawn(pass(from_client, to_server, mode.clone(), Some(tell)));
+                tokio::spawn(pass(from_server, to_client, mode, None));
             }
         });
         Self { address, connections, accept }
@@ -76,6 +81,17 @@ impl Proxy {
     pub fn swallow(&self, n: usize) {
         self.set(Some(n), Mode::Swallow);
     }
+
+    /// Once the client says `words` on connection number `n`, nothing that the server says comes through until it is
+    /// [released](Self::release).
+    pub fn hold_answer_to(&self, n: usize, words: [u8; 4]) {
+        self.set(Some(n), Mode::HoldAnswerTo(words));
+    }
+
+    /// What was held comes through, and everything after it.
+    pub fn release(&self, n: usize) {
+        self.set(Some(n), Mode::Pass);
+    }
 }
 
 impl Drop for Proxy {
@@ -89,6 +105,7 @@ async fn pass(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
     mut mode: watch::Receiver<Mode>,
+    of_client: Option<Arc<watch::Sender<Mode>>>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -96,13 +113,27 @@ async fn pass(
         if state == Mode::Cut {
             return;
         }
+        if state == Mode::Hold && of_client.is_none() {
+            if mode.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
         tokio::select! {
             changed = mode.changed() => if changed.is_err() { return },
             read = from.read(&mut buffer) => match read {
                 Ok(0) | Err(_) => return,
                 // A byte that was read when the mode changed is swallowed with the rest.
                 Ok(_) if *mode.borrow() == Mode::Swallow => {}
-                Ok(count) => if to.write_all(&buffer[..count]).await.is_err() { return },
+                Ok(count) => {
+                    let said = |words: [u8; 4]| buffer[..count].windows(4).any(|window| window == words);
+                    if let (Mode::HoldAnswerTo(words), Some(tell)) = (state, &of_client) && said(words) {
+                        tell.send_replace(Mode::Hold);
+                    }
+                    if to.write_all(&buffer[..count]).await.is_err() {
+                        return;
+                    }
+                }
             },
         }
     }

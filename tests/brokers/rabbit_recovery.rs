@@ -16,6 +16,10 @@ use crate::servers::{SOON, amqp_url, eventually, rabbit, rabbit_options, session
 
 /// The publishing connection is made first.
 const PUBLISHING: usize = 0;
+const CONSUMING: usize = 1;
+
+/// AMQP's class and method.
+const BASIC_CONSUME: [u8; 4] = [0, 60, 0, 20];
 
 /// A client behind a proxy, its session, and another client that is not behind it.
 struct Broken {
@@ -217,6 +221,24 @@ async fn a_stream_that_is_cut_gives_back_what_it_had_handed_out() {
     for delivery in again {
         assert_eq!(delivery.settle.ack().await.unwrap(), Settled::Yes);
     }
+}
+
+/// The broker has made it a consumer by the time that it answers; nobody reads there, so nothing must be handed out there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_was_given_up_takes_no_jobs() {
+    let Broken { proxy, rabbit, whole, session } = behind_a_proxy(QueueKind::Quorum, Duration::from_millis(500)).await;
+    put(&whole, &session, &["1", "2"]).await;
+    proxy.hold_answer_to(CONSUMING, BASIC_CONSUME);
+    let given_up = JobQueue::subscribe(&rabbit, &session, Lane::Otp, 2).await;
+    assert!(given_up.is_err());
+    proxy.release(CONSUMING);
+    let mut stream = JobQueue::subscribe(&whole, &session, Lane::Otp, 2).await.unwrap();
+    for expected in ["1", "2"] {
+        let delivery = next(&mut stream).await;
+        assert_eq!(text(&delivery), expected);
+        assert_eq!(delivery.settle.ack().await.unwrap(), Settled::Yes);
+    }
+    rabbit.close().await;
 }
 
 /// A broker that allows few channels tells of every one that is left open.

@@ -5,6 +5,7 @@
 //! still unsettled.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -14,6 +15,7 @@ use lapin::message::Delivery as AmqpDelivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::headers::{self, Vouched};
@@ -162,6 +164,7 @@ async fn consume(
     timeout(limit, open).await.map_err(|_| link.timed_out(limit))?
 }
 
+/// Consumes on a channel that is used for nothing else; it is closed when this fails or is given up.
 pub(super) async fn start(
     channel: &Channel,
     queue: &str,
@@ -169,8 +172,35 @@ pub(super) async fn start(
     window: u16,
     arguments: FieldTable,
 ) -> lapin::Result<Consumer> {
+    let mut unread = Unread(Some(channel.clone()));
     channel.basic_qos(window, BasicQosOptions::default()).await?;
-    channel.basic_consume(queue.into(), tag, BasicConsumeOptions::default(), arguments).await
+    let consumer = channel.basic_consume(queue.into(), tag, BasicConsumeOptions::default(), arguments).await?;
+    unread.0 = None;
+    Ok(consumer)
+}
+
+/// A channel with a subscription that nobody reads yet. Given up before the broker's answer, the client would keep it: it
+/// notes the consumer when the answer comes, and its note keeps the channel open (`lapin` 4.12, `on_basic_consume_ok_received`).
+/// What the broker hands out there would stay there, and as the single active consumer it would be handed everything.
+struct Unread(Option<Channel>);
+
+/// How long the broker may take to answer the end of such a channel.
+const END_LIMIT: Duration = Duration::from_secs(30);
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        // Without a runtime the process ends, and the connection with it.
+        if let Some(channel) = self.0.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(async move {
+                let ended = timeout(END_LIMIT, channel.close(REPLY_SUCCESS, "nobody reads it".into())).await;
+                if let Ok(Err(error)) = ended {
+                    tracing::debug!(%error, "a channel that was given up was gone already");
+                }
+            });
+        }
+    }
 }
 
 /// The broker serves consumers of a higher priority first, as long as they have room.

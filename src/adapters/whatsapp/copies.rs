@@ -6,9 +6,9 @@
 
 use whatsapp_rust::wacore_binary::{Jid, JidExt as _, Node};
 
-/// Whether the stanza of a message has a copy for somebody's phone that is none of `own`'s. A stanza that is not made of copies
-/// has what it says for whom it is addressed to.
-pub(super) fn reaches_a_phone(message: &Node, own: &[Option<Jid>]) -> bool {
+/// Whether the stanza of a message has a copy for a device that is none of `own`'s. A stanza that is not made of copies has what it
+/// says for whom it is addressed to.
+pub(super) fn reaches_somebody(message: &Node, own: &[Option<Jid>]) -> bool {
     let Some(copies) = message.get_optional_child_by_tag(&["participants"]) else { return true };
     let to = message.attrs().optional_jid("to");
     let is_own = |jid: &Jid| own.iter().flatten().any(|own| own.user == jid.user && own.server == jid.server);
@@ -18,7 +18,7 @@ pub(super) fn reaches_a_phone(message: &Node, own: &[Option<Jid>]) -> bool {
     }
     let copies = copies.children().unwrap_or_default().iter().filter(|copy| copy.tag == "to");
     let mut jids = copies.filter_map(|copy| copy.attrs().optional_jid("jid"));
-    jids.any(|jid| jid.device == 0 && !is_own(&jid))
+    jids.any(|jid| !is_own(&jid))
 }
 
 #[cfg(test)]
@@ -45,16 +45,17 @@ mod tests {
             ("200@s.whatsapp.net", &["800@lid", "900@lid"], true),
             ("200@s.whatsapp.net", &["100@s.whatsapp.net"], false),
             ("200@s.whatsapp.net", &["900@lid", "900:3@lid"], false),
-            ("200@s.whatsapp.net", &["200:7@s.whatsapp.net", "100@s.whatsapp.net"], false),
+            // The phone is left out, but somebody may read it.
+            ("200@s.whatsapp.net", &["200:7@s.whatsapp.net", "100@s.whatsapp.net"], true),
             ("200@s.whatsapp.net", &[], false),
             // Digits that are another's under the other server.
             ("900@s.whatsapp.net", &["900@s.whatsapp.net", "100@s.whatsapp.net"], true),
             ("100@s.whatsapp.net", &["100@s.whatsapp.net"], true),
             ("123@g.us", &["100@s.whatsapp.net"], true),
         ] {
-            assert_eq!(reaches_a_phone(&message(to, copies), &own), reaches, "{to} {copies:?}");
+            assert_eq!(reaches_somebody(&message(to, copies), &own), reaches, "{to} {copies:?}");
         }
         let repetition = NodeBuilder::new("message").attr("to", jid("200@s.whatsapp.net")).build();
-        assert!(reaches_a_phone(&repetition, &own));
+        assert!(reaches_somebody(&repetition, &own));
     }
 }

@@ -110,13 +110,13 @@ impl WhatsAppSender {
             () = fenced.cancelled() => given_up(MessengerError::Fenced),
         };
         let own = [self.client.pn(), self.client.lid()];
-        let for_nobody = |stanza: &Node| !copies::reaches_a_phone(stanza, own.as_slice());
+        let for_nobody = |stanza: &Node| !copies::reaches_somebody(stanza, own.as_slice());
         match outcome {
             // WhatsApp has taken what goes to nobody but the account's own phone. It may be sent again under the same id.
             Ok(SendAnswer::Accepted | SendAnswer::Unknown)
                 if shown.try_recv().is_ok_and(|stanza| stanza.is_some_and(|stanza| for_nobody(&stanza))) =>
             {
-                Err(failure::client("sending a message", &"the client had no copy for the recipient's phone"))
+                Err(failure::client("sending a message", &"the client had no copy for the recipient"))
             }
             outcome => outcome,
         }
