@@ -430,7 +430,6 @@ impl Config {
         found.count("whatsapp.prekeys", whatsapp.prekeys, 10, 812);
         let (second, minutes) = (Duration::from_secs(1), Duration::from_mins(10));
         found.between("whatsapp.connect_timeout", whatsapp.connect_timeout, second, minutes);
-        found.between("whatsapp.reconnect_max", whatsapp.reconnect_max, second, Duration::from_hours(1));
         let name = &whatsapp.device_name;
         let fits = (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
         found.want(fits, "whatsapp.device_name", format!("{name:?}"), "must have 1 to 64 visible characters");

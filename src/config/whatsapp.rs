@@ -27,9 +27,6 @@ pub struct WhatsappConfig {
     /// How long connecting may take.
     #[serde(deserialize_with = "read::span")]
     pub connect_timeout: Duration,
-    /// Longest pause between two attempts to connect a session.
-    #[serde(deserialize_with = "read::span")]
-    pub reconnect_max: Duration,
 }
 
 /// A version of WhatsApp Web, like 2.3000.1031.

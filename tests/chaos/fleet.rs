@@ -12,7 +12,7 @@ use crate::words::Words;
 use crate::world::{World, variable};
 
 /// As short as their relations allow, so that each kind of trouble is noticed soon, and many fit into a run.
-const SETTINGS: [(&str, &str); 19] = [
+const SETTINGS: [(&str, &str); 18] = [
     ("KURIR_WORKER__LEASE_TTL", "9s"),
     ("KURIR_WORKER__RENEW_EVERY", "1500ms"),
     ("KURIR_WORKER__SCAN_EVERY", "500ms"),
@@ -31,7 +31,6 @@ const SETTINGS: [(&str, &str); 19] = [
     ("KURIR_LIMITS__SENDER__BURST", "5"),
     ("KURIR_SIMULATOR__DELIVERED_AFTER", "20ms"),
     ("KURIR_SIMULATOR__READ_AFTER", "50ms"),
-    ("KURIR_WHATSAPP__RECONNECT_MAX", "3s"),
 ];
 
 /// How many sessions are linked at a time.
