@@ -63,7 +63,7 @@ pub(crate) enum Ended {
     },
     /// Another owner has it, or the lease ran out.
     Lost,
-    /// Another connection took its place at WhatsApp: somebody else uses the same account.
+    /// Another connection took its place at WhatsApp, and none of the fleet's: somebody else uses the same account.
     Replaced,
     /// The session itself has to rest: logged out, banned, not scanned.
     Rests,
@@ -253,7 +253,7 @@ async fn serve(
             owned.lost.cancel();
             sender.close(Duration::ZERO).await;
             finish(&owned, &mut lanes, &*sender, Duration::ZERO).await;
-            if next == Some(Next::Replaced) { Ended::Replaced } else { Ended::Lost }
+            if next == Some(Next::Replaced) && is_ours(&owned).await { Ended::Replaced } else { Ended::Lost }
         }
         Some(_) => {
             // It is still ours: what could not be put on the wire any more is written down as such.
@@ -267,6 +267,16 @@ async fn serve(
             Ended::Rests
         }
         None => hand_over(&owned, &mut lanes, events, receipts, recorder).await,
+    }
+}
+
+/// Whether the session is this worker's as far as the store knows. A worker of the fleet that took it has told the store before it
+/// connected; somebody else who uses the account has told nobody.
+async fn is_ours(owned: &Owned) -> bool {
+    match owned.shared.ports.sessions.get(owned.id()).await {
+        Ok(record) => record.is_some_and(|record| record.epoch == owned.fence.epoch),
+        // Nobody knows; so it rests.
+        Err(_) => true,
     }
 }
 

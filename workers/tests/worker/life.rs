@@ -8,7 +8,7 @@ use kurir_core::memory::SystemClock;
 use kurir_core::port::{
     Clock as _, Incoming, MessengerEvent, SessionStore as _, StateBatch, StateKey, StatePut, StateStore as _, Stored,
 };
-use kurir_workers::Worker;
+use kurir_workers::{Worker, WorkerOptions};
 
 use crate::world::{World, in_time, job_events, next_event, options, otp, session, until};
 
@@ -92,6 +92,20 @@ async fn replaced_means_lost_and_the_worker_does_not_come_back_at_once() {
     until("scans", async || (!beats.members().await.unwrap().is_empty()).then_some(())).await;
     assert_eq!(world.record().await.epoch, epoch);
     assert_eq!(world.messenger.replaced(), 0);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn replaced_by_one_of_the_fleet_it_does_not_rest() {
+    // A rest is longer than anything is waited for here.
+    let options = WorkerOptions { lease_ttl: Duration::from_mins(5), ..options("w") };
+    let (world, worker) = World::serving(options).await;
+    let other = WorkerName::new("other").unwrap();
+    let taken = world.stores.claim(&session(), &other).await.unwrap().unwrap();
+    world.emit(MessengerEvent::Replaced).await;
+    // The other one is gone as soon as it came.
+    until("its next owner", async || (world.record().await.epoch > taken.epoch).then_some(())).await;
+    in_time("connection", world.messenger.until_open(&session(), true)).await;
     worker.stop().await;
 }
 
