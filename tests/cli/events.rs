@@ -65,6 +65,8 @@ async fn events_are_seen_as_they_happen_and_gone_on_with_from_a_position() {
     let table = it.run(&["events", "--since", &since, "--type", "message.sent", "--count", "2"]).await.good().out;
     assert_eq!((table.lines().count(), table.matches("message.sent").count()), (2, 2), "{table}");
     assert!(table.lines().all(|line| line.ends_with(')')), "no position to go on from: {table}");
+    let all = it.run(&["events", "--type", "message.sent", "--count", "2"]).await.good().out;
+    assert_eq!(all.lines().count(), 2, "{all}");
     it.run(&["events", "--type", "massage.*"]).await.bad(3, "type");
 }
 

@@ -19,10 +19,13 @@ use crate::client::{ClientError, EventLine, EventWish, Events};
 /// Pauses while the stream can't be opened again.
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(500), max: Duration::from_secs(15) };
 
+/// Before any event.
+const BEGINNING: &str = "1970-01-01T00:00:00Z";
+
 /// Which events, and for how long.
 #[derive(Clone, Debug, Args)]
 pub struct EventsArgs {
-    /// Go on for ever, and open the stream again where it broke. Without it: what is there already (see --since, --after).
+    /// Go on for ever, and open the stream again where it broke. Without it: what is there already, all of it or --since, --after.
     #[arg(long)]
     follow: bool,
     /// Only these, like `message.delivered` or `session.*`; may be given more than once.
@@ -59,6 +62,9 @@ pub async fn run(args: EventsArgs, gateway: &Gateway, stop: CancellationToken) -
 async fn follow(args: EventsArgs, gateway: &Gateway) -> anyhow::Result<ExitCode> {
     let client = gateway.client()?;
     let EventsArgs { follow, types, session, since, after, mut count } = args;
+    // A stream that does not go on would be empty if it began now.
+    let begins = since.is_some() || after.is_some() || follow;
+    let since = if begins { since } else { Some(BEGINNING.to_owned()) };
     let mut wish = EventWish { types, session, since, after, follow };
     let (mut failures, mut opened) = (0, false);
     loop {
