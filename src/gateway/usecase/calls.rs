@@ -135,13 +135,16 @@ impl UseCases {
             return Err(UseCaseError::NotConnected { state: record.status.state, soon: true });
         }
         let (call, asked) = (CallV1::PairingCode { number }, tokio::time::Instant::now());
-        let mut answer = self.ask(&record, &call).await?;
-        // A connection that ends meanwhile (a restart, an expired round) takes the question with it. The owner has another one
-        // soon, and a code that was asked for twice is the later one.
-        while answer == CallAnswerV1::NoAnswer && asked.elapsed() < LOST_WITHIN {
+        let mut answer = self.ask(&record, &call).await;
+        // A connection that ends meanwhile (a restart, an expired round), or an owner that does, takes the question with it. The
+        // next one is there soon, and a code that was asked for twice is the later one.
+        while matches!(answer, Ok(CallAnswerV1::NoAnswer) | Err(UseCaseError::NoAnswer))
+            && asked.elapsed() < LOST_WITHIN
+        {
             tokio::time::sleep(LOST_PAUSE).await;
-            answer = self.ask(&self.own_session(tenant, session).await?, &call).await?;
+            answer = self.ask(&self.own_session(tenant, session).await?, &call).await;
         }
+        let answer = answer?;
         match answer {
             CallAnswerV1::PairingCode { code, expires_at } => Ok(PairingCode { code, expires_at }),
             other => Err(unexpected(&record, &other)),
