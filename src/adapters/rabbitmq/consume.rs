@@ -104,14 +104,8 @@ impl JobStream for RabbitStream {
         let State::Open(mut open) = std::mem::replace(&mut self.state, State::Closed) else {
             return Ok(());
         };
-        let limit = self.shared.options.publish_timeout;
-        match timeout(limit, open.give_back()).await {
-            Ok(Ok(())) => Ok(()),
-            // The channel is gone, and with it the subscription: that is what was asked for.
-            Ok(Err(_)) if !open.channel.status().connected() => Ok(()),
-            Ok(Err(error)) => Err(RabbitError::from(error).during("ending a subscription")),
-            Err(_) => Err(RabbitError::Timeout(limit).during("ending a subscription")),
-        }
+        let (limit, channel) = (self.shared.options.publish_timeout, open.channel.clone());
+        ended(limit, &channel, open.give_back(), "ending a subscription").await
     }
 
     /// Closes the channel. A subscription that is only cancelled keeps what it had handed out, and a quorum queue with several
@@ -122,12 +116,24 @@ impl JobStream for RabbitStream {
             return Ok(());
         };
         let limit = self.shared.options.publish_timeout;
-        match timeout(limit, open.channel.close(REPLY_SUCCESS, "the reader can't send".into())).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) if !open.channel.status().connected() => Ok(()),
-            Ok(Err(error)) => Err(RabbitError::from(error).during("cutting a subscription")),
-            Err(_) => Err(RabbitError::Timeout(limit).during("cutting a subscription")),
-        }
+        let closing = open.channel.close(REPLY_SUCCESS, "the reader can't send".into());
+        ended(limit, &open.channel, closing, "cutting a subscription").await
+    }
+}
+
+/// Waits for the end of a subscription on this channel.
+async fn ended(
+    limit: Duration,
+    channel: &Channel,
+    ending: impl Future<Output = lapin::Result<()>>,
+    action: &'static str,
+) -> Result<(), PortError> {
+    match timeout(limit, ending).await {
+        Ok(Ok(())) => Ok(()),
+        // The channel is gone, and with it the subscription: that is what was asked for.
+        Ok(Err(_)) if !channel.status().connected() => Ok(()),
+        Ok(Err(error)) => Err(RabbitError::from(error).during(action)),
+        Err(_) => Err(RabbitError::Timeout(limit).during(action)),
     }
 }
 

@@ -55,7 +55,7 @@ impl RabbitSettle {
                 return Ok(Settled::Stale);
             }
             // Else it would take up room in the window as long as the stream lasts.
-            if let Err(unsettled) = told(self.acker.nack(BasicNackOptions { requeue: true, multiple: false })).await {
+            if let Err(unsettled) = self.give_back().await {
                 tracing::debug!(error = %unsettled.chain(), "the original comes back with the end of its channel");
             }
             return Err(error.during(action));
@@ -88,20 +88,26 @@ impl RabbitSettle {
     }
 
     async fn acknowledge(&self) -> Result<Settled, PortError> {
+        self.told(self.acker.ack(BasicAckOptions::default())).await
+    }
+
+    /// Gives the job back.
+    async fn give_back(&self) -> Result<Settled, PortError> {
+        self.told(self.acker.nack(BasicNackOptions { requeue: true, multiple: false })).await
+    }
+
+    /// Tells the broker, if that can still reach it.
+    async fn told(&self, answer: impl Future<Output = lapin::Result<bool>>) -> Result<Settled, PortError> {
+        let action = "settling a job";
         if self.is_stale() {
             return Ok(Settled::Stale);
         }
-        told(self.acker.ack(BasicAckOptions::default())).await
-    }
-}
-
-async fn told(answer: impl Future<Output = lapin::Result<bool>>) -> Result<Settled, PortError> {
-    let action = "settling a job";
-    match timeout(WRITE_LIMIT, answer).await {
-        Ok(Ok(true)) => Ok(Settled::Yes),
-        Ok(Ok(false)) => Ok(Settled::Stale),
-        Ok(Err(error)) => Err(RabbitError::from(error).during(action)),
-        Err(_) => Err(RabbitError::Timeout(WRITE_LIMIT).during(action)),
+        match timeout(WRITE_LIMIT, answer).await {
+            Ok(Ok(true)) => Ok(Settled::Yes),
+            Ok(Ok(false)) => Ok(Settled::Stale),
+            Ok(Err(error)) => Err(RabbitError::from(error).during(action)),
+            Err(_) => Err(RabbitError::Timeout(WRITE_LIMIT).during(action)),
+        }
     }
 }
 
@@ -143,9 +149,6 @@ impl Settle for RabbitSettle {
     /// queue of RabbitMQ 4 counts this as a delivery, as it counts a closed channel; a job that has used up the
     /// queue's delivery limit goes to the dead letters and is not lost.
     async fn release(self: Box<Self>) -> Result<Settled, PortError> {
-        if self.is_stale() {
-            return Ok(Settled::Stale);
-        }
-        told(self.acker.nack(BasicNackOptions { requeue: true, multiple: false })).await
+        self.give_back().await
     }
 }
