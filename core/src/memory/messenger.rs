@@ -52,7 +52,7 @@ pub enum Reply {
     NotConnected,
     /// It is not on the wire: the store refused a write.
     Fenced,
-    /// It is not on the wire: it took until after its [`Outgoing::not_after`].
+    /// It is not on the wire: it took until after its [`not_after`](crate::port::Outgoing::not_after).
     TooLate,
 }
 
