@@ -8,6 +8,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// AMQP's class and method.
+pub const BASIC_CONSUME: [u8; 4] = [0, 60, 0, 20];
+
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {
     /// Everything goes through.

@@ -7,8 +7,11 @@ use kurir::adapters::rabbitmq::{QueueKind, RabbitMq};
 use kurir_core::domain::SessionId;
 use kurir_core::port::{CallStream, Called, Calls as _};
 
-use crate::proxy::Proxy;
+use crate::proxy::{BASIC_CONSUME, Proxy};
 use crate::servers::{SOON, amqp_url, eventually, rabbit, rabbit_options, session};
+
+/// The connection that calls go over: the first that is made.
+const PUBLISHING: usize = 0;
 
 async fn echo(mut calls: Box<dyn CallStream>) {
     while let Some(call) = calls.next().await {
@@ -105,4 +108,23 @@ async fn when_an_owner_dies_its_sessions_are_nobodys_until_the_next_one_listens(
     let next = tokio::spawn(echo(second.listen(&session)));
     answered(&caller, &session, "the next owner").await;
     next.abort();
+}
+
+/// A broker that allows few channels tells of every one that is left open.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_were_given_up_before_the_answer_leave_no_channel_open() {
+    let (proxy, url) = Proxy::before(&format!("{}?channel_max=6", amqp_url())).await;
+    let caller = RabbitMq::connect(rabbit_options(&url)).await.unwrap();
+    for _ in 0..8 {
+        proxy.hold_answer_to(PUBLISHING, BASIC_CONSUME);
+        let called = caller.call(&session(), b"x".to_vec(), Duration::from_millis(300)).await;
+        assert!(called.is_err(), "{called:?}");
+        proxy.release(PUBLISHING);
+    }
+    let session = session();
+    eventually("a channel is free", async || {
+        let called = caller.call(&session, b"x".to_vec(), SOON).await.ok()?;
+        (called == Called::NoOwner).then_some(())
+    })
+    .await;
 }

@@ -11,15 +11,12 @@ use kurir_core::port::{
 };
 use tokio::time::timeout;
 
-use crate::proxy::Proxy;
+use crate::proxy::{BASIC_CONSUME, Proxy};
 use crate::servers::{SOON, amqp_url, eventually, rabbit, rabbit_options, session};
 
 /// The publishing connection is made first.
 const PUBLISHING: usize = 0;
 const CONSUMING: usize = 1;
-
-/// AMQP's class and method.
-const BASIC_CONSUME: [u8; 4] = [0, 60, 0, 20];
 
 /// A client behind a proxy, its session, and another client that is not behind it.
 struct Broken {

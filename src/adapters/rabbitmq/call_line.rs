@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::Link;
+use super::consume::Unread;
 use super::{RabbitError, topology};
 
 /// Calls under way at a time; the next ones wait within their patience.
@@ -127,11 +128,13 @@ impl CallLine {
             return Ok(line);
         }
         let channel = self.link.connection(within).await?.create_channel().await?;
+        let unread = Unread::of(&channel);
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         // Answers are not acknowledged; the broker asks for that.
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let answers =
             channel.basic_consume(REPLY_TO.into(), ShortString::default(), options, FieldTable::default()).await?;
+        unread.read_from_now();
         let line = Line { channel, waiting: Waiting::default() };
         tokio::spawn(hear(answers, Arc::clone(&line.waiting)));
         *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line.clone());

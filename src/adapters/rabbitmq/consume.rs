@@ -178,17 +178,27 @@ pub(super) async fn start(
     window: u16,
     arguments: FieldTable,
 ) -> lapin::Result<Consumer> {
-    let mut unread = Unread(Some(channel.clone()));
+    let unread = Unread::of(channel);
     channel.basic_qos(window, BasicQosOptions::default()).await?;
     let consumer = channel.basic_consume(queue.into(), tag, BasicConsumeOptions::default(), arguments).await?;
-    unread.0 = None;
+    unread.read_from_now();
     Ok(consumer)
 }
 
 /// A channel with a subscription that nobody reads yet. Given up before the broker's answer, the client would keep it: it
 /// notes the consumer when the answer comes, and its note keeps the channel open (`lapin` 4.12, `on_basic_consume_ok_received`).
 /// What the broker hands out there would stay there, and as the single active consumer it would be handed everything.
-struct Unread(Option<Channel>);
+pub(super) struct Unread(Option<Channel>);
+
+impl Unread {
+    pub(super) fn of(channel: &Channel) -> Self {
+        Self(Some(channel.clone()))
+    }
+
+    pub(super) fn read_from_now(mut self) {
+        self.0 = None;
+    }
+}
 
 /// How long the broker may take to answer the end of such a channel.
 const END_LIMIT: Duration = Duration::from_secs(30);
