@@ -24,7 +24,8 @@ EXPOSE 8080
 # Of the gateway. The other roles listen at metrics.listen only; whoever runs them replaces this, as docker-compose.yml does.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["busybox", "wget", "-q", "-T", "2", "-O", "/dev/null", "http://127.0.0.1:8080/healthz"]
-# A role stops within 20 s of the signal (worker.stop_deadline): give it more before killing it.
+# A worker's sessions stop within 20 s of the signal (worker.stop_deadline), its last events within as much again: give it
+# more than 40 s before killing it.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["tini", "--", "kurir"]
 CMD ["gateway", "--config", "/etc/kurir/cluster.toml"]

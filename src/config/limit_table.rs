@@ -61,7 +61,7 @@ fn of_senders(config: &Config) -> Vec<LimitRow> {
             settings: &["limits.sender.every", "limits.sender.burst"],
             value: pace(sender.every, sender.burst.get()),
             kept: OWNER,
-            over: "waits in line, OTPs first; parked if its turn comes after its deadline",
+            over: "waits in line, OTPs first; `expired` as soon as its turn would come after its deadline; a pool's goes to another sender",
             reason: Some(FailReason::SenderLimited),
             down: STORE_DOWN,
         },
@@ -154,7 +154,11 @@ fn of_others(config: &Config) -> Vec<LimitRow> {
         LimitRow {
             limit: "WhatsApp: too fast (429)",
             settings: &["retry.backoff_base", "retry.backoff_max"],
-            value: format!("{}, doubled, at most {}", show_span(retry.backoff_base), show_span(retry.backoff_max)),
+            value: format!(
+                "at random up to {}; the job's own pause doubled, at most {}",
+                show_span(retry.backoff_base * 2),
+                show_span(retry.backoff_max)
+            ),
             kept: "until when: saved with the result, and in the session's status",
             over: "the sender rests, `session.limited`; jobs wait or are parked until the end of the rest",
             reason: Some(FailReason::RateLimited),

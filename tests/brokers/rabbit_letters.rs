@@ -13,12 +13,13 @@ use kurir_core::port::{
 use lapin::options::{BasicGetOptions, BasicNackOptions};
 
 use crate::rabbit_contract::first;
-use crate::servers::{eventually, rabbit, raw_channel, session};
+use crate::servers::{eventually, rabbit, rabbit_at, raw_channel, session, url_with_rights_of_the_manual};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_dead_letters_keep_their_promises() {
+    let url = url_with_rights_of_the_manual().await;
     dead_letters(async || {
-        let rabbit = Arc::new(rabbit(QueueKind::Quorum).await);
+        let rabbit = Arc::new(rabbit_at(&url, QueueKind::Quorum).await);
         DeadPorts { dead: rabbit.clone(), jobs: rabbit }
     })
     .await;

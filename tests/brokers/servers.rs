@@ -6,6 +6,7 @@ use kurir::adapters::rabbitmq::{QueueKind, RabbitMq, RabbitOptions};
 use kurir::adapters::redis::{RedisOptions, RedisStore};
 use kurir_core::domain::SessionId;
 use kurir_core::policy::Backoff;
+use tokio::process::Command;
 use uuid::Uuid;
 
 /// How long to wait for what a working server does soon.
@@ -34,8 +35,31 @@ pub fn rabbit_options(url: &str) -> RabbitOptions {
     RabbitOptions { reconnect, ..RabbitOptions::new(url) }
 }
 
+/// The URL of a user of RabbitMQ that has the rights which the manual asks for, and no others.
+pub async fn url_with_rights_of_the_manual() -> String {
+    let manual = include_str!("../../docs/OPERATIONS.md");
+    let from = manual.find("The broker's user of kurir needs").expect("the manual says what rights are needed");
+    let quoted: Vec<&str> = manual[from..].split('`').skip(1).step_by(2).take(5).collect();
+    let ["configure", "read", both, "write", write] = quoted[..] else { panic!("the manual's rights: {quoted:?}") };
+    let (user, password) = (format!("kurir-{}", Uuid::new_v4().simple()), Uuid::new_v4().simple().to_string());
+    rabbitmqctl(&["add_user", &user, &password]).await;
+    rabbitmqctl(&["set_permissions", "-p", "/", &user, both, write, both]).await;
+    let admin = amqp_url();
+    let (scheme, rest) = admin.split_once("://").unwrap();
+    format!("{scheme}://{user}:{password}@{}", rest.split_once('@').unwrap().1)
+}
+
+async fn rabbitmqctl(arguments: &[&str]) {
+    let output = Command::new(url("KURIR_TEST_RABBITMQCTL")).arg("-q").args(arguments).output().await.unwrap();
+    assert!(output.status.success(), "{}: {}", arguments[0], String::from_utf8_lossy(&output.stderr));
+}
+
 pub async fn rabbit(queue_kind: QueueKind) -> RabbitMq {
-    RabbitMq::connect(RabbitOptions { queue_kind, ..rabbit_options(&amqp_url()) }).await.unwrap()
+    rabbit_at(&amqp_url(), queue_kind).await
+}
+
+pub async fn rabbit_at(url: &str, queue_kind: QueueKind) -> RabbitMq {
+    RabbitMq::connect(RabbitOptions { queue_kind, ..rabbit_options(url) }).await.unwrap()
 }
 
 /// A raw channel, for what kurir itself never does.

@@ -29,6 +29,16 @@ fn each_shell_gets_what_it_needs() {
     assert_eq!(kurir(&["completions", "cobol"], &[]).status.code(), Some(2));
 }
 
+/// A supervisor that restarts what failed must not do so with settings that can't become right by themselves.
+#[test]
+fn a_role_that_lacks_a_setting_ends_as_one_whose_settings_are_wrong() {
+    for role in ["gateway", "worker", "relay"] {
+        let output = kurir(&[role], &[("KURIR_STORE__KIND", "postgres")]);
+        assert_eq!(output.status.code(), Some(2), "{role}: {}", said(&output));
+        assert!(said(&output).contains("postgres.url"), "{role}: {}", said(&output));
+    }
+}
+
 #[test]
 fn without_a_gateway_it_says_what_to_give() {
     for line in [

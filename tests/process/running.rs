@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
@@ -20,6 +20,18 @@ pub struct Running {
     output: Arc<Mutex<Vec<String>>>,
     lines: watch::Receiver<usize>,
     readers: Vec<JoinHandle<()>>,
+}
+
+/// So many of its last lines are shown with a test that failed.
+const SHOWN: usize = 100;
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+            eprintln!("{} said last:\n{}", self.name, output[output.len().saturating_sub(SHOWN)..].join("\n"));
+        }
+    }
 }
 
 impl Running {

@@ -92,7 +92,7 @@ impl MessageState {
             // Back to `Delayed`: refused by WhatsApp in a way that allows another attempt. Never `Cancelled`: it may
             // have arrived.
             Self::Sending => !matches!(next, Self::Queued | Self::Cancelled),
-            Self::Sent => matches!(next, Self::Delivered | Self::Read | Self::Failed),
+            Self::Sent => matches!(next, Self::Delivered | Self::Read),
             Self::Delivered => matches!(next, Self::Read),
             // A receipt settles what was unknown.
             Self::Uncertain => matches!(next, Self::Sent | Self::Delivered | Self::Read),
@@ -276,7 +276,7 @@ impl LedgerEntry {
 
 #[cfg(test)]
 mod tests {
-    use super::MessageState::{Cancelled, Delayed, Delivered, Failed, Queued, Read, Sending, Sent, Uncertain};
+    use super::MessageState::{Cancelled, Delayed, Delivered, Expired, Failed, Queued, Read, Sending, Sent, Uncertain};
     use super::*;
 
     #[test]
@@ -303,6 +303,9 @@ mod tests {
     fn states_never_move_back() {
         for (late, early) in [(Delivered, Sent), (Read, Delivered), (Read, Sent), (Sent, Sending), (Sending, Queued)] {
             assert!(!late.may_become(early), "{late} -> {early}");
+        }
+        for end in [Delivered, Read, Sent] {
+            assert!([Failed, Expired, Cancelled].iter().all(|other| !end.may_become(*other)), "{end} has another end");
         }
         for state in MessageState::ALL {
             assert_eq!(MessageState::parse(state.as_str()), Some(state));

@@ -6,11 +6,16 @@ use super::schema::schema_of;
 use super::{EVENT_KIND, JOB_KIND};
 use crate::domain::EventKind;
 
+/// What is told on the exchange: all but the trial of a webhook, which that webhook alone hears.
+fn published_kinds() -> impl Iterator<Item = EventKind> {
+    EventKind::ALL.iter().copied().filter(|kind| *kind != EventKind::WebhookTest)
+}
+
 /// The document, with schemas referred to by their file names beside it.
 pub fn asyncapi() -> Value {
     let mut messages = Map::new();
     let mut published = Map::new();
-    for kind in EventKind::ALL {
+    for kind in published_kinds() {
         let name = kind.as_str().replace(['.', '_'], "-");
         messages.insert(
             name.clone(),
@@ -20,7 +25,7 @@ pub fn asyncapi() -> Value {
                 "contentType": "application/cloudevents+json",
                 "bindings": {"amqp": {"messageType": EVENT_KIND}},
                 "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12",
-                    "schema": {"$ref": format!("./{}.json", schema_of(*kind))}},
+                    "schema": {"$ref": format!("./{}.json", schema_of(kind))}},
             }),
         );
         published.insert(name.clone(), json!({"$ref": format!("#/components/messages/{name}")}));
@@ -29,7 +34,7 @@ pub fn asyncapi() -> Value {
         "job".into(),
         json!({
             "name": "job",
-            "title": "One message to one number",
+            "title": "One message to a number or a group",
             "contentType": "application/json",
             "bindings": {"amqp": {"messageType": JOB_KIND}},
             "headers": {"type": "object", "properties": {
@@ -47,7 +52,7 @@ pub fn asyncapi() -> Value {
         "info": {
             "title": "kurir",
             "version": "1.0.0",
-            "description": "Producers publish jobs to `kurir.jobs` with `mandatory`, persistent and with confirms; a returned message means that there is no such session. Consumers bind queues of their own to `kurir.events`.",
+            "description": "Producers publish jobs to `kurir.jobs` with `mandatory`, persistent and with confirms; a returned message means that there is no such session or pool. Consumers bind queues of their own to `kurir.events`.",
             "license": {"name": "MIT OR Apache-2.0"},
         },
         "defaultContentType": "application/json",
@@ -59,13 +64,20 @@ pub fn asyncapi() -> Value {
                 "messages": {"job": {"$ref": "#/components/messages/job"}},
                 "bindings": exchange("kurir.jobs", "direct"),
             },
+            "poolJobs": {
+                "address": "p.{pool}.{lane}",
+                "description": "The queue of one pool's lane: any of its sessions sends what stands there.",
+                "parameters": {"pool": name("A pool"), "lane": {"enum": ["otp", "bulk"]}},
+                "messages": {"job": {"$ref": "#/components/messages/job"}},
+                "bindings": exchange("kurir.jobs", "direct"),
+            },
             "events": {
                 "address": "{tenant}.{session}.{type}",
-                "description": "What happened. The type has a dot (`message.sent`), so a binding for all of a tenant is `{tenant}.#`. The fleet's own events have `-` for the session.",
+                "description": "What happened. The type has a dot (`message.sent`), so a binding for all of a tenant is `{tenant}.#`. `-` stands for the session where none is concerned: the fleet's own events, verifications, webhooks, alerts, and a pool's job while it is nobody's.",
                 "parameters": {
                     "tenant": name("A tenant"),
                     "session": name("A session"),
-                    "type": {"enum": EventKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>()},
+                    "type": {"enum": published_kinds().map(EventKind::as_str).collect::<Vec<_>>()},
                 },
                 "messages": published,
                 "bindings": exchange("kurir.events", "topic"),
@@ -74,8 +86,14 @@ pub fn asyncapi() -> Value {
         "operations": {
             "enqueue": {
                 "action": "receive",
-                "summary": "kurir takes a job.",
+                "summary": "kurir takes a job for a session.",
                 "channel": {"$ref": "#/channels/sessionJobs"},
+                "bindings": {"amqp": {"deliveryMode": 2, "mandatory": true}},
+            },
+            "enqueueForPool": {
+                "action": "receive",
+                "summary": "kurir takes a job for a pool.",
+                "channel": {"$ref": "#/channels/poolJobs"},
                 "bindings": {"amqp": {"deliveryMode": 2, "mandatory": true}},
             },
             "tell": {

@@ -28,7 +28,8 @@ pub struct EventV1<D> {
     /// What happened.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The job's id, the session's id or the worker's name.
+    /// Whom it is about: the id of the job, the session, the verification or the webhook, WhatsApp's id of a message that came in,
+    /// the worker's name, the tenant of an alert, or `prefix`.
     pub subject: String,
     /// When, RFC 3339.
     #[schemars(extend("format" = "date-time"))]
@@ -37,7 +38,8 @@ pub struct EventV1<D> {
     pub datacontenttype: String,
     /// Whom it concerns.
     pub tenant: String,
-    /// At which session; absent in the fleet's own events.
+    /// At which session; absent where none is concerned: the fleet's own events, verifications, webhooks, alerts, and a pool's job
+    /// while it is nobody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
     /// What there is to tell.
@@ -58,7 +60,7 @@ pub struct MessageDataV1 {
     /// The lane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<String>,
-    /// How often it was put on the wire.
+    /// How many attempts were made: on the wire, or ended right before it.
     pub attempts: u32,
     /// Why it failed or waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::client::ClientError;
+use crate::config::ConfigError;
 
 /// The exit statuses of the tools that speak to a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub struct Usage(pub String);
 
 /// The status of an error.
 pub fn status_of(error: &anyhow::Error) -> Status {
-    if error.downcast_ref::<Usage>().is_some() {
+    if error.downcast_ref::<Usage>().is_some() || error.downcast_ref::<ConfigError>().is_some() {
         return Status::Usage;
     }
     match error.downcast_ref::<ClientError>() {

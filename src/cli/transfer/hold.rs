@@ -33,7 +33,7 @@ pub(super) enum Stopping {
 /// The session's record.
 pub(super) async fn found(tool: &ToolBackends, id: &SessionId) -> anyhow::Result<SessionRecord> {
     let record = tool.backends.sessions.get(id).await?;
-    record.with_context(|| format!("there is no session {id}; `kurir sessions list --store` tells which there are"))
+    record.with_context(|| format!("there is no session {id}; `kurir sessions list` tells which there are"))
 }
 
 /// Stops a session, if that is allowed and necessary, waits until its worker has let go of it, and claims it. A failure leaves
