@@ -19,14 +19,15 @@ use crate::config::Config;
 pub enum Keys {
     /// Makes a key and prints it, this once.
     Create {
-        /// As whom its bearer acts; `fleet.tenant` without it.
+        /// As whom its bearer acts, in the store only; `fleet.tenant` without it. Over the API it is the caller's tenant.
         #[arg(long)]
         tenant: Option<TenantId>,
         /// What people call it.
         #[arg(long, default_value = "")]
         label: String,
-        /// What it allows: send, read, control (sessions, QR codes included) or admin (all of it, and keys). May be given more
-        /// than once.
+        /// What it allows: send (messages, codes, files, number checks, read marks, typing), read, control (sessions and their QR
+        /// codes, pools, templates, the suppression list) or admin (all of it, and keys, webhooks, limits, metrics). May be given
+        /// more than once.
         #[arg(long = "scope", required = true, value_name = "SCOPE")]
         scopes: Vec<Scope>,
         /// A session that it is good for; may be given more than once. Without it all of the tenant's.

@@ -62,7 +62,8 @@ enum Role {
     Gateway,
     /// Holds WhatsApp sessions and sends.
     Worker,
-    /// Publishes the events that workers left behind.
+    /// Keeps the log of events, tells webhooks, takes the steps of verifications, raises alerts, publishes what workers left
+    /// behind, forgets what is old.
     Relay,
     /// Sends one message.
     Send(Box<remote::SendArgs>),

@@ -74,10 +74,12 @@ impl QueueRoom {
         }
         let (key, now) = ((target.clone(), lane), self.clock.boot());
         if self.is_due(&key, now) {
+            let before = self.known().get(&key).map_or(0, |known| known.since);
             match self.depth(target, lane).await {
                 Ok(depth) => {
                     if let Some(known) = self.known().get_mut(&key) {
-                        (known.depth, known.since) = (depth, 0);
+                        // Whoever was let in meanwhile may not be in that depth yet.
+                        (known.depth, known.since) = (depth, known.since.saturating_sub(before));
                     }
                 }
                 Err(error) => {

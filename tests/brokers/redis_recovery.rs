@@ -5,12 +5,12 @@ use std::time::Duration;
 use kurir::adapters::redis::{RedisOptions, RedisStore};
 use kurir_core::domain::{LeaseHolder, LeaseToken, WorkerName};
 use kurir_core::port::{LeaseStore, Membership, PortError, Renewal};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::proxy::Proxy;
 use crate::servers::{SOON, eventually, redis_options, redis_url, session};
 
-const LIMIT: Duration = Duration::from_millis(500);
+const LIMIT: Duration = Duration::from_secs(2);
 
 async fn behind_a_proxy() -> (Proxy, RedisStore) {
     let (proxy, url) = Proxy::before(&redis_url()).await;
@@ -24,11 +24,9 @@ async fn a_call_without_an_answer_ends_in_time() {
     let (session, token) = (session(), LeaseToken::new(&LeaseHolder::new(&WorkerName::new("w").unwrap(), 1), 1));
     assert!(store.acquire(&session, &token, SOON).await.unwrap());
     proxy.swallow(0);
-    let start = Instant::now();
     let renewal = timeout(SOON, store.renew(&[(session.clone(), token.clone())], SOON)).await;
     let error = renewal.expect("it ends in time").unwrap_err();
     assert!(matches!(error, PortError::Unavailable { system: "Redis", .. }), "{}", error.chain());
-    assert!(start.elapsed() < 4 * LIMIT, "it took {:?}", start.elapsed());
 
     proxy.cut();
     let renewed =

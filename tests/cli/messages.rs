@@ -43,6 +43,10 @@ async fn what_goes_wrong_has_a_status_of_its_own() {
     let failed = send(&["s1", "--to", "6281277770000", "--wait", "sent", "--output", "json"]).await;
     assert_eq!(failed.status, Some(5), "{failed:?}");
     assert_eq!((&failed.json()["state"], &failed.json()["reason"]), (&json!("failed"), &json!("not_on_whatsapp")));
+    // The same one again is still lost, also for whoever does not wait.
+    let id = failed.json()["id"].as_str().unwrap().to_owned();
+    let again = send(&["s1", "--to", "6281277770000", "--id", &id, "--output", "json"]).await;
+    assert_eq!((again.status, &again.json()["state"]), (Some(5), &json!("failed")));
     // One that nobody sends does not keep its caller for ever.
     it.run(&["sessions", "create", "s2"]).await.good();
     let waiting = send(&["s2", "--to", "6281277770001", "--wait", "sent", "--for", "300ms", "--output", "json"]).await;

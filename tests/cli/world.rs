@@ -166,8 +166,20 @@ impl World {
         }
     }
 
-    /// What a phone shows.
+    /// What a phone shows, once it shows something: WhatsApp's server has a message before the phone.
     pub async fn inbox(&self, number: &str) -> Vec<Value> {
+        let begun = tokio::time::Instant::now();
+        loop {
+            let shown = self.shown(number).await;
+            if !shown.is_empty() {
+                return shown;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{number} shows nothing");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn shown(&self, number: &str) -> Vec<Value> {
         let url = format!("{}/phones/{number}/inbox", self.phones);
         let asked = move || {
             let mut answer = ureq::get(&url).call().ok()?;

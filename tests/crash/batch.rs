@@ -18,7 +18,12 @@ const PHONES: usize = 100;
 in_both_modes!(between_two_chunks, within_a_chunk);
 
 /// As fast as the machine allows: what counts is what arrives, not when.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 9] = [
+    // A chunk of 500 takes its time on a busy machine, and one that is not confirmed in time is refused; the others keep their relations.
+    ("KURIR_RABBITMQ__PUBLISH_TIMEOUT", "10s"),
+    ("KURIR_WORKER__STOP_DEADLINE", "19s"),
+    ("KURIR_WORKER__LEASE_TTL", "20s"),
+    ("KURIR_RELAY__AGE", "11s"),
     ("KURIR_LIMITS__SENDER__EVERY", "0s"),
     ("KURIR_LIMITS__SENDER__PER_DAY", "0"),
     ("KURIR_LIMITS__SENDER__WARM_UP", ""),

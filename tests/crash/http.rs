@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// Long enough for a lease to run out and a session to connect, on two busy cores.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Status and body (JSON, or a string where it is none).
 pub type Answer = (u16, Value);

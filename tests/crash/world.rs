@@ -70,13 +70,13 @@ impl World {
             ("KURIR_LIMITS__SENDER__EVERY", "10ms"),
             ("KURIR_LIMITS__SENDER__BURST", "20"),
             // As short as the relations between them allow, so that a successor comes soon.
-            ("KURIR_WORKER__LEASE_TTL", "12s"),
+            ("KURIR_WORKER__LEASE_TTL", "15s"),
             ("KURIR_WORKER__RENEW_EVERY", "1500ms"),
             ("KURIR_WORKER__SCAN_EVERY", "300ms"),
             ("KURIR_WORKER__ACK_PATIENCE", "8s"),
-            ("KURIR_WORKER__STOP_DEADLINE", "11500ms"),
-            ("KURIR_RABBITMQ__PUBLISH_TIMEOUT", "3s"),
-            ("KURIR_RELAY__AGE", "3500ms"),
+            ("KURIR_WORKER__STOP_DEADLINE", "14s"),
+            ("KURIR_RABBITMQ__PUBLISH_TIMEOUT", "6s"),
+            ("KURIR_RELAY__AGE", "7s"),
             ("KURIR_RELAY__SWEEP_EVERY", "300ms"),
             // One after another, so that what was sent last tells that all before it is settled.
             ("KURIR_WORKER__WINDOW_OTP", "1"),
@@ -224,6 +224,7 @@ impl World {
         let last = Job::to(LAST);
         self.publish(&last).await;
         last.is_sent(self).await;
+        last.arrives(self).await;
         assert_eq!(last.got(self).await.shown, 1);
         let (status, audit) = self.sim.get("/audit").await;
         assert_eq!((status, &audit["complete"]), (200, &Value::Bool(true)), "{audit}");

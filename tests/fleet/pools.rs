@@ -169,7 +169,8 @@ async fn a_pool_goes_on_when_one_of_its_senders_is_banned() {
         assert!(inbox.len() <= 1, "{inbox:?}");
     }
     assert_eq!(by.len(), SENDERS, "all had a share: {by:?}");
-    assert!(in_doubt <= 8, "{in_doubt} jobs stay with the banned sender");
+    // As many as a sender has in work at once, at most.
+    assert!(in_doubt <= 32, "{in_doubt} jobs stay with the banned sender");
     let rest: usize = by.iter().filter(|(session, _)| **session != world.session(0)).map(|(_, count)| count).sum();
     assert!(rest > JOBS / 2, "{by:?}");
     for role in workers.into_iter().chain([relay]) {

@@ -131,6 +131,32 @@ fn a_bad_row_does_not_stop_the_others_unless_all_are_one() {
 }
 
 #[test]
+fn a_whole_batch_is_refused_for_what_only_the_ledger_knows() {
+    let it = ready();
+    let one = json!({"session": "s1", "to": number(9), "content": {"type": "text", "text": "halo"}});
+    let taken = it.post("/v1/messages", &one).json();
+    let mut body = many(3);
+    body["messages"][0]["id"] = taken["id"].clone();
+    body["messages"][2]["expires_at"] = "2020-01-01T00:00:00Z".into();
+    let whole = it.post("/v1/messages/batch?atomic=true", &body).error(422, "batch_refused");
+    let told: Vec<_> = whole["rows"].as_array().unwrap().iter().filter(|row| row["code"].is_string()).collect();
+    let told: Vec<_> = told.into_iter().map(|row| (&row["index"], &row["code"], &row["field"])).collect();
+    let (reused, late) = (json!("id_reused"), json!("bad_field"));
+    assert_eq!(told, [(&json!(0), &reused, &Value::Null), (&json!(2), &late, &json!("expires_at"))]);
+    assert_eq!(it.depth("s1", Lane::Bulk), 1, "the one of before");
+
+    // A repetition finds its own messages, whatever their deadline has become.
+    let mut body = many(2);
+    body["messages"][0]["expires_at"] = "2026-11-21T23:00:00Z".into();
+    let ids = it.post("/v1/messages/batch?atomic=true", &body).json()["messages"].clone();
+    for n in 0..2 {
+        body["messages"][n]["id"] = ids[n]["id"].clone();
+    }
+    body["messages"][0]["expires_at"] = "2020-01-01T00:00:00Z".into();
+    assert_eq!(it.post("/v1/messages/batch?atomic=true", &body).json()["accepted"], 2);
+}
+
+#[test]
 fn a_key_for_some_sessions_sends_and_sees_its_own_part() {
     let it = ready();
     it.create("s2");
@@ -226,7 +252,7 @@ fn a_ledger_that_fails_in_the_middle_says_what_to_do_and_the_repetition_complete
 
 #[test]
 fn the_work_goes_on_when_the_caller_loses_patience() {
-    let it = Fixture::with(Wishes { request_timeout: Duration::from_millis(300), ..Wishes::default() });
+    let it = Fixture::with(Wishes { request_timeout: Duration::from_secs(2), ..Wishes::default() });
     it.create("s1");
     let permits = Arc::new(Semaphore::new(0));
     it.queue.fail(Fault::Slow(Arc::clone(&permits)));

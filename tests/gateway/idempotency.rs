@@ -96,7 +96,7 @@ fn what_was_refused_may_be_corrected_under_the_same_name() {
 
 #[test]
 fn while_it_is_carried_out_a_repetition_is_told_to_come_again() {
-    let it = Fixture::with(Wishes { request_timeout: Duration::from_millis(200), ..Wishes::default() });
+    let it = Fixture::with(Wishes { request_timeout: Duration::from_secs(2), ..Wishes::default() });
     it.create("s1");
     let permits = Arc::new(Semaphore::new(0));
     it.queue.fail(Fault::Slow(Arc::clone(&permits)));

@@ -203,7 +203,7 @@ fn a_job_that_a_worker_has_got_is_queued_even_if_the_queue_never_said_so() {
 
 #[test]
 fn the_work_goes_on_when_the_caller_loses_patience() {
-    let it = Fixture::with(Wishes { request_timeout: Duration::from_millis(200), ..Wishes::default() });
+    let it = Fixture::with(Wishes { request_timeout: Duration::from_secs(2), ..Wishes::default() });
     it.create("s1");
     let permits = Arc::new(Semaphore::new(0));
     it.queue.fail(Fault::Slow(Arc::clone(&permits)));

@@ -170,7 +170,7 @@ async fn a_frozen_lock_holder_delays_a_claim_no_longer_than_a_statement_may_run(
         let id = session_id("s");
         owned(&store, &id).await;
         let mut options = database.options(&schema);
-        options.statement_timeout = std::time::Duration::from_millis(200);
+        options.statement_timeout = std::time::Duration::from_secs(1);
         let hasty = crate::database::connect(options, 1).await.unwrap();
         let mut holder = database.connection(Some(&schema)).await;
         let mut hold = holder.begin().await.unwrap();

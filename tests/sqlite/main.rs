@@ -5,6 +5,7 @@ mod codes;
 mod contract;
 mod file;
 mod limits;
+mod pools;
 mod restart;
 mod upgrade;
 

@@ -117,7 +117,9 @@ impl House {
     async fn send(&self, id: &str, to: &str, text: &str) {
         let message = json!({"session": id, "to": to, "content": {"type": "text", "text": text}});
         let (status, sent) = self.gateway.post("/v1/messages?wait=sent&timeout=30", message).await;
-        assert_eq!((status, &sent["state"]), (200, &json!("sent")), "{sent}");
+        // The phone may have it by the time that the answer is written.
+        let on_its_way = ["sent", "delivered", "read"].contains(&sent["state"].as_str().unwrap_or_default());
+        assert!(status == 200 && on_its_way, "{status}: {sent}");
     }
 
     async fn stop(self) {

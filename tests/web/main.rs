@@ -82,7 +82,7 @@ async fn a_server_that_says_nothing_is_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_never_ends_is_given_up() {
     let server = Server::start();
-    let patience = Duration::from_millis(300);
+    let patience = Duration::from_secs(2);
     let request = WebRequest { patience, ..get(format!("http://127.0.0.1:{}/stalls", server.port)) };
     let answer = web(&["127.0.0.0/8"]).ask(request).await.expect("a head");
     assert_eq!(answer.bytes().await, Err(WebError::TimedOut(patience)));

@@ -33,7 +33,8 @@ async fn what_waits_behind_a_receipt_until_its_time_is_over_never_arrives() {
     assert_eq!(connection.sender.send(&first, DEADLINE).await.unwrap(), SendAnswer::Accepted);
     let stored = unrecorded(&mut connection).await;
 
-    let not_after = SystemClock.now().plus(Duration::from_secs(1));
+    // Less than a receipt may wait for its record.
+    let not_after = SystemClock.now().plus(Duration::from_secs(3));
     let second = message("3EB0BB", not_after);
     let sender = std::sync::Arc::clone(&connection.sender);
     let recorded_late = async {
@@ -76,7 +77,7 @@ async fn a_message_that_is_asked_for_again_in_time_arrives_and_leaves_nothing_be
     let (connection, _) = world.link("a").await;
     let mut connection = crate::world::recording(connection);
     world.sim.set_phone(FRIEND, PhoneBehaviour { asks_for_retry: true, ..PhoneBehaviour::default() }).unwrap();
-    let not_after = SystemClock.now().plus(Duration::from_secs(3));
+    let not_after = SystemClock.now().plus(Duration::from_secs(10));
     let sent = connection.sender.send(&message("3EB0AA", not_after), DEADLINE).await;
     assert_eq!(sent.unwrap(), SendAnswer::Accepted);
     let inbox = world.sim.wait_for_messages(FRIEND, 1, DEADLINE).await.unwrap();

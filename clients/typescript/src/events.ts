@@ -36,7 +36,7 @@ export interface EventOptions {
   since?: Date;
   /** After this event. */
   lastEventId?: string;
-  /** `false`: only what there is already. */
+  /** `false`: only what there is already, from `since` or `lastEventId` on; without these nothing. */
   follow?: boolean;
   /** Ends the stream. */
   signal?: AbortSignal;

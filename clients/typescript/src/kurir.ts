@@ -14,7 +14,7 @@ type Query<P extends Path> = paths[P] extends { get: { parameters: { query?: inf
 export interface SendOptions extends CallOptions {
   /** Answer when WhatsApp's server has it (`sent`) or the phone (`delivered`); at once without it. */
   wait?: 'sent' | 'delivered';
-  /** For so many seconds at most. */
+  /** For so many seconds at most; beyond 30 give a longer `timeoutMs`, too. */
   timeoutSeconds?: number;
 }
 

@@ -20,8 +20,9 @@ pub enum OnItsWay {
 }
 
 /// Judges a message that was begun at `since` and has come to `state`, by a channel that has `patience`. Looks come soon
-/// at first and then ever more rarely.
-pub fn on_its_way(state: MessageState, since: Timestamp, patience: Duration, now: Timestamp) -> OnItsWay {
+/// at first and then ever more rarely. What waits in the `last` channel goes on waiting: to take it back would help nobody, and its
+/// own deadline ends it.
+pub fn on_its_way(state: MessageState, since: Timestamp, patience: Duration, last: bool, now: Timestamp) -> OnItsWay {
     match state {
         MessageState::Delivered | MessageState::Read => OnItsWay::Reached,
         MessageState::Failed | MessageState::Expired | MessageState::Uncertain | MessageState::Cancelled => {
@@ -30,7 +31,12 @@ pub fn on_its_way(state: MessageState, since: Timestamp, patience: Duration, now
         MessageState::Queued | MessageState::Delayed | MessageState::Sending | MessageState::Sent => {
             let end = since.plus(patience);
             if now >= end {
-                return OnItsWay::GiveUp;
+                let waits = matches!(state, MessageState::Queued | MessageState::Delayed);
+                return if last && waits {
+                    OnItsWay::Wait(now.plus(patience.max(LONGEST_PAUSE)))
+                } else {
+                    OnItsWay::GiveUp
+                };
             }
             let pause = now.since(since).clamp(FIRST_LOOK, LONGEST_PAUSE);
             OnItsWay::Wait(now.plus(pause).min(end))
@@ -50,12 +56,24 @@ mod tests {
 
     #[test]
     fn ends_are_ends_at_once() {
-        let judge = |state| on_its_way(state, at(0), Duration::from_secs(30), at(10));
+        let judge = |state| on_its_way(state, at(0), Duration::from_secs(30), true, at(10));
         assert_eq!(judge(MessageState::Read), OnItsWay::Reached);
         for state in [MessageState::Failed, MessageState::Expired, MessageState::Uncertain, MessageState::Cancelled] {
             assert_eq!(judge(state), OnItsWay::GiveUp, "{state}");
         }
         assert_eq!(judge(MessageState::Sent), OnItsWay::Wait(at(1010)));
+    }
+
+    #[test]
+    fn only_where_there_is_another_channel_what_waits_is_given_up() {
+        let judge = |state, last| on_its_way(state, at(0), Duration::from_secs(30), last, at(30_000));
+        for state in [MessageState::Queued, MessageState::Delayed] {
+            assert_eq!(judge(state, false), OnItsWay::GiveUp, "{state}");
+            assert_eq!(judge(state, true), OnItsWay::Wait(at(60_000)), "{state}");
+        }
+        for state in [MessageState::Sending, MessageState::Sent] {
+            assert_eq!(judge(state, true), OnItsWay::GiveUp, "{state}");
+        }
     }
 
     proptest! {
@@ -64,7 +82,7 @@ mod tests {
         fn looks_lead_to_the_end_of_patience(patience in 1..600_000_u64) {
             let (mut now, mut looks) = (at(0), 0);
             while let OnItsWay::Wait(next) =
-                on_its_way(MessageState::Sending, at(0), Duration::from_millis(patience), now)
+                on_its_way(MessageState::Sending, at(0), Duration::from_millis(patience), true, now)
             {
                 prop_assert!(next > now);
                 now = next;

@@ -20,7 +20,8 @@ pub trait PoolQueue: Send + Sync {
     /// Makes sure that a pool's queues exist; doing it again changes nothing.
     async fn declare_pool(&self, pool: &PoolId) -> Result<(), PortError>;
 
-    /// Removes a pool's queues and what stands in them.
+    /// Removes a pool's queues and what stands in them. What was parked becomes dead letters, where the queue keeps such, at the latest
+    /// when it would have come back.
     async fn remove_pool(&self, pool: &PoolId) -> Result<(), PortError>;
 
     /// Takes jobs of one lane, beside others who do the same.

@@ -39,7 +39,9 @@ async fn a_clean_run_of_two_accounts_is_clean() {
     assert_eq!(audit.arrived.iter().map(|arrival| &arrival.id).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
     for (_, device) in &clients {
         let counts = audit.accounts[&device.account];
-        assert_eq!((counts.accepted, counts.arrived, counts.logins), (2, 2, 0));
+        assert_eq!((counts.accepted, counts.arrived), (2, 2));
+        // The client may log in once more right after it was linked (it handles the 515 beside its reading).
+        assert!(counts.logins <= 1, "{counts:?}");
     }
     for (client, _) in clients {
         client.stop().await;

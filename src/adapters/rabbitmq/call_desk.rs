@@ -127,8 +127,18 @@ async fn serve(shared: Weak<Shared>, board: Arc<Board>) {
             Ok(mut queue) => queue.take(&shared, &board).await,
             Err(error) => error,
         };
-        tracing::debug!(error = %ended, "calls to the owners of sessions are not heard; their queue is made again");
+        note(&ended, "calls to the owners of sessions are not heard; their queue is made again");
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Logs a failure. Most pass by themselves; a refusal stays until somebody gives kurir's user a right, and shows nowhere else: all
+/// but calls goes on.
+fn note(error: &RabbitError, what: &str) {
+    if error.lacks_rights() {
+        tracing::warn!(%error, "{what}; does kurir's user of RabbitMQ have the rights that docs/OPERATIONS.md names?");
+    } else {
+        tracing::debug!(%error, "{what}");
     }
 }
 
@@ -234,7 +244,7 @@ fn hand_over(shared: &Weak<Shared>, board: &Board, call: Delivery) {
         // The default exchange leads to the caller's channel; a caller that has gone gets nothing.
         let outgoing = Outgoing { exchange: "", key: reply_to.to_string(), properties, body: &body, mandatory: false };
         if let Err(error) = shared.publisher.publish(vec![outgoing]).await {
-            tracing::debug!(%error, "a call's answer could not be sent");
+            note(&error, "a call's answer could not be sent");
         }
     });
 }

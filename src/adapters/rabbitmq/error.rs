@@ -71,6 +71,12 @@ impl RabbitError {
         }
     }
 
+    /// Whether kurir's user may not do it.
+    pub(super) fn lacks_rights(&self) -> bool {
+        matches!(self, Self::Amqp(error) if matches!(error.kind(), ErrorKind::ProtocolError(told)
+            if matches!(told.kind(), AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED))))
+    }
+
     /// Whether something of the topology is missing, so that it should be declared again.
     pub(super) fn lacks_topology(&self) -> bool {
         match self {

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kurir_core::domain::{Lane, PoolId, SessionId, Target, Timestamp};
-use kurir_core::port::{Enqueued, JobHeaders, JobQueue, JobStream, PoolQueue, PortError, PublishJob, Share};
+use kurir_core::port::{
+    DeadLetter, Enqueued, JobHeaders, JobQueue, JobStream, PoolQueue, PortError, PublishJob, Share,
+};
 use serde::{Deserialize, Serialize};
 
 use super::database::Database;
+use super::dead_letters::bury;
 use super::error::{SYSTEM, corrupt, sql};
 use super::lanes::{LaneKey, Wake};
 use super::state::hexadecimal;
@@ -107,6 +110,26 @@ impl SqliteQueue {
                         .bind(&*target)
                         .execute(connection)
                         .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Makes dead letters of a queue's jobs, as RabbitMQ does with those that come back from a delay and find no queue.
+    async fn bury_all(&self, target: Target) -> Result<(), PortError> {
+        let (target, at, keep) = (target_name(&target), self.db.clock.now().as_millis(), self.db.dead_letters_kept);
+        self.db
+            .writer
+            .write("removing a queue", move |connection| {
+                Box::pin(async move {
+                    let jobs: Vec<i64> = sqlx::query_scalar("SELECT seq FROM job WHERE target = ?1 ORDER BY seq")
+                        .bind(&*target)
+                        .fetch_all(&mut *connection)
+                        .await?;
+                    for seq in jobs {
+                        bury(connection, seq, &DeadLetter::target_gone(), at, keep).await?;
+                    }
                     Ok(())
                 })
             })
@@ -232,6 +255,7 @@ impl PoolQueue for SqliteQueue {
     }
 
     async fn remove_pool(&self, pool: &PoolId) -> Result<(), PortError> {
+        self.bury_all(pool.into()).await?;
         self.drop_queue(pool.into()).await
     }
 

@@ -97,6 +97,11 @@ pub fn is_over(state: &str) -> bool {
     matches!(state, "failed" | "expired" | "uncertain" | "cancelled" | "read")
 }
 
+/// Whether a message in this state never goes out.
+fn is_lost(state: &str) -> bool {
+    matches!(state, "failed" | "expired" | "cancelled")
+}
+
 /// Sends it.
 pub async fn run(args: SendArgs, gateway: &Gateway) -> anyhow::Result<ExitCode> {
     let content = json!({"type": "text", "text": args.text});
@@ -131,7 +136,10 @@ pub(super) async fn deliver(
     let answer = client.call_patiently(Method::Post, &["v1", "messages"], &[], Some(&body)).await?;
     let mut message = answer.body;
     let mut status = ExitCode::SUCCESS;
-    if let Some(until) = way.wait {
+    // Taken back by the gateway, say, because its queue did not answer: under this id it is never sent.
+    if message["state"].as_str().is_some_and(is_lost) {
+        status = Status::NotDelivered.into();
+    } else if let Some(until) = way.wait {
         let (last, arrived) = follow(client, &message, until, way.patience).await?;
         message = last;
         if !arrived {

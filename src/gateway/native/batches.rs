@@ -47,7 +47,8 @@ struct Many {
 #[schema(as = NewBatch)]
 #[expect(dead_code, reason = "it only describes")]
 struct ManySchema {
-    /// Up to 10,000 of them, each as for `sendMessage`.
+    /// Up to 10,000 of them, each as for `sendMessage`, but for what refers to another message (answers, reactions, edits, deletions)
+    /// and files that were uploaded (give their `url`): these go one by one.
     #[schema(value_type = Vec<Object>)]
     messages: Vec<Value>,
     /// The session that is to send them; without this and `pool` the default session.
@@ -73,7 +74,7 @@ struct ManySchema {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Whole {
-    /// Refuse all messages if one of them is bad.
+    /// Refuse all messages if one of them is bad. A queue that stops answering halfway (`not_queued`) is no bad message.
     #[serde(default)]
     #[param(example = true)]
     atomic: bool,
@@ -161,8 +162,7 @@ impl BatchView {
     }
 }
 
-/// Send many messages: a bad one does not stop the others. They share commits, so that 10,000 take seconds. Each is as for
-/// `sendMessage`; they name at most 100 templates. Under an `Idempotency-Key` a repetition completes what a gateway that died
+/// Send many messages: a bad one does not stop the others. They share commits, so that 10,000 take seconds. They name at most 100 templates. Under an `Idempotency-Key` a repetition completes what a gateway that died
 /// has left undone.
 #[utoipa::path(post, path = "/v1/messages/batch", tag = "messages", operation_id = "sendBatch",
     request_body(content = ManySchema, examples(

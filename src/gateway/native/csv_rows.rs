@@ -61,7 +61,7 @@ pub(super) struct Plan {
     #[serde(default)]
     #[param(format = DateTime)]
     expires_at: Option<String>,
-    /// Refuse all lines if one of them is bad.
+    /// Refuse all lines if one of them is bad. A queue that stops answering halfway (`not_queued`) is no bad line.
     #[serde(default)]
     atomic: bool,
 }

@@ -36,7 +36,8 @@ struct Create {
     #[serde(default)]
     #[schema(example = "shop")]
     label: String,
-    /// What it allows: `send`, `read`, `control` (sessions, QR codes included), `admin` (all of it, and keys).
+    /// What it allows: `send` (messages, codes, files, number checks, read marks, typing), `read`, `control` (sessions and their QR codes, pools,
+    /// templates, the suppression list), `admin` (all of it, and keys, webhooks, limits, metrics).
     #[schema(value_type = Vec<String>, example = json!(["send", "read"]))]
     scopes: BTreeSet<Scope>,
     /// The sessions that it is good for; without it all of the tenant's, and pools.

@@ -23,7 +23,7 @@ pub(super) struct MessageView {
     #[schema(example = "toko-1")]
     session: Option<String>,
     /// The recipient's number, masked.
-    #[schema(example = "62812****7890")]
+    #[schema(example = "6281…90")]
     to: String,
     /// `otp` or `bulk`.
     #[schema(example = "otp")]

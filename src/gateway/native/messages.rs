@@ -170,7 +170,8 @@ struct Wait {
     #[serde(default)]
     #[param(example = "sent")]
     wait: Option<String>,
-    /// For so many seconds at most.
+    /// For so many seconds at most: 1 to `gateway.wait_max` (60), `gateway.wait_default` (10) without it. When too many wait already
+    /// the answer comes at once.
     #[serde(default)]
     #[param(example = 1)]
     timeout: Option<u32>,

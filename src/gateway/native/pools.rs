@@ -118,7 +118,8 @@ async fn one(
     Ok(Json(Standing { id: pool.record.id.to_string(), sessions: pool.record.sessions, waiting }))
 }
 
-/// Delete a pool that no session belongs to and in which nothing waits. Its name is free then.
+/// Delete a pool that no session belongs to and in which nothing waits. Its name is free then. Messages that were put off (`delayed`) are
+/// not counted; they become dead letters.
 #[utoipa::path(delete, path = "/v1/pools/{id}", tag = "pools", operation_id = "deletePool",
     params(("id" = String, Path, description = "The pool", example = "senders")),
     responses(

@@ -84,7 +84,8 @@ pub(super) fn routes() -> Routes {
     Routes::new().routes(routes!(show))
 }
 
-/// The QR code that waits to be scanned. Asking after a round went by unscanned starts the next one.
+/// The QR code that waits to be scanned. Asking after a round went by unscanned, or after the session was
+/// logged out, starts the next one: the session runs again.
 #[utoipa::path(get, path = "/v1/sessions/{id}/qr", tag = "sessions", operation_id = "getQrCode",
     params(("id" = String, Path, description = "The session", example = "toko-1"), Wish),
     responses(

@@ -113,7 +113,7 @@ async fn restart(State(app): State<Arc<App>>, MayControl(caller): MayControl, Pa
 }
 
 /// Log a session out: its device is removed from the phone's list and its credentials are forgotten. The session stays and
-/// rests; its next start asks for a scan.
+/// rests; its next start asks for a scan, and so does whoever asks for its QR code or a pairing code.
 #[utoipa::path(post, path = "/v1/sessions/{id}/logout", tag = "sessions", operation_id = "logOutSession",
     params(("id" = String, Path, description = "The session", example = "toko-1")),
     responses(

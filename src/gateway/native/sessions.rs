@@ -56,7 +56,7 @@ pub(in crate::gateway) struct SessionView {
     /// Whether a code waits to be scanned, see `/qr`.
     qr: bool,
     /// The linked number, masked.
-    #[schema(example = "62812****9012")]
+    #[schema(example = "6281…12")]
     number: Option<String>,
     /// Which of the number's devices it is.
     #[schema(example = 7)]

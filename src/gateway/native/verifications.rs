@@ -236,7 +236,9 @@ fn covered(caller: &Caller, found: Verification) -> Result<Verification, ApiErro
     if caller.covers_verification(&found) { Ok(found) } else { Err(NONE.into()) }
 }
 
-/// Send a code. An open verification to the same number is sent again instead, with the same code.
+/// Send a code. An open verification to the same number is sent again instead, with the same code, text, deadline and channels:
+/// of the new request only `ip` counts then. Where the only channel can't take the message (`queue_full`, `not_queued`,
+/// `not_found`), the verification is `canceled` and that is the answer; with a fallback the next channel is used.
 #[utoipa::path(post, path = "/v1/verifications", tag = "verifications", operation_id = "createVerification",
     request_body(content = Create, examples(
         ("plain" = (summary = "By one session", value = json!({"to": "+62 812-3456-7890", "session": "toko-1", "locale": "id"}))),

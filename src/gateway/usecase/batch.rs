@@ -77,6 +77,9 @@ impl UseCases {
     {
         let now = self.ports.clock.now();
         let (mut rows, places) = self.check_rows(tenant, &batch, now).await?;
+        if batch.atomic {
+            self.check_ids(tenant, &batch, &mut rows, now).await?;
+        }
         if batch.atomic && rows.iter().any(Option::is_some) {
             return Ok(refused(rows));
         }
@@ -181,6 +184,37 @@ impl UseCases {
             rows.push(error);
         }
         Ok((rows, places))
+    }
+
+    /// Finds the good rows that the ledger would refuse: another message has their id, or they are late and not a repetition.
+    async fn check_ids<R>(
+        &self,
+        tenant: &TenantId,
+        batch: &Batch<R>,
+        rows: &mut [Option<UseCaseError>],
+        now: Timestamp,
+    ) -> Result<(), UseCaseError>
+    where
+        R: Fn(usize) -> Result<Enqueue, UseCaseError> + Send + Sync,
+    {
+        let good: Vec<usize> = (0..batch.count).filter(|at| rows[*at].is_none()).collect();
+        for chunk in good.chunks(CHUNK) {
+            let mut going = Vec::with_capacity(chunk.len());
+            for at in chunk {
+                let job = self.prepare_row(tenant, (batch.row)(*at)?, now)?.job;
+                going.push((*at, LedgerEntry::new(&job, now), job.expired(now)));
+            }
+            let keys: Vec<JobKey> = going.iter().map(|(_, new, _)| new.key.clone()).collect();
+            let found = self.ports.ledger.get(&keys).await?;
+            for ((at, new, late), found) in going.into_iter().zip(found) {
+                rows[at] = match found {
+                    Some(found) if !is_same(&found, &new) => Some(UseCaseError::IdReused),
+                    None if late => Some(UseCaseError::field("expires_at", "lies in the past")),
+                    _ => None,
+                };
+            }
+        }
+        Ok(())
     }
 
     /// Ends the new entries of those bulk messages whose recipients want none: one look for all of them.

@@ -274,6 +274,24 @@ async fn patience_ends_and_what_waits_is_taken_back() {
     assert_eq!((again.hop, again.sends, again.delivery), (0, 2, CodeDelivery::Begun), "from the first channel again");
 }
 
+/// As the second code of a number does that had one a moment ago (`limits.recipient.otp_every`).
+#[tokio::test]
+async fn what_waits_in_the_last_channel_goes_on_waiting_and_its_own_end_is_told() {
+    let world = World::new().await;
+    let of = world.entered(vec![Channel::Session(session("s1"))]).await;
+    world.after(Duration::ZERO).await;
+    world.message_is(&of, &[MessageState::Delayed]).await;
+    for _ in 0..4 {
+        world.after(PATIENCE).await;
+        assert_eq!(world.state_of(&of).await.state, MessageState::Delayed);
+        assert_eq!(world.now(&of).await.delivery, CodeDelivery::Handed);
+    }
+    world.message_is(&of, &[MessageState::Expired]).await;
+    world.after(PATIENCE).await;
+    assert_eq!(world.now(&of).await.delivery, CodeDelivery::Failed);
+    assert_eq!(world.told().await, ["sent", "failed"]);
+}
+
 #[tokio::test]
 async fn a_webhook_is_asked_again_a_few_times_and_not_after_a_refusal() {
     for (answers, asked) in [(vec![200, 503, 500], 3), (vec![400], 1), (vec![], 3)] {

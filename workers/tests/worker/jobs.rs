@@ -92,7 +92,7 @@ async fn an_expired_job_is_never_sent() {
 #[tokio::test]
 async fn a_second_otp_waits_for_its_minute_and_then_goes() {
     let mut settings = options("w");
-    settings.recipient = RecipientRule { every: Duration::from_millis(1500), per_day: 0 };
+    settings.recipient = RecipientRule { every: Duration::from_secs(5), per_day: 0 };
     let (world, worker) = World::serving(settings).await;
     let mut events = world.events().await;
     let first = otp(5);
@@ -326,7 +326,7 @@ async fn at_the_deadline_a_send_that_hangs_is_dropped() {
     world.messenger.script(move |_| Reply::Held(held.lock().unwrap().take().expect("sent twice")));
     let mut events = world.events().await;
     let mut job = otp(15);
-    job.expires_at = Some(SystemClock.now().plus(Duration::from_millis(700)).to_rfc3339());
+    job.expires_at = Some(SystemClock.now().plus(Duration::from_secs(3)).to_rfc3339());
     world.publish(&job).await;
     assert_eq!(job_events(&mut *events, &job, 1).await[0].0, "message.uncertain");
     worker.stop().await;

@@ -106,6 +106,14 @@ impl World {
         }
     }
 
+    /// Waits until so many senders ask for the pool's next job. They begin and end to do so a moment after their state is told.
+    pub async fn until_taken_by(&self, senders: usize) {
+        until("the senders that ask", async || {
+            (self.queue.takers((&pool()).into(), Lane::Bulk) == senders).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until the pool's queue holds exactly so many jobs that nobody has taken.
     pub async fn until_waiting(&self, jobs: u64) {
         until("the jobs that wait", async || {
@@ -121,6 +129,7 @@ async fn a_pools_jobs_are_spread_over_its_senders_and_each_goes_once() {
     let worker = Worker::start(options("w1"), world.ports.clone());
     world.connect("a").await;
     world.connect("b").await;
+    world.until_taken_by(2).await;
     let jobs: Vec<JobV1> = (0..60).map(job).collect();
     for job in &jobs {
         publish(&world, job).await;
@@ -199,6 +208,7 @@ async fn a_sender_that_drops_leaves_its_jobs_to_the_others() {
     world.connect("a").await;
     world.connect("b").await;
     world.disconnect("a").await;
+    world.until_taken_by(1).await;
     let jobs: Vec<JobV1> = (0..10).map(job).collect();
     for job in &jobs {
         publish(&world, job).await;
@@ -207,6 +217,7 @@ async fn a_sender_that_drops_leaves_its_jobs_to_the_others() {
     assert_eq!(world.sent_by(), HashMap::from([("b".to_owned(), 10)]));
     world.tell("b", MessengerEvent::LoggedOut).await;
     world.until_session("b", SessionState::LoggedOut).await;
+    world.until_taken_by(0).await;
     let more: Vec<JobV1> = (20..25).map(job).collect();
     for job in &more {
         publish(&world, job).await;
@@ -227,6 +238,7 @@ async fn a_sender_that_drops_gives_away_what_it_has_in_hand() {
     world.connect("a").await;
     world.connect("b").await;
     world.disconnect("b").await;
+    world.until_taken_by(1).await;
     let jobs: Vec<JobV1> = (0..3).map(job).collect();
     for job in &jobs {
         publish(&world, job).await;
@@ -254,13 +266,13 @@ async fn who_has_more_left_of_the_day_sends_first_and_the_others_go_on_after_it(
     let jobs: Vec<JobV1> = (0..6).map(job).collect();
     for one in &jobs {
         // Who has the most goes first among those who wait.
-        until("both senders to wait", async || (world.queue.takers((&pool()).into(), Lane::Bulk) == 2).then_some(()))
-            .await;
+        world.until_taken_by(2).await;
         publish(&world, one).await;
         world.until_sent(std::slice::from_ref(one)).await;
     }
     assert_eq!(world.sent_by(), HashMap::from([("warm".to_owned(), 6)]), "it has no limit");
     world.disconnect("warm").await;
+    world.until_taken_by(1).await;
     let more: Vec<JobV1> = (10..14).map(job).collect();
     for job in &more {
         publish(&world, job).await;

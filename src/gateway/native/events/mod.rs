@@ -53,7 +53,7 @@ struct Wanted {
     /// After the event of this id, for those who can't set the header `Last-Event-ID`.
     #[serde(default)]
     last_event_id: Option<String>,
-    /// `false`: only what there is already, then the stream ends.
+    /// `false`: only what there is already, from `since` or `last_event_id` on, then the stream ends; without these nothing.
     #[serde(default)]
     #[param(example = false)]
     follow: Option<bool>,

@@ -75,7 +75,7 @@ fn who_comes_late_or_asks_again_sees_the_code_of_the_moment() {
 
 #[test]
 fn a_session_without_a_code_in_time_or_without_a_scan_is_told() {
-    let it = Fixture::with(Wishes { qr_timeout: Duration::from_secs(2), ..Wishes::default() });
+    let it = Fixture::with(Wishes { qr_timeout: Duration::from_secs(5), ..Wishes::default() });
     let id = make(&it, "Toko");
     let mut line = Line::of(&it, &STRANGER);
     start(&it, &id);
