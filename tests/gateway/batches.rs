@@ -142,7 +142,7 @@ fn a_whole_batch_is_refused_for_what_only_the_ledger_knows() {
     let told: Vec<_> = whole["rows"].as_array().unwrap().iter().filter(|row| row["code"].is_string()).collect();
     let told: Vec<_> = told.into_iter().map(|row| (&row["index"], &row["code"], &row["field"])).collect();
     let (reused, late) = (json!("id_reused"), json!("bad_field"));
-    assert_eq!(told, [(&json!(0), &reused, &Value::Null), (&json!(2), &late, &json!("expires_at"))]);
+    assert_eq!(told, [(&json!(0), &reused, &json!("id")), (&json!(2), &late, &json!("expires_at"))]);
     assert_eq!(it.depth("s1", Lane::Bulk), 1, "the one of before");
 
     // A repetition finds its own messages, whatever their deadline has become.

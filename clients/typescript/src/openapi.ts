@@ -234,8 +234,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Send many messages: a bad one does not stop the others. They share commits, so that 10,000 take seconds. Each is as for
-         *     `sendMessage`; they name at most 100 templates. Under an `Idempotency-Key` a repetition completes what a gateway that died
+         * Send many messages: a bad one does not stop the others. They share commits, so that 10,000 take seconds. They name at most 100 templates. Under an `Idempotency-Key` a repetition completes what a gateway that died
          *     has left undone.
          */
         post: operations["sendBatch"];
@@ -362,7 +361,10 @@ export interface paths {
         get: operations["getPool"];
         put?: never;
         post?: never;
-        /** Delete a pool that no session belongs to and in which nothing waits. Its name is free then. */
+        /**
+         * Delete a pool that no session belongs to and in which nothing waits. Its name is free then. Messages that were put off (`delayed`) are
+         *     not counted; they become dead letters.
+         */
         delete: operations["deletePool"];
         options?: never;
         head?: never;
@@ -491,7 +493,7 @@ export interface paths {
         put?: never;
         /**
          * Log a session out: its device is removed from the phone's list and its credentials are forgotten. The session stays and
-         *     rests; its next start asks for a scan.
+         *     rests; its next start asks for a scan, and so does whoever asks for its QR code or a pairing code.
          */
         post: operations["logOutSession"];
         delete?: never;
@@ -578,7 +580,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The QR code that waits to be scanned. Asking after a round went by unscanned starts the next one. */
+        /**
+         * The QR code that waits to be scanned. Asking after a round went by unscanned, or after the session was
+         *     logged out, starts the next one: the session runs again.
+         */
         get: operations["getQrCode"];
         put?: never;
         post?: never;
@@ -794,7 +799,11 @@ export interface paths {
         /** The verifications, a page at a time. */
         get: operations["listVerifications"];
         put?: never;
-        /** Send a code. An open verification to the same number is sent again instead, with the same code. */
+        /**
+         * Send a code. An open verification to the same number is sent again instead, with the same code, text, deadline and channels:
+         *     of the new request only `ip` counts then. Where the only channel can't take the message (`queue_full`, `not_queued`,
+         *     `not_found`), the verification is `canceled` and that is the answer; with a fallback the next channel is used.
+         */
         post: operations["createVerification"];
         delete?: never;
         options?: never;
@@ -1641,7 +1650,7 @@ export interface components {
             session?: string | null;
             /**
              * @description The recipient's number, masked.
-             * @example 62812****7890
+             * @example 6281…90
              */
             to: string;
             /**
@@ -1729,7 +1738,10 @@ export interface components {
         };
         /** @description Messages to send together. What stands beside `messages` holds for every message that does not have it itself. */
         NewBatch: {
-            /** @description Up to 10,000 of them, each as for `sendMessage`. */
+            /**
+             * @description Up to 10,000 of them, each as for `sendMessage`, but for what refers to another message (answers, reactions, edits, deletions)
+             *     and files that were uploaded (give their `url`): these go one by one.
+             */
             messages: Record<string, never>[];
             /** @description The session that is to send them; without this and `pool` the default session. */
             session?: string | null;
@@ -1761,7 +1773,8 @@ export interface components {
              */
             label?: string;
             /**
-             * @description What it allows: `send`, `read`, `control` (sessions, QR codes included), `admin` (all of it, and keys).
+             * @description What it allows: `send` (messages, codes, files, number checks, read marks, typing), `read`, `control` (sessions and their QR codes, pools,
+             *     templates, the suppression list), `admin` (all of it, and keys, webhooks, limits, metrics).
              * @example [
              *       "send",
              *       "read"
@@ -2462,7 +2475,7 @@ export interface components {
             qr: boolean;
             /**
              * @description The linked number, masked.
-             * @example 62812****9012
+             * @example 6281…12
              */
             number?: string | null;
             /**
@@ -3258,7 +3271,7 @@ export interface operations {
                 /** @description After the event of this id, for those who can't set the header `Last-Event-ID`. */
                 last_event_id?: string;
                 /**
-                 * @description `false`: only what there is already, then the stream ends.
+                 * @description `false`: only what there is already, from `since` or `last_event_id` on, then the stream ends; without these nothing.
                  * @example false
                  */
                 follow?: boolean;
@@ -3728,7 +3741,8 @@ export interface operations {
                  */
                 wait?: string;
                 /**
-                 * @description For so many seconds at most.
+                 * @description For so many seconds at most: 1 to `gateway.wait_max` (60), `gateway.wait_default` (10) without it. When too many wait already
+                 *     the answer comes at once.
                  * @example 1
                  */
                 timeout?: number;
@@ -3808,7 +3822,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Refuse all messages if one of them is bad.
+                 * @description Refuse all messages if one of them is bad. A queue that stops answering halfway (`not_queued`) is no bad message.
                  * @example true
                  */
                 atomic?: boolean;
@@ -3898,7 +3912,7 @@ export interface operations {
                 ttl?: number;
                 /** @description Their deadline, RFC 3339. */
                 expires_at?: string;
-                /** @description Refuse all lines if one of them is bad. */
+                /** @description Refuse all lines if one of them is bad. A queue that stops answering halfway (`not_queued`) is no bad line. */
                 atomic?: boolean;
             };
             header?: {

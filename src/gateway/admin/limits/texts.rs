@@ -150,8 +150,8 @@ const INDONESIAN: &[(&str, &str)] = &[
     ("prefixes whose codes never come back", "awalan yang kodenya tidak pernah kembali"),
     // What happens over it.
     (
-        "waits in line, OTPs first; parked if its turn comes after its deadline",
-        "menunggu giliran, OTP dulu; diparkir kalau gilirannya lewat batas waktunya",
+        "waits in line, OTPs first; `expired` as soon as its turn would come after its deadline; a pool's goes to another sender",
+        "menunggu giliran, OTP dulu; `expired` begitu gilirannya akan lewat batas waktunya; pesan sebuah pool pindah ke pengirim lain",
     ),
     (
         "parked until the sender's next day; waits if that is within `worker.max_wait`",
