@@ -42,7 +42,7 @@ pub struct Way {
     /// Its id, a UUID: the same id again is the same message. Without it one is made.
     #[arg(long, value_name = "UUID")]
     pub id: Option<String>,
-    /// Its deadline from now on, like 2m: past it nothing is sent.
+    /// Its deadline from now on, like 2m: past it nothing is sent. Of an OTP 2m without it.
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub ttl: Option<Duration>,
     /// Words of your own, repeated in every event; may be given more than once.
