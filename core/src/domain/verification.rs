@@ -289,8 +289,12 @@ impl Verification {
 
     /// The same on its next channel; `None`: there is none.
     pub fn fallen_back(&self, now: Timestamp) -> Option<Self> {
-        let next = self.hop + 1;
-        (next < self.hops.len()).then(|| self.on(next, now))
+        (!self.is_on_last_channel()).then(|| self.on(self.hop + 1, now))
+    }
+
+    /// Whether there is no further channel.
+    pub fn is_on_last_channel(&self) -> bool {
+        self.hop + 1 >= self.hops.len()
     }
 
     fn on(&self, hop: usize, now: Timestamp) -> Self {

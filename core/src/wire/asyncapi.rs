@@ -47,6 +47,23 @@ pub fn asyncapi() -> Value {
     );
     let exchange = |name: &str, kind: &str| json!({"amqp": {"is": "routingKey", "exchange": {"name": name, "type": kind, "durable": true, "autoDelete": false}}});
     let name = |what: &str| json!({"description": format!("{what}: letters, digits, - and _, at most 64")});
+    let jobs = |target: &str, description: &str| {
+        json!({
+            "address": format!("{}.{{{target}}}.{{lane}}", &target[..1]),
+            "description": description,
+            "parameters": {target: name(&format!("A {target}")), "lane": {"enum": ["otp", "bulk"]}},
+            "messages": {"job": {"$ref": "#/components/messages/job"}},
+            "bindings": exchange("kurir.jobs", "direct"),
+        })
+    };
+    let enqueue = |target: &str| {
+        json!({
+            "action": "receive",
+            "summary": format!("kurir takes a job for a {target}."),
+            "channel": {"$ref": format!("#/channels/{target}Jobs")},
+            "bindings": {"amqp": {"deliveryMode": 2, "mandatory": true}},
+        })
+    };
     json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -57,20 +74,8 @@ pub fn asyncapi() -> Value {
         },
         "defaultContentType": "application/json",
         "channels": {
-            "sessionJobs": {
-                "address": "s.{session}.{lane}",
-                "description": "The queue of one session's lane.",
-                "parameters": {"session": name("A session"), "lane": {"enum": ["otp", "bulk"]}},
-                "messages": {"job": {"$ref": "#/components/messages/job"}},
-                "bindings": exchange("kurir.jobs", "direct"),
-            },
-            "poolJobs": {
-                "address": "p.{pool}.{lane}",
-                "description": "The queue of one pool's lane: any of its sessions sends what stands there.",
-                "parameters": {"pool": name("A pool"), "lane": {"enum": ["otp", "bulk"]}},
-                "messages": {"job": {"$ref": "#/components/messages/job"}},
-                "bindings": exchange("kurir.jobs", "direct"),
-            },
+            "sessionJobs": jobs("session", "The queue of one session's lane."),
+            "poolJobs": jobs("pool", "The queue of one pool's lane: any of its sessions sends what stands there."),
             "events": {
                 "address": "{tenant}.{session}.{type}",
                 "description": "What happened. The type has a dot (`message.sent`), so a binding for all of a tenant is `{tenant}.#`. `-` stands for the session where none is concerned: the fleet's own events, verifications, webhooks, alerts, and a pool's job while it is nobody's.",
@@ -84,18 +89,8 @@ pub fn asyncapi() -> Value {
             },
         },
         "operations": {
-            "enqueue": {
-                "action": "receive",
-                "summary": "kurir takes a job for a session.",
-                "channel": {"$ref": "#/channels/sessionJobs"},
-                "bindings": {"amqp": {"deliveryMode": 2, "mandatory": true}},
-            },
-            "enqueueForPool": {
-                "action": "receive",
-                "summary": "kurir takes a job for a pool.",
-                "channel": {"$ref": "#/channels/poolJobs"},
-                "bindings": {"amqp": {"deliveryMode": 2, "mandatory": true}},
-            },
+            "enqueue": enqueue("session"),
+            "enqueueForPool": enqueue("pool"),
             "tell": {
                 "action": "send",
                 "summary": "kurir tells what happened, at least once; the id recognises a repetition.",

@@ -116,34 +116,26 @@ impl SqliteQueue {
             .await
     }
 
-    /// Makes dead letters of a queue's jobs, as RabbitMQ does with those that come back from a delay and find no queue.
-    async fn bury_all(&self, target: Target) -> Result<(), PortError> {
-        let (target, at, keep) = (target_name(&target), self.db.clock.now().as_millis(), self.db.dead_letters_kept);
-        self.db
-            .writer
-            .write("removing a queue", move |connection| {
-                Box::pin(async move {
-                    let jobs: Vec<i64> = sqlx::query_scalar("SELECT seq FROM job WHERE target = ?1 ORDER BY seq")
-                        .bind(&*target)
-                        .fetch_all(&mut *connection)
-                        .await?;
-                    for seq in jobs {
-                        bury(connection, seq, &DeadLetter::target_gone(), at, keep).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    async fn drop_queue(&self, target: Target) -> Result<(), PortError> {
+    /// Removes a queue. What is left in it goes with it, or, `buried`, becomes such a letter: RabbitMQ does that with jobs that come
+    /// back from a delay and find no queue.
+    async fn drop_queue(&self, target: Target, buried: Option<DeadLetter>) -> Result<(), PortError> {
         let target = target_name(&target);
+        let (at, keep) = (self.db.clock.now().as_millis(), self.db.dead_letters_kept);
         let lanes = self.db.lanes.clone();
         let removed = target.clone();
         self.db
             .writer
             .write("removing a queue", move |connection| {
                 Box::pin(async move {
+                    if let Some(letter) = buried {
+                        let left: Vec<i64> = sqlx::query_scalar("SELECT seq FROM job WHERE target = ?1 ORDER BY seq")
+                            .bind(&*target)
+                            .fetch_all(&mut *connection)
+                            .await?;
+                        for seq in left {
+                            bury(connection, seq, &letter, at, keep).await?;
+                        }
+                    }
                     sqlx::query("DELETE FROM queue WHERE target = ?1").bind(&*target).execute(connection).await?;
                     Ok(())
                 })
@@ -198,7 +190,7 @@ impl JobQueue for SqliteQueue {
     }
 
     async fn remove(&self, session: &SessionId) -> Result<(), PortError> {
-        self.drop_queue(session.into()).await
+        self.drop_queue(session.into(), None).await
     }
 
     async fn publish(&self, jobs: Vec<PublishJob>) -> Result<Vec<Enqueued>, PortError> {
@@ -255,8 +247,7 @@ impl PoolQueue for SqliteQueue {
     }
 
     async fn remove_pool(&self, pool: &PoolId) -> Result<(), PortError> {
-        self.bury_all(pool.into()).await?;
-        self.drop_queue(pool.into()).await
+        self.drop_queue(pool.into(), Some(DeadLetter::target_gone())).await
     }
 
     async fn subscribe_pool(&self, pool: &PoolId, lane: Lane, share: Share) -> Result<Box<dyn JobStream>, PortError> {

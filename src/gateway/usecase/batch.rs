@@ -69,6 +69,11 @@ struct Lost {
     why: FailReason,
 }
 
+/// Of a row whose deadline has passed, and that was not taken before.
+fn too_late() -> UseCaseError {
+    UseCaseError::field("expires_at", "lies in the past")
+}
+
 impl UseCases {
     /// Takes a batch. Must not be dropped halfway: run it in a task of its own.
     pub async fn enqueue_many<R>(&self, tenant: &TenantId, batch: Batch<R>) -> Result<Rows, UseCaseError>
@@ -209,7 +214,7 @@ impl UseCases {
             for ((at, new, late), found) in going.into_iter().zip(found) {
                 rows[at] = match found {
                     Some(found) if !is_same(&found, &new) => Some(UseCaseError::IdReused),
-                    None if late => Some(UseCaseError::field("expires_at", "lies in the past")),
+                    None if late => Some(too_late()),
                     _ => None,
                 };
             }
@@ -260,7 +265,7 @@ impl UseCases {
             let entry = if fresh { Some(row.new.as_written()) } else { found.next().flatten() };
             match entry {
                 None if row.late => {
-                    done.push((at, Err(UseCaseError::field("expires_at", "lies in the past"))));
+                    done.push((at, Err(too_late())));
                 }
                 None => done.push((at, Err(UseCaseError::Unsettled))),
                 Some(entry) if !fresh && !is_same(&entry, &row.new) => done.push((at, Err(UseCaseError::IdReused))),

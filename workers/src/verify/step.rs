@@ -47,7 +47,7 @@ impl Carer {
             CodeDelivery::Begun => vec![VerificationDataV1::event(EventKind::VerificationSent, &of, None, now)],
             _ => Vec::new(),
         };
-        match on_its_way(state, of.hop_at, patience, of.fallen_back(now).is_none(), now) {
+        match on_its_way(state, of.hop_at, patience, of.is_on_last_channel(), now) {
             OnItsWay::Reached => self.settle(&of, CodeDelivery::Reached, now, told()).await,
             OnItsWay::Wait(until) => {
                 let record = Verification {
